@@ -1,0 +1,1 @@
+//! Floor 3: the only outbound network: email and webhook, rendering, signing.

@@ -1,0 +1,102 @@
+//! Floor 7: the command line: one file per command.
+
+mod migrate;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+use crate::base::clock::Clock;
+use crate::config::Config;
+use crate::flow::Ctx;
+use crate::store::Db;
+
+/// Campaign automation that a shop can run itself.
+#[derive(Debug, Parser)]
+#[command(name = "stammgast", version, propagate_version = true)]
+struct Cli {
+    /// Configuration file
+    #[arg(long, global = true, env = "STAMMGAST_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// One JSON document on stdout instead of text
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Migrate(migrate::Args),
+}
+
+/// How a command ended that did not fail outright.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Done {
+    /// Exit 0.
+    Well,
+    /// Exit 1: it ran, but found faults or could not do all (rejected lines, a check's faults).
+    WithFaults,
+}
+
+/// What commands are given.
+#[derive(Debug)]
+struct App {
+    config: Option<PathBuf>,
+    json: bool,
+}
+
+impl App {
+    /// The configuration.
+    fn config(&self) -> anyhow::Result<Config> {
+        Ok(Config::load(self.config.as_deref())?)
+    }
+
+    /// Database (migrated, if the configuration says so), clock and settings. `as_of` is a time as people write it, in the shop's zone;
+    /// with it the clock is simulated and stands at that moment.
+    async fn open(&self, config: Config, as_of: Option<&str>) -> anyhow::Result<Ctx> {
+        let clock = match as_of {
+            Some(text) => Clock::simulated(config.shop.zone().parse_time(text).context("--as-of")?),
+            None => Clock::System,
+        };
+        let db = Db::open(&config.database.url, config.database.connections).await?;
+        if config.database.migrate {
+            db.migrate().await?;
+        } else {
+            let missing = db.pending_migrations().await?;
+            anyhow::ensure!(missing == 0, "the schema lacks {missing} migrations: run `stammgast migrate`, or set database.migrate = true");
+        }
+        Ok(Ctx { db, clock, config: Arc::new(config) })
+    }
+}
+
+/// Reads the command line, runs the command, and turns its end into an exit code: 0 done, 1 failed or faults found, 2 wrong usage.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let app = App { config: cli.config, json: cli.json };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the runtime cannot be started: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(cli.command, &app)) {
+        Ok(Done::Well) => ExitCode::SUCCESS,
+        Ok(Done::WithFaults) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command, app: &App) -> anyhow::Result<Done> {
+    match command {
+        Command::Migrate(args) => migrate::run(args, app).await,
+    }
+}

@@ -1,0 +1,201 @@
+//! Floor 1: the configuration: the embedded `config/default.toml`, the shop's file over it, the environment over both.
+
+pub mod mail;
+pub mod sections;
+pub mod shop;
+pub mod webhooks;
+
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use serde::Deserialize;
+
+/// The commented defaults; also what `stammgast init` writes.
+pub const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
+/// Where the shop's file is when nobody says otherwise.
+pub const DEFAULT_PATH: &str = "config/stammgast.toml";
+
+/// All settings.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The shop itself.
+    pub shop: shop::Shop,
+    /// Where the data is.
+    pub database: sections::Database,
+    /// Where the rules are.
+    pub rules: sections::Folder,
+    /// Where the mail templates are.
+    pub templates: sections::Folder,
+    /// How scores are made.
+    pub score: sections::Score,
+    /// When nobody may be written to.
+    pub policy: sections::Policy,
+    /// How mail leaves.
+    pub mail: mail::Mail,
+    /// Targets of webhooks.
+    #[serde(default)]
+    pub webhooks: Vec<webhooks::Target>,
+    /// How webhooks leave.
+    pub webhook: webhooks::Webhook,
+    /// How the outbox is emptied.
+    pub dispatch: sections::Dispatch,
+    /// The web pages.
+    pub server: sections::Server,
+    /// The daemon's rhythm.
+    pub daemon: sections::Daemon,
+    /// Logging.
+    pub log: sections::Log,
+}
+
+/// Why the configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is not there although it was named.
+    #[error("{0}: no such file; `stammgast init DIR` makes a new shop's folder with one")]
+    Missing(PathBuf),
+    /// A key is unknown, or a value has the wrong type.
+    #[error("{0}")]
+    Bad(String),
+}
+
+impl Config {
+    /// Loads the defaults, then `file`, then the environment. Without `file` the default path is taken if it exists.
+    ///
+    /// # Errors
+    /// A sentence that names the file, the key and what is expected.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let chosen = match file {
+            Some(path) if !path.is_file() => return Err(ConfigError::Missing(path.to_owned())),
+            Some(path) => Some(path.to_owned()),
+            None => Some(PathBuf::from(DEFAULT_PATH)).filter(|path| path.is_file()),
+        };
+        let text = chosen.as_deref().map(std::fs::read_to_string).transpose();
+        let text =
+            text.map_err(|error| ConfigError::Bad(format!("{}: cannot be read: {error}", chosen.as_deref().unwrap_or(Path::new("")).display())))?;
+        let environment = Env::prefixed("STAMMGAST__").split("__");
+        Self::from_parts(text.as_deref().unwrap_or_default(), chosen.as_deref(), Some(environment))
+    }
+
+    /// Builds a configuration from a text, without file and environment: for tests and the demo.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        Self::from_parts(text, None, None)
+    }
+
+    fn from_parts(text: &str, path: Option<&Path>, environment: Option<Env>) -> Result<Self, ConfigError> {
+        let name = path.map_or_else(|| "configuration".to_owned(), |path| path.display().to_string());
+        let mut figment = Figment::from(Toml::string(DEFAULT_TOML)).merge(Toml::string(text));
+        if let Some(environment) = environment {
+            figment = figment.merge(environment);
+        }
+        let mut config: Self = figment.extract().map_err(|error| ConfigError::Bad(explain(error, text, &name)))?;
+        config.read_files()?;
+        config.check().map_err(|(section, key, problem)| ConfigError::Bad(format!("{}: {problem}", place(text, &name, section, key))))?;
+        Ok(config)
+    }
+
+    fn read_files(&mut self) -> Result<(), ConfigError> {
+        sections::read_secret_file(&self.database.url_file, &mut self.database.url)?;
+        let mut password = self.mail.password.expose().to_owned();
+        sections::read_secret_file(&self.mail.password_file, &mut password)?;
+        self.mail.password = crate::base::secret::Secret::new(password);
+        for target in &mut self.webhooks {
+            let mut secret = target.secret.expose().to_owned();
+            sections::read_secret_file(&target.secret_file, &mut secret)?;
+            target.secret = crate::base::secret::Secret::new(secret);
+        }
+        Ok(())
+    }
+
+    /// Checks each section: section, key and a sentence for the first fault.
+    fn check(&self) -> Result<(), (&'static str, &'static str, String)> {
+        self.shop.check().map_err(|(key, problem)| ("shop", key, problem))?;
+        self.database.check().map_err(|(key, problem)| ("database", key, problem))?;
+        self.score.check().map_err(|(key, problem)| ("score", key, problem))?;
+        self.policy.check().map_err(|(key, problem)| ("policy", key, problem))?;
+        self.mail.check().map_err(|(key, problem)| ("mail", key, problem))?;
+        self.webhook.check().map_err(|(key, problem)| ("webhook", key, problem))?;
+        for target in &self.webhooks {
+            target.check().map_err(|(key, problem)| ("webhooks", key, problem))?;
+        }
+        self.dispatch.check(&self.mail).map_err(|(key, problem)| ("dispatch", key, problem))?;
+        self.server.check().map_err(|(key, problem)| ("server", key, problem))?;
+        self.daemon.check().map_err(|(key, problem)| ("daemon", key, problem))
+    }
+}
+
+/// One sentence per fault that figment found, each with its place.
+fn explain(error: figment::Error, text: &str, name: &str) -> String {
+    let sentences: Vec<String> = error
+        .into_iter()
+        .map(|fault| {
+            let path: Vec<&str> = fault.path.iter().map(String::as_str).collect();
+            let (section, key) = (path.first().copied().unwrap_or_default(), path.last().copied().unwrap_or_default());
+            let problem = fault.kind.to_string();
+            match &fault.kind {
+                figment::error::Kind::UnknownField(field, expected) => {
+                    format!("{}: unknown key '{field}': expected one of {}", place(text, name, section, field), expected.join(", "))
+                }
+                _ if section.is_empty() => format!("{name}: {problem}"),
+                _ => format!("{}: {section}.{key}: {problem}", place(text, name, section, key)),
+            }
+        })
+        .collect();
+    sentences.join("\n")
+}
+
+/// `file:line` of a key, as well as it can be found in the text; the file alone when the key came from elsewhere.
+fn place(text: &str, name: &str, section: &str, key: &str) -> String {
+    let mut inside = section.is_empty();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.starts_with('[') {
+            let header = line.trim_matches(['[', ']', ' ']);
+            inside = header == section;
+            if header == key {
+                return format!("{name}:{}", number + 1);
+            }
+        } else if inside && line.split('=').next().is_some_and(|left| left.trim() == key) {
+            return format!("{name}:{} [{section}] {key}", number + 1);
+        }
+    }
+    if section == key || section.is_empty() { name.to_owned() } else { format!("{name}: [{section}] {key}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_a_valid_configuration() {
+        let config = Config::from_toml("").unwrap();
+        assert_eq!(config.shop.currency.code(), "EUR");
+        assert_eq!(config.database.url, "sqlite://data/stammgast.db");
+    }
+
+    #[test]
+    fn a_fault_names_file_line_key_and_what_is_expected() {
+        for (text, sentence) in [
+            (
+                "[shop]\nname = \"x\"\ntime_zone = \"Mars/Olympus\"",
+                "configuration:3 [shop] time_zone: 'Mars/Olympus' is not a time zone: expected an IANA name such as Europe/Berlin",
+            ),
+            ("[mail]\nport = \"abc\"", "configuration:2 [mail] port: mail.port: invalid type: found string \"abc\", expected u16"),
+            ("[mail]\nhots = \"abc\"", "configuration:2 [mail] hots: unknown key 'hots': expected one of"),
+            ("[policy]\nquiet_from = \"25:00\"", "configuration:2 [policy] quiet_from: '25:00' is not a time of day: expected e.g. \"20:00\""),
+        ] {
+            let error = Config::from_toml(text).unwrap_err().to_string();
+            assert!(error.contains(sentence), "{error}\nshould contain\n{sentence}");
+        }
+    }
+
+    #[test]
+    fn a_lease_shorter_than_a_send_may_take_is_refused() {
+        let error = Config::from_toml("[dispatch]\nlease_s = 60").unwrap_err().to_string();
+        assert!(error.contains("lease_s") && error.contains("660"), "{error}");
+    }
+}

@@ -1,0 +1,222 @@
+//! The small sections: database, folders, score, policy, dispatch, server, daemon, log.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::ConfigError;
+use super::mail::Mail;
+
+type Problem = (&'static str, String);
+
+/// `[database]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// `sqlite://…` or `postgres://…`.
+    pub url: String,
+    /// File with the URL.
+    pub url_file: String,
+    /// Pool size.
+    pub connections: u32,
+    /// Migrate at start.
+    pub migrate: bool,
+}
+
+impl Database {
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        let known = ["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| self.url.starts_with(scheme));
+        if !known {
+            return Err(("url", "is not a database URL: expected sqlite://FILE or postgres://user:password@host/database".to_owned()));
+        }
+        if !(1..=100).contains(&self.connections) {
+            return Err(("connections", format!("{} is out of range: expected 1 to 100", self.connections)));
+        }
+        Ok(())
+    }
+}
+
+/// `[rules]`, `[templates]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Folder {
+    /// The folder.
+    pub path: PathBuf,
+}
+
+/// `[score]`; what the values mean stands with the score types of the model.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Score {
+    /// 2..=20.
+    pub buckets: i64,
+    /// Word of a bucket rule.
+    pub bucket_rule: String,
+    /// Weights of r, f, m.
+    pub weights: [i64; 3],
+    /// `revenue` or `margin`.
+    pub abc_by: String,
+    /// `incl` or `cross`.
+    pub abc_rule: String,
+    /// Borders in percent.
+    pub abc_percent: [i64; 2],
+}
+
+impl Score {
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        let word = |key, value: &str, words: &[&str]| {
+            if words.contains(&value) { Ok(()) } else { Err((key, format!("'{value}' is unknown: expected {}", words.join(", ")))) }
+        };
+        word("bucket_rule", &self.bucket_rule, &["minrank", "midrank", "cumedist", "ntile"])?;
+        word("abc_by", &self.abc_by, &["revenue", "margin"])?;
+        word("abc_rule", &self.abc_rule, &["incl", "cross"])?;
+        if !(2..=20).contains(&self.buckets) {
+            return Err(("buckets", format!("{} is out of range: expected 2 to 20", self.buckets)));
+        }
+        if self.weights.iter().any(|weight| !(0..=1000).contains(weight)) || self.weights.iter().sum::<i64>() == 0 {
+            return Err(("weights", "expected three whole numbers from 0 to 1000, not all 0".to_owned()));
+        }
+        let [a, b] = self.abc_percent;
+        if !(0 < a && a < b && b < 100) {
+            return Err(("abc_percent", format!("[{a}, {b}] is no pair of borders: expected two rising percentages between 0 and 100")));
+        }
+        Ok(())
+    }
+}
+
+/// `[policy]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// `HH:MM`.
+    pub quiet_from: String,
+    /// `HH:MM`.
+    pub quiet_until: String,
+    /// Emails per customer …
+    pub cap_messages: u32,
+    /// … in so many days.
+    pub cap_days: u32,
+    /// How long a sale carries the basis "existing_customer".
+    pub existing_customer_days: u32,
+}
+
+impl Policy {
+    /// Minutes after midnight of a `HH:MM`.
+    ///
+    /// # Errors
+    /// A sentence with the expected form.
+    pub fn minute_of_day(text: &str) -> Result<u32, String> {
+        let bad = || format!("'{text}' is not a time of day: expected e.g. \"20:00\"");
+        let (hours, minutes) = text.split_once(':').ok_or_else(bad)?;
+        match (hours.parse::<u32>(), minutes.parse::<u32>()) {
+            (Ok(hours), Ok(minutes)) if hours < 24 && minutes < 60 && text.len() <= 5 => Ok(hours * 60 + minutes),
+            _ => Err(bad()),
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        Self::minute_of_day(&self.quiet_from).map_err(|problem| ("quiet_from", problem))?;
+        Self::minute_of_day(&self.quiet_until).map_err(|problem| ("quiet_until", problem))?;
+        if self.cap_days > 365 {
+            return Err(("cap_days", format!("{} is out of range: expected 0 to 365", self.cap_days)));
+        }
+        Ok(())
+    }
+}
+
+/// `[dispatch]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dispatch {
+    /// Messages per claim.
+    pub batch: u32,
+    /// Length of a lease.
+    pub lease_s: u64,
+    /// End of all tries.
+    pub give_up_after_days: u32,
+}
+
+impl Dispatch {
+    pub(super) fn check(&self, mail: &Mail) -> Result<(), Problem> {
+        if !(1..=5000).contains(&self.batch) {
+            return Err(("batch", format!("{} is out of range: expected 1 to 5000", self.batch)));
+        }
+        let longest_s = mail.data_timeout_s + 60;
+        if self.lease_s < longest_s {
+            return Err((
+                "lease_s",
+                format!("{} s is shorter than a send may take: expected at least {longest_s} (mail.data_timeout_s + 60)", self.lease_s),
+            ));
+        }
+        if !(1..=30).contains(&self.give_up_after_days) {
+            return Err(("give_up_after_days", format!("{} is out of range: expected 1 to 30", self.give_up_after_days)));
+        }
+        Ok(())
+    }
+}
+
+/// `[server]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Where to listen.
+    pub listen: String,
+    /// How customers reach it, without a slash at the end.
+    pub public_url: String,
+}
+
+impl Server {
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        self.listen.parse::<SocketAddr>().map_err(|_| ("listen", format!("'{}' is no address: expected e.g. 127.0.0.1:8080", self.listen)))?;
+        match url::Url::parse(&self.public_url) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && !self.public_url.ends_with('/') => Ok(()),
+            _ => Err((
+                "public_url",
+                format!("'{}' is no web address: expected e.g. https://mail.shop.example without a slash at the end", self.public_url),
+            )),
+        }
+    }
+}
+
+/// `[daemon]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Daemon {
+    /// Seconds between looks.
+    pub poll_s: u64,
+    /// Seconds for open work after SIGTERM.
+    pub shutdown_s: u64,
+}
+
+impl Daemon {
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        if !(1..=30).contains(&self.poll_s) {
+            return Err(("poll_s", format!("{} is out of range: expected 1 to 30", self.poll_s)));
+        }
+        if !(1..=300).contains(&self.shutdown_s) {
+            return Err(("shutdown_s", format!("{} is out of range: expected 1 to 300", self.shutdown_s)));
+        }
+        Ok(())
+    }
+}
+
+/// `[log]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// As RUST_LOG.
+    pub filter: String,
+    /// JSON lines.
+    pub json: bool,
+}
+
+/// Puts the content of a secret's file, without the line end, in the value's place; does nothing without a file.
+pub(super) fn read_secret_file(path: &str, value: &mut String) -> Result<(), ConfigError> {
+    if path.is_empty() {
+        return Ok(());
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Bad(format!("{path}: the secret cannot be read: {error}")))?;
+    text.trim_end_matches(['\r', '\n']).clone_into(value);
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! What an import did.
+
+use serde::Serialize;
+
+/// Counts of an import; the names are a contract with scripts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ImportCounts {
+    /// Records that were new.
+    pub inserted: u64,
+    /// Records that were known and changed.
+    pub updated: u64,
+    /// Records that were known and are the same.
+    pub unchanged: u64,
+    /// Lines that were refused; they stand in `FILE.rejected`.
+    pub rejected: u64,
+}
+
+impl ImportCounts {
+    /// Adds another batch.
+    pub fn add(&mut self, other: Self) {
+        self.inserted += other.inserted;
+        self.updated += other.updated;
+        self.unchanged += other.unchanged;
+        self.rejected += other.rejected;
+    }
+}

@@ -1,0 +1,91 @@
+//! A message in the outbox and the states it goes through.
+
+use crate::base::id::Id;
+use crate::base::time::UnixMs;
+
+use super::action::Action;
+
+/// Where a message stands.
+///
+/// ```text
+/// queued ──claim──► claimed ──committed just before the final dot──► data ──► sent
+///   ▲                 │  │                                             │ ├──► failed
+///   └──retry, expired─┘  └──► failed, cancelled                        └─┴──► in_doubt (no answer, or a crash)
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageState {
+    /// Waits for its time.
+    Queued,
+    /// A worker has it on lease; the receiver has not got it yet, so an expired lease puts it back.
+    Claimed,
+    /// Its bytes may be with the receiver: whoever finds it here after a crash must not send it again.
+    Data,
+    /// The receiver took responsibility.
+    Sent,
+    /// The receiver refused it for good, or the tries are used up.
+    Failed,
+    /// Nobody knows whether it arrived; a person decides.
+    InDoubt,
+    /// Stopped before it left: the customer objected meanwhile.
+    Cancelled,
+}
+
+impl MessageState {
+    /// All states.
+    pub const ALL: [Self; 7] = [Self::Queued, Self::Claimed, Self::Data, Self::Sent, Self::Failed, Self::InDoubt, Self::Cancelled];
+
+    /// The word that is stored.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Claimed => "claimed",
+            Self::Data => "data",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::InDoubt => "in_doubt",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Reads the stored word.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.code() == text)
+    }
+}
+
+/// A message that a worker has on lease, with all that is needed to send it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LeasedMessage {
+    /// Our key; the Message-ID and the webhook-id are made from it, so they are the same on each try.
+    pub id: Id,
+    /// The decision behind it.
+    pub decision_id: Id,
+    /// To whom.
+    pub customer_id: Id,
+    /// The rule that asked for it.
+    pub rule: String,
+    /// The arm.
+    pub variant: String,
+    /// What to do.
+    pub action: Action,
+    /// When the decision was made.
+    pub created_at: UnixMs,
+    /// Number of this try, from 1.
+    pub attempt: u32,
+    /// Grows with each claim; a worker that lost its lease writes with an old number and changes nothing.
+    pub fence: i64,
+    /// The exact bytes of a webhook's body; made once, so that each retry sends the same.
+    pub body: Option<String>,
+    /// Address at the time of the claim; `None` when it has gone.
+    pub email: Option<String>,
+    /// Given name at the time of the claim.
+    pub first_name: Option<String>,
+    /// Family name at the time of the claim.
+    pub last_name: Option<String>,
+    /// Language of the customer; `None`: the shop's.
+    pub locale: Option<String>,
+    /// Legal basis of the rule, as its word.
+    pub basis: String,
+}

@@ -1,0 +1,17 @@
+//! Floor 1: the only domain types that more than one floor knows. Constructors parse and validate; nothing here reads or writes.
+
+pub mod action;
+pub mod attempt;
+pub mod consent;
+pub mod customer;
+pub mod decision;
+pub mod email_address;
+pub mod facts;
+pub mod import;
+pub mod message;
+pub mod order;
+pub mod outcome;
+pub mod report;
+pub mod rule;
+pub mod score;
+pub mod text;

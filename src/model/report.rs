@@ -1,0 +1,41 @@
+//! Counts per rule and arm, as the store finds them and the analysis takes them.
+
+/// One arm's counts. `people` are all who were assigned to it (intention to treat): also those whose mail failed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ArmCounts {
+    /// Variant name; empty for control.
+    pub name: String,
+    /// Decisions for this arm (one person may come again on a later occasion).
+    pub people: i64,
+    /// Messages taken by the receiver.
+    pub sent: i64,
+    /// Messages refused for good, or cancelled because the customer objected meanwhile.
+    pub failed: i64,
+    /// Messages of which nobody knows.
+    pub in_doubt: i64,
+    /// Messages that still wait.
+    pub pending: i64,
+    /// Unsubscribed by a link in a message of this arm.
+    pub unsubscribed: i64,
+    /// Decisions with at least one order inside the goal's window.
+    pub converted: i64,
+    /// What those orders brought, in cents.
+    pub revenue_cents: i64,
+    /// Sum of squares of the revenue per decision, in cents²; for the variance. As f64: it may pass 64 bits.
+    pub revenue_squares: f64,
+}
+
+/// One rule's counts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RuleCounts {
+    /// The rule.
+    pub rule: String,
+    /// All decisions.
+    pub proposed: i64,
+    /// Refusals by reason word.
+    pub refused: Vec<(String, i64)>,
+    /// The held-out arm.
+    pub control: ArmCounts,
+    /// The variants, by name.
+    pub variants: Vec<ArmCounts>,
+}

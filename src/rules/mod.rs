@@ -1,0 +1,1 @@
+//! Floor 2: Rhai rules: load, check, sandbox, evaluate; and the crontab lines in them. Pure.

@@ -1,0 +1,1 @@
+//! Floor 2: facts and a moment become scores: pure functions.

@@ -1,0 +1,64 @@
+//! Brings the schema of either database up to date.
+
+use std::borrow::Cow;
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
+
+use super::db::{Db, StoreError};
+
+/// Number, name, text for SQLite, text for PostgreSQL. The test `every_migration_file_is_listed` keeps it complete.
+const MIGRATIONS: &[(i64, &str, &str, &str)] =
+    &[(1, "main_job", include_str!("../../migrations/sqlite/0001_main_job.sql"), include_str!("../../migrations/postgres/0001_main_job.sql"))];
+
+/// Names of the migrations as their files are called, without `.sql`.
+#[must_use]
+pub fn migration_names() -> Vec<String> {
+    MIGRATIONS.iter().map(|(number, name, _, _)| format!("{number:04}_{name}")).collect()
+}
+
+fn migrator(postgres: bool) -> Migrator {
+    let migrations = MIGRATIONS
+        .iter()
+        .map(|&(number, name, sqlite, pg)| {
+            let text = if postgres { pg } else { sqlite };
+            Migration::new(number, Cow::Borrowed(name), MigrationType::Simple, text.into_sql_str(), false)
+        })
+        .collect();
+    Migrator::with_migrations(migrations)
+}
+
+impl Db {
+    /// Applies the migrations that are missing. Several daemons may call it at once.
+    ///
+    /// # Errors
+    /// [`StoreError::Unfit`] when the schema is newer than this program or was changed by hand.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        let done = match self {
+            Self::Sqlite { write, .. } => migrator(false).run(write).await,
+            Self::Postgres(pool) => migrator(true).run(pool).await,
+        };
+        done.map_err(|error| StoreError::Unfit(format!("the schema cannot be brought up to date: {error}; a newer Stammgast may have been here")))
+    }
+
+    /// How many migrations are missing.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn pending_migrations(&self) -> Result<usize, StoreError> {
+        let unfit = |error: sqlx::migrate::MigrateError| StoreError::Unfit(format!("the schema's version cannot be read: {error}"));
+        let applied = match self {
+            Self::Sqlite { write, .. } => {
+                let mut connection = write.acquire().await?;
+                connection.ensure_migrations_table("_sqlx_migrations").await.map_err(unfit)?;
+                connection.list_applied_migrations("_sqlx_migrations").await.map_err(unfit)?
+            }
+            Self::Postgres(pool) => {
+                let mut connection = pool.acquire().await?;
+                connection.ensure_migrations_table("_sqlx_migrations").await.map_err(unfit)?;
+                connection.list_applied_migrations("_sqlx_migrations").await.map_err(unfit)?
+            }
+        };
+        Ok(MIGRATIONS.iter().filter(|(number, ..)| !applied.iter().any(|done| done.version == *number)).count())
+    }
+}

@@ -1,0 +1,1 @@
+//! Floor 5: the web pages and the API.

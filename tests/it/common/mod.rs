@@ -1,0 +1,5 @@
+//! What the tests share: both databases, fixtures, peers on sockets.
+
+#[macro_use]
+pub mod databases;
+pub mod postgres;

@@ -1,0 +1,15 @@
+//! The integration tests: one binary, so that the crate is linked once.
+
+#[macro_use]
+mod common;
+
+mod channel;
+mod cli;
+mod daemon;
+mod flow;
+mod intake;
+mod policy;
+mod rules;
+mod score;
+mod store;
+mod web;

@@ -1,0 +1,3 @@
+//! Tests of the store: schema and statements.
+
+mod schema;
