@@ -45,7 +45,6 @@ fn split(digits: &str) -> Option<(String, &str)> {
     let dots = digits.matches('.').count();
     let commas = digits.matches(',').count();
     let decimal = match (dots, commas) {
-        (0, 0) => None,
         (1, 0) => Some('.'),
         (0, 1) => Some(','),
         (_, 1) if digits.rfind(',') > digits.rfind('.') => Some(','),

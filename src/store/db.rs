@@ -164,7 +164,7 @@ impl Db {
             .pragma("cache_size", "-16000")
             .pragma("temp_store", "file")
             .statement_cache_capacity(200);
-        let write = SqlitePoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(60)).connect_with(options.clone()).await?;
+        let write = SqlitePoolOptions::new().max_connections(1).acquire_timeout(Duration::from_mins(1)).connect_with(options.clone()).await?;
         let read = SqlitePoolOptions::new().max_connections(connections).connect_with(options.read_only(true).pragma("query_only", "on")).await?;
         let version: String = sqlx::query_scalar(SQLITE_VERSION.sqlite).fetch_one(&read).await?;
         let numbers: Vec<u32> = version.split('.').filter_map(|part| part.parse().ok()).collect();
