@@ -105,9 +105,15 @@ CREATE TABLE ticks (
     started_at BIGINT NOT NULL,
     finished_at BIGINT,
     cursor_customer_id BIGINT NOT NULL,     -- customers up to here are decided
-    lease_owner TEXT COLLATE "C" NOT NULL,
-    lease_until BIGINT NOT NULL,            -- by the machine's clock
     PRIMARY KEY (rule, tick_at)
+);
+CREATE INDEX ticks_unfinished ON ticks (tick_at) WHERE finished_at IS NULL;
+
+-- Who may do what only one daemon may do at a time.
+CREATE TABLE leases (
+    name TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    owner TEXT COLLATE "C" NOT NULL,
+    until BIGINT NOT NULL                   -- by the machine's clock
 );
 
 -- What was decided, what left, what came of it.

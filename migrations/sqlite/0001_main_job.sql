@@ -105,9 +105,15 @@ CREATE TABLE ticks (
     started_at INTEGER NOT NULL,
     finished_at INTEGER,
     cursor_customer_id INTEGER NOT NULL,     -- customers up to here are decided
-    lease_owner TEXT NOT NULL,
-    lease_until INTEGER NOT NULL,            -- by the machine's clock
     PRIMARY KEY (rule, tick_at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ticks_unfinished ON ticks (tick_at) WHERE finished_at IS NULL;
+
+-- Who may do what only one daemon may do at a time.
+CREATE TABLE leases (
+    name TEXT NOT NULL PRIMARY KEY,
+    owner TEXT NOT NULL,
+    until INTEGER NOT NULL                   -- by the machine's clock
 ) STRICT, WITHOUT ROWID;
 
 -- What was decided, what left, what came of it.

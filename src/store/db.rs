@@ -20,6 +20,13 @@ pub struct Sql {
 #[macro_export]
 macro_rules! statements {
     (@one $text:literal) => { $crate::store::Sql { sqlite: $text, postgres: $text } };
+    // Text around lists of ids, each bound as one JSON array: ["… IN ", ids "$1", " AND …"].
+    (@one [$($part:literal $(, ids $bind:literal)?),+ $(,)?]) => {
+        $crate::store::Sql {
+            sqlite: concat!($($part, $("(SELECT value FROM json_each(", $bind, "))",)?)+),
+            postgres: concat!($($part, $("(SELECT value::bigint FROM json_array_elements_text(", $bind, "::json))",)?)+),
+        }
+    };
     (@one { sqlite: $sqlite:literal, postgres: $postgres:literal }) => { $crate::store::Sql { sqlite: $sqlite, postgres: $postgres } };
     ($($(#[$doc:meta])* $name:ident = $text:tt;)*) => {
         $($(#[$doc])* const $name: $crate::store::Sql = $crate::statements!(@one $text);)*
@@ -241,3 +248,16 @@ impl Tx {
 
 /// Placeholders that one statement may have, rounded down below SQLite's 32,766 (PostgreSQL: 65,535).
 pub(super) const MAX_BINDS: usize = 30_000;
+
+/// Ids as the JSON array that statements with `ids` take.
+pub(super) fn id_list(ids: impl IntoIterator<Item = crate::base::id::Id>) -> String {
+    let mut list = String::from("[");
+    for (position, id) in ids.into_iter().enumerate() {
+        if position > 0 {
+            list.push(',');
+        }
+        list.push_str(&id.0.to_string());
+    }
+    list.push(']');
+    list
+}

@@ -2,12 +2,37 @@
 
 #[macro_use]
 pub mod db;
+pub mod decisions;
+pub mod deliveries;
+pub mod facts;
+pub mod leases;
+pub mod messages;
+pub mod outcomes;
+pub mod report;
+pub mod rules;
 pub mod schema;
+pub mod settings;
+pub mod standings;
+pub mod ticks;
 
 pub use db::{Db, Sql, StoreError, Tx};
 
 /// Every fixed statement with its name, so that a test can prepare each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(&'static str, Sql)> {
-    [db::STATEMENTS].concat()
+    [
+        db::STATEMENTS,
+        decisions::STATEMENTS,
+        deliveries::STATEMENTS,
+        facts::STATEMENTS,
+        leases::STATEMENTS,
+        messages::STATEMENTS,
+        outcomes::STATEMENTS,
+        report::STATEMENTS,
+        rules::STATEMENTS,
+        settings::STATEMENTS,
+        standings::STATEMENTS,
+        ticks::STATEMENTS,
+    ]
+    .concat()
 }

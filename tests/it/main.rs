@@ -1,6 +1,6 @@
 //! The integration tests: one binary, so that the crate is linked once.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on may panic")]
+#![expect(clippy::unwrap_used, clippy::expect_used, unreachable_pub, reason = "a test that cannot go on may panic; helpers are shared")]
 
 #[macro_use]
 mod common;

@@ -1,0 +1,209 @@
+//! The gates that every proposal passes, in a fixed order; the first that says no names the reason.
+//!
+//! 1. suppression: the address bounced for good or complained (stops every email, also order mails)
+//! 2. objection: the customer does not want advertising (stops everything but basis `contract`)
+//! 3. legal basis: something allows this rule to write
+//! 4. occasion: this rule has not taken this occasion yet, and the cooldown is over
+//! 5. frequency cap: not too many emails from all rules together
+//! 6. quiet hours: do not stop, but put the message off
+//!
+//! Then the action is made (an email needs an address), and only who passed all of it is split into control and variants.
+
+use crate::base::time::{DAY_MS, UnixMs};
+use crate::model::consent::{Consent, ConsentKind, LegalBasis};
+use crate::model::decision::Refusal;
+use crate::model::rule::{Occasion, RuleSpec};
+
+/// What is known about a customer's standing with a rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The address is on the suppression list.
+    pub suppressed: bool,
+    /// All statements of the customer up to now.
+    pub consents: Vec<Consent>,
+    /// The latest order that counts.
+    pub last_order_at: Option<UnixMs>,
+    /// Occasions that this rule has taken for this customer (sent or held out), each with the moment it took effect.
+    pub taken: Vec<(String, UnixMs)>,
+    /// Emails within the cap's days, from all rules but those of basis `contract`.
+    pub recent_emails: i64,
+}
+
+/// The shop's limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Emails per customer within the cap's days; `None`: no cap.
+    pub cap_messages: Option<i64>,
+    /// Days for which an order carries the basis `existing_customer`.
+    pub existing_customer_days: i64,
+}
+
+/// Passes the gates 1 to 5.
+///
+/// # Errors
+/// The reason of the first gate that stops the proposal.
+pub fn judge(rule: &RuleSpec, occasion: &str, standing: &Standing, limits: &Limits, now: UnixMs) -> Result<(), Refusal> {
+    if standing.suppressed {
+        return Err(Refusal::Suppressed);
+    }
+    let advertising = rule.basis != LegalBasis::Contract;
+    if advertising && objects(&standing.consents) {
+        return Err(Refusal::Objected);
+    }
+    if !has_basis(rule.basis, standing, limits, now) {
+        return Err(Refusal::NoBasis);
+    }
+    if standing.taken.iter().any(|(taken, _)| taken == occasion) || cools_down(rule.occasion, standing, now) {
+        return Err(Refusal::Cooldown);
+    }
+    if advertising && limits.cap_messages.is_some_and(|cap| standing.recent_emails >= cap) {
+        return Err(Refusal::FrequencyCap);
+    }
+    Ok(())
+}
+
+/// Whether the last word is an objection: only a later double opt-in takes one back.
+fn objects(consents: &[Consent]) -> bool {
+    let latest = |kind| consents.iter().filter(|consent| consent.kind == kind).map(|consent| consent.at).max();
+    latest(ConsentKind::Objected).is_some_and(|objected| latest(ConsentKind::DoubleOptIn).is_none_or(|agreed| agreed <= objected))
+}
+
+fn has_basis(basis: LegalBasis, standing: &Standing, limits: &Limits, now: UnixMs) -> bool {
+    let stated = |kind| standing.consents.iter().any(|consent| consent.kind == kind);
+    match basis {
+        LegalBasis::Contract => standing.last_order_at.is_some(),
+        LegalBasis::Consent => stated(ConsentKind::DoubleOptIn),
+        LegalBasis::ExistingCustomer => {
+            let bought = standing.last_order_at.is_some_and(|at| now.since(at) <= limits.existing_customer_days * DAY_MS);
+            bought || stated(ConsentKind::ExistingCustomer) || stated(ConsentKind::DoubleOptIn)
+        }
+    }
+}
+
+fn cools_down(occasion: Occasion, standing: &Standing, now: UnixMs) -> bool {
+    match occasion {
+        Occasion::Cooldown { days } => standing.taken.iter().any(|&(_, at)| now.since(at) < days * DAY_MS),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::rule::{MissedPolicy, VariantSpec};
+    use proptest::prelude::*;
+
+    fn rule(basis: LegalBasis) -> RuleSpec {
+        RuleSpec {
+            name: "r".into(),
+            hash: String::new(),
+            place: String::new(),
+            schedule: None,
+            missed: MissedPolicy::Once,
+            basis,
+            occasion: Occasion::Cooldown { days: 90 },
+            quiet: None,
+            priority: 0,
+            control_percent: 0,
+            variants: vec![VariantSpec { name: "A".into(), weight: 1 }],
+            experiment: "r".into(),
+            goal: None,
+        }
+    }
+
+    const LIMITS: Limits = Limits { cap_messages: Some(3), existing_customer_days: 730 };
+    const NOW: UnixMs = UnixMs(1_000 * DAY_MS);
+
+    fn said(kind: ConsentKind, day: i64) -> Consent {
+        Consent { kind, at: UnixMs(day * DAY_MS), source: "test".into() }
+    }
+
+    fn verdict(basis: LegalBasis, standing: &Standing) -> Result<(), Refusal> {
+        judge(&rule(basis), "#1", standing, &LIMITS, NOW)
+    }
+
+    #[test]
+    fn consent_needs_a_double_opt_in() {
+        let mut standing = Standing::default();
+        assert_eq!(verdict(LegalBasis::Consent, &standing), Err(Refusal::NoBasis));
+        standing.consents = vec![said(ConsentKind::SingleOptIn, 1)];
+        assert_eq!(verdict(LegalBasis::Consent, &standing), Err(Refusal::NoBasis));
+        standing.consents = vec![said(ConsentKind::DoubleOptIn, 1)];
+        assert_eq!(verdict(LegalBasis::Consent, &standing), Ok(()));
+    }
+
+    #[test]
+    fn an_objection_stops_all_but_order_mails_until_a_later_double_opt_in() {
+        let mut standing = Standing { last_order_at: Some(NOW), ..Standing::default() };
+        standing.consents = vec![said(ConsentKind::DoubleOptIn, 1), said(ConsentKind::Objected, 2)];
+        assert_eq!(verdict(LegalBasis::Consent, &standing), Err(Refusal::Objected));
+        assert_eq!(verdict(LegalBasis::ExistingCustomer, &standing), Err(Refusal::Objected));
+        assert_eq!(verdict(LegalBasis::Contract, &standing), Ok(()));
+        standing.consents.push(said(ConsentKind::DoubleOptIn, 3));
+        assert_eq!(verdict(LegalBasis::Consent, &standing), Ok(()));
+    }
+
+    #[test]
+    fn an_old_order_carries_no_basis_for_existing_customers() {
+        let mut standing = Standing { last_order_at: Some(NOW.plus(-731 * DAY_MS)), ..Standing::default() };
+        assert_eq!(verdict(LegalBasis::ExistingCustomer, &standing), Err(Refusal::NoBasis));
+        standing.last_order_at = Some(NOW.plus(-730 * DAY_MS));
+        assert_eq!(verdict(LegalBasis::ExistingCustomer, &standing), Ok(()));
+    }
+
+    #[test]
+    fn the_same_occasion_and_a_cooldown_that_is_not_over_stop_a_second_message() {
+        let mut standing = Standing { consents: vec![said(ConsentKind::DoubleOptIn, 1)], ..Standing::default() };
+        standing.taken = vec![("#0".into(), NOW.plus(-90 * DAY_MS + 1))];
+        assert_eq!(verdict(LegalBasis::Consent, &standing), Err(Refusal::Cooldown));
+        standing.taken = vec![("#0".into(), NOW.plus(-90 * DAY_MS))];
+        assert_eq!(verdict(LegalBasis::Consent, &standing), Ok(()));
+        standing.taken = vec![("#1".into(), NOW.plus(-900 * DAY_MS))];
+        assert_eq!(verdict(LegalBasis::Consent, &standing), Err(Refusal::Cooldown));
+    }
+
+    #[test]
+    fn the_first_gate_in_the_order_names_the_reason() {
+        let all = Standing {
+            suppressed: true,
+            consents: vec![said(ConsentKind::Objected, 1)],
+            taken: vec![("#1".into(), NOW)],
+            recent_emails: 9,
+            ..Standing::default()
+        };
+        assert_eq!(verdict(LegalBasis::Consent, &all), Err(Refusal::Suppressed));
+        assert_eq!(verdict(LegalBasis::Consent, &Standing { suppressed: false, ..all.clone() }), Err(Refusal::Objected));
+        let agreed = Standing { suppressed: false, consents: vec![said(ConsentKind::DoubleOptIn, 1)], ..all };
+        assert_eq!(verdict(LegalBasis::Consent, &agreed), Err(Refusal::Cooldown));
+        assert_eq!(verdict(LegalBasis::Consent, &Standing { taken: vec![], ..agreed }), Err(Refusal::FrequencyCap));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_passes_without_a_basis(suppressed: bool, kinds in prop::collection::vec((0usize..4, 0i64..1000), 0..6), order in prop::option::of(0i64..1000), recent in 0i64..5, basis in 0usize..3) {
+            let kind = |k| [ConsentKind::DoubleOptIn, ConsentKind::SingleOptIn, ConsentKind::ExistingCustomer, ConsentKind::Objected][k];
+            let standing = Standing {
+                suppressed,
+                consents: kinds.iter().map(|&(k, day)| said(kind(k), day)).collect(),
+                last_order_at: order.map(|day| UnixMs(day * DAY_MS)),
+                taken: vec![],
+                recent_emails: recent,
+            };
+            let basis = [LegalBasis::Consent, LegalBasis::ExistingCustomer, LegalBasis::Contract][basis];
+            if verdict(basis, &standing).is_ok() {
+                prop_assert!(!suppressed);
+                let last_objection = kinds.iter().filter(|&&(k, _)| k == 3).map(|&(_, day)| day).max();
+                let last_opt_in = kinds.iter().filter(|&&(k, _)| k == 0).map(|&(_, day)| day).max();
+                if basis != LegalBasis::Contract {
+                    prop_assert!(last_objection.is_none_or(|day| last_opt_in.is_some_and(|agreed| agreed > day)));
+                    prop_assert!(recent < 3);
+                }
+                match basis {
+                    LegalBasis::Consent => prop_assert!(last_opt_in.is_some()),
+                    LegalBasis::Contract => prop_assert!(order.is_some()),
+                    LegalBasis::ExistingCustomer => prop_assert!(last_opt_in.is_some() || order.is_some_and(|day| 1000 - day <= 730) || kinds.iter().any(|&(k, _)| k == 2)),
+                }
+            }
+        }
+    }
+}

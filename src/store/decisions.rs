@@ -1,0 +1,155 @@
+//! The log of decisions, and with each "send" its message and vouchers: all in the caller's one transaction.
+
+use super::db::{MAX_BINDS, StoreError, Tx};
+use crate::base::id::Id;
+use crate::base::time::UnixMs;
+use crate::model::action::{Action, Voucher, VoucherWorth};
+use crate::model::decision::{Decision, Verdict};
+use crate::model::rule::RuleSpec;
+
+statements! {
+    COUNT = "SELECT COUNT(*) FROM decisions";
+}
+
+/// A decision with what belongs to a "send".
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The decision.
+    pub decision: Decision,
+    /// Vouchers that the message hands out.
+    pub vouchers: Vec<Voucher>,
+    /// A webhook's exact body.
+    pub body: Option<String>,
+    /// The outbox id of the message, if one is made; the Message-ID comes from it.
+    pub message_id: Id,
+}
+
+/// Appends decisions made for one tick of a rule. An occasion that is taken already (by another daemon, or before a crash) is left alone, together
+/// with its message; a refusal that comes again for the same occasion and reason is counted, not repeated. Returns the number of new messages.
+pub async fn append(tx: &mut Tx, rule: &RuleSpec, tick_at: UnixMs, now: UnixMs, entries: &[Entry]) -> Result<usize, StoreError> {
+    let (arms, refusals): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|entry| !matches!(entry.decision.verdict, Verdict::Refused(_)));
+    let mut messages = 0;
+    for chunk in refusals.chunks(MAX_BINDS / COLUMNS) {
+        insert(tx, rule, tick_at, now, chunk, ON_REFUSAL_AGAIN).await?;
+    }
+    for chunk in arms.chunks(MAX_BINDS / COLUMNS) {
+        let taken: std::collections::HashSet<i64> = insert(tx, rule, tick_at, now, chunk, ON_OCCASION_TAKEN).await?.into_iter().collect();
+        let sends: Vec<(&Entry, &str, &Action)> = chunk
+            .iter()
+            .filter(|entry| taken.contains(&entry.decision.id.0))
+            .filter_map(|entry| match &entry.decision.verdict {
+                Verdict::Send { variant, action } => Some((*entry, variant.as_str(), action.as_ref())),
+                _ => None,
+            })
+            .collect();
+        messages += sends.len();
+        insert_messages(tx, rule, now, &sends).await?;
+        insert_vouchers(tx, rule, now, &sends).await?;
+    }
+    Ok(messages)
+}
+
+const COLUMNS: usize = 16;
+const ON_OCCASION_TAKEN: &str = " ON CONFLICT (customer_id, rule, occasion, slot) DO NOTHING RETURNING id";
+const ON_REFUSAL_AGAIN: &str =
+    " ON CONFLICT (customer_id, rule, occasion, slot) DO UPDATE SET times = decisions.times + 1, last_at = excluded.last_at,
+    detail = excluded.detail WHERE decisions.last_at < excluded.last_at RETURNING id";
+
+async fn insert(tx: &mut Tx, rule: &RuleSpec, tick_at: UnixMs, now: UnixMs, entries: &[&Entry], on_conflict: &str) -> Result<Vec<i64>, StoreError> {
+    if entries.is_empty() {
+        return Ok(Vec::new());
+    }
+    on!(tx, |c| {
+        let mut insert = sqlx::QueryBuilder::new(
+            "INSERT INTO decisions (id, customer_id, rule, occasion, slot, rule_hash, tick_at, decided_at, verdict, variant, detail, effective_at, goal_until, inputs, times, last_at) ",
+        );
+        insert.push_values(entries, |mut row, entry| {
+            let decision = &entry.decision;
+            let (slot, verdict, variant) = match &decision.verdict {
+                Verdict::Send { variant, .. } => ("arm", "send", Some(variant.as_str())),
+                Verdict::Control => ("arm", "control", None),
+                Verdict::Refused(reason) => (reason.code(), "refused", None),
+            };
+            row.push_bind(decision.id.0)
+                .push_bind(decision.customer_id.0)
+                .push_bind(&rule.name)
+                .push_bind(&decision.occasion)
+                .push_bind(slot)
+                .push_bind(&rule.hash)
+                .push_bind(tick_at.0)
+                .push_bind(now.0)
+                .push_bind(verdict)
+                .push_bind(variant)
+                .push_bind(&decision.detail)
+                .push_bind(decision.effective_at.0)
+                .push_bind(decision.goal_until.map(|at| at.0))
+                .push_bind(&decision.inputs)
+                .push_bind(1_i64)
+                .push_bind(tick_at.0);
+        });
+        insert.push(on_conflict);
+        insert.build_query_scalar().persistent(false).fetch_all(c).await
+    })
+}
+
+async fn insert_messages(tx: &mut Tx, rule: &RuleSpec, now: UnixMs, sends: &[(&Entry, &str, &Action)]) -> Result<(), StoreError> {
+    for chunk in sends.chunks(MAX_BINDS / 15) {
+        on!(tx, |c| {
+            let mut insert = sqlx::QueryBuilder::new(
+                "INSERT INTO messages (id, decision_id, customer_id, rule, variant, occasion, channel, basis, action, body, state, due_at, created_at, attempts, fence) ",
+            );
+            insert.push_values(chunk, |mut row, (entry, variant, action)| {
+                row.push_bind(entry.message_id.0)
+                    .push_bind(entry.decision.id.0)
+                    .push_bind(entry.decision.customer_id.0)
+                    .push_bind(&rule.name)
+                    .push_bind(*variant)
+                    .push_bind(&entry.decision.occasion)
+                    .push_bind(action.channel().code())
+                    .push_bind(rule.basis.code())
+                    .push_bind(serde_json::to_string(action).unwrap_or_default())
+                    .push_bind(entry.body.as_deref())
+                    .push_bind("queued")
+                    .push_bind(entry.decision.effective_at.0)
+                    .push_bind(now.0)
+                    .push_bind(0_i64)
+                    .push_bind(0_i64);
+            });
+            insert.build().persistent(false).execute(c).await.map(drop)
+        })?;
+    }
+    Ok(())
+}
+
+async fn insert_vouchers(tx: &mut Tx, rule: &RuleSpec, now: UnixMs, sends: &[(&Entry, &str, &Action)]) -> Result<(), StoreError> {
+    let vouchers: Vec<(&Decision, &Voucher)> =
+        sends.iter().flat_map(|(entry, ..)| entry.vouchers.iter().map(|voucher| (&entry.decision, voucher))).collect();
+    for chunk in vouchers.chunks(MAX_BINDS / 8) {
+        on!(tx, |c| {
+            let mut insert = sqlx::QueryBuilder::new(
+                "INSERT INTO vouchers (code, decision_id, customer_id, rule, percent, amount_cents, valid_until, created_at) ",
+            );
+            insert.push_values(chunk, |mut row, (decision, voucher)| {
+                let percent = match voucher.worth {
+                    VoucherWorth::Percent(percent) => Some(percent),
+                    VoucherWorth::Amount(_) => None,
+                };
+                row.push_bind(&voucher.code)
+                    .push_bind(decision.id.0)
+                    .push_bind(decision.customer_id.0)
+                    .push_bind(&rule.name)
+                    .push_bind(percent)
+                    .push_bind(voucher.worth.cents().map(|cents| cents.0))
+                    .push_bind(voucher.valid_until.to_string())
+                    .push_bind(now.0);
+            });
+            insert.build().persistent(false).execute(c).await.map(drop)
+        })?;
+    }
+    Ok(())
+}
+
+/// Number of decisions in the log.
+pub async fn count(tx: &mut Tx) -> Result<i64, StoreError> {
+    on!(tx, COUNT, |c, q| sqlx::query_scalar(q).fetch_one(c).await)
+}

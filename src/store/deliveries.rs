@@ -1,0 +1,123 @@
+//! The durable marks around a send, written in groups: "its bytes may be with the receiver now", and how each try ended.
+
+use serde_json::{Value, json};
+
+use super::db::{StoreError, Tx};
+use crate::base::id::Id;
+use crate::base::time::UnixMs;
+use crate::model::message::MessageState;
+use crate::model::outcome::OutcomeKind;
+
+statements! {
+    /// Only whoever still holds the lease may go on, and only for customers who did not object or bounce meanwhile: an unsubscribe is final.
+    MARK = {
+        sqlite: "UPDATE messages SET state = 'data'
+                 FROM (SELECT value->>0 AS id, value->>1 AS fence FROM json_each($1)) AS v
+                 WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state = 'claimed'
+                   AND (messages.basis = 'contract' OR NOT EXISTS (
+                        SELECT 1 FROM consents o WHERE o.customer_id = messages.customer_id AND o.kind = 'objected' AND o.at <= $2 AND NOT EXISTS (
+                            SELECT 1 FROM consents d WHERE d.customer_id = o.customer_id AND d.kind = 'double_opt_in' AND d.at > o.at AND d.at <= $2)))
+                   AND NOT EXISTS (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = messages.customer_id)
+                 RETURNING messages.id",
+        postgres: "UPDATE messages SET state = 'data'
+                 FROM (SELECT (value->>0)::bigint AS id, (value->>1)::bigint AS fence FROM json_array_elements($1::json)) AS v
+                 WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state = 'claimed'
+                   AND (messages.basis = 'contract' OR NOT EXISTS (
+                        SELECT 1 FROM consents o WHERE o.customer_id = messages.customer_id AND o.kind = 'objected' AND o.at <= $2 AND NOT EXISTS (
+                            SELECT 1 FROM consents d WHERE d.customer_id = o.customer_id AND d.kind = 'double_opt_in' AND d.at > o.at AND d.at <= $2)))
+                   AND NOT EXISTS (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = messages.customer_id)
+                 RETURNING messages.id"
+    };
+    FINISH = {
+        sqlite: "UPDATE messages SET state = v.state, due_at = COALESCE(v.due_at, messages.due_at), done_at = v.done_at, fault = v.fault, reply = v.reply,
+                        lease_owner = NULL, lease_until = NULL
+                 FROM (SELECT value->>0 AS id, value->>1 AS fence, value->>2 AS state, value->>3 AS due_at, value->>4 AS done_at, value->>5 AS fault, value->>6 AS reply
+                       FROM json_each($1)) AS v
+                 WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data') RETURNING messages.id",
+        postgres: "UPDATE messages SET state = v.state, due_at = COALESCE(v.due_at, messages.due_at), done_at = v.done_at, fault = v.fault, reply = v.reply,
+                        lease_owner = NULL, lease_until = NULL
+                 FROM (SELECT (value->>0)::bigint AS id, (value->>1)::bigint AS fence, value->>2 AS state, (value->>3)::bigint AS due_at,
+                              (value->>4)::bigint AS done_at, value->>5 AS fault, value->>6 AS reply
+                       FROM json_array_elements($1::json)) AS v
+                 WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data') RETURNING messages.id"
+    };
+    ADD_ATTEMPTS = {
+        sqlite: "INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
+                 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6 FROM json_each($1) WHERE true
+                 ON CONFLICT (message_id, number) DO NOTHING",
+        postgres: "INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
+                 SELECT (value->>0)::bigint, (value->>1)::bigint, (value->>2)::bigint, (value->>3)::bigint, value->>4, value->>5, value->>6
+                 FROM json_array_elements($1::json) ON CONFLICT (message_id, number) DO NOTHING"
+    };
+    ADD_OUTCOMES = {
+        sqlite: "INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
+                 SELECT value->>0, value->>1, 0, value->>2, NULL FROM json_each($1) WHERE true ON CONFLICT (decision_id, kind, ref) DO NOTHING",
+        postgres: "INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
+                 SELECT (value->>0)::bigint, value->>1, 0, (value->>2)::bigint, NULL FROM json_array_elements($1::json)
+                 ON CONFLICT (decision_id, kind, ref) DO NOTHING"
+    };
+}
+
+/// How a try ended, ready to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finish {
+    /// The message.
+    pub id: Id,
+    /// The decision behind it.
+    pub decision_id: Id,
+    /// The claim's number; an older one changes nothing.
+    pub fence: i64,
+    /// Where the message stands now; `Queued` = once more later.
+    pub state: MessageState,
+    /// When the next try is due, for `Queued`.
+    pub due_at: Option<UnixMs>,
+    /// Word of the fault.
+    pub fault: Option<&'static str>,
+    /// The receiver's words or ours.
+    pub reply: String,
+    /// `accepted`, `retry`, `refused`, `in_doubt`, `cancelled`.
+    pub result: &'static str,
+    /// When the try began.
+    pub started_at: UnixMs,
+    /// When it ended.
+    pub ended_at: UnixMs,
+    /// What came of it, if it is final.
+    pub outcomes: Vec<OutcomeKind>,
+}
+
+/// Marks messages as "its bytes may be with the receiver" and returns those for which that is allowed; the others must not be sent.
+pub async fn mark(tx: &mut Tx, claims: &[(Id, i64)], now: UnixMs) -> Result<Vec<Id>, StoreError> {
+    let list = Value::from(claims.iter().map(|(id, fence)| json!([id.0, fence])).collect::<Vec<_>>()).to_string();
+    let rows: Vec<i64> = on!(tx, MARK, |c, q| sqlx::query_scalar(q).bind(list).bind(now.0).fetch_all(c).await)?;
+    Ok(rows.into_iter().map(Id).collect())
+}
+
+/// Writes how tries ended: state, attempt and outcomes. Tries whose lease was lost change nothing. Returns how many counted.
+pub async fn finish(tx: &mut Tx, ends: &[Finish]) -> Result<usize, StoreError> {
+    let rows = |ends: Vec<Value>| Value::from(ends).to_string();
+    let done = |end: &Finish| (end.state != MessageState::Queued).then_some(end.ended_at.0);
+    let states = ends.iter().map(|end| json!([end.id.0, end.fence, end.state.code(), end.due_at.map(|at| at.0), done(end), end.fault, end.reply]));
+    let states = rows(states.collect());
+    let counted: Vec<i64> = on!(tx, FINISH, |c, q| sqlx::query_scalar(q).bind(states).fetch_all(c).await)?;
+    let counted: std::collections::HashSet<i64> = counted.into_iter().collect();
+    let valid = || ends.iter().filter(|end| counted.contains(&end.id.0));
+    let attempts = valid().map(|end| json!([end.id.0, end.fence, end.started_at.0, end.ended_at.0, end.result, end.fault, end.reply]));
+    let attempts = rows(attempts.collect());
+    on!(tx, ADD_ATTEMPTS, |c, q| sqlx::query(q).bind(attempts).execute(c).await.map(drop))?;
+    let outcomes = valid().flat_map(|end| end.outcomes.iter().map(|kind| json!([end.decision_id.0, kind.code(), end.ended_at.0])));
+    add_outcomes(tx, rows(outcomes.collect())).await?;
+    Ok(counted.len())
+}
+
+/// Logs the same outcome for several decisions.
+pub async fn note(tx: &mut Tx, decisions: &[Id], kind: OutcomeKind, at: UnixMs) -> Result<(), StoreError> {
+    let rows = decisions.iter().map(|id| json!([id.0, kind.code(), at.0])).collect::<Vec<_>>();
+    add_outcomes(tx, Value::from(rows).to_string()).await
+}
+
+async fn add_outcomes(tx: &mut Tx, rows: String) -> Result<(), StoreError> {
+    if rows == "[]" {
+        return Ok(());
+    }
+    on!(tx, ADD_OUTCOMES, |c, q| sqlx::query(q).bind(rows).execute(c).await.map(drop))
+}

@@ -1,0 +1,31 @@
+//! Leases: what only one daemon may do at a time.
+
+use super::db::{StoreError, Tx};
+use crate::base::time::UnixMs;
+
+statements! {
+    TAKE = "INSERT INTO leases (name, owner, until) VALUES ($1, $2, $3)
+            ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until
+            WHERE leases.owner = excluded.owner OR leases.until <= $4";
+    RENEW = "UPDATE leases SET until = $3 WHERE name = $1 AND owner = $2 AND until > $4";
+    RELEASE = "DELETE FROM leases WHERE name = $1 AND owner = $2";
+}
+
+/// Takes or keeps the lease until `until`; false when somebody else holds it.
+pub async fn take(tx: &mut Tx, name: &str, owner: &str, until: UnixMs, now: UnixMs) -> Result<bool, StoreError> {
+    let rows =
+        on!(tx, TAKE, |c, q| sqlx::query(q).bind(name).bind(owner).bind(until.0).bind(now.0).execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(rows == 1)
+}
+
+/// Prolongs a lease that is still ours, within the transaction whose work it guards; false when it was lost.
+pub async fn renew(tx: &mut Tx, name: &str, owner: &str, until: UnixMs, now: UnixMs) -> Result<bool, StoreError> {
+    let rows =
+        on!(tx, RENEW, |c, q| sqlx::query(q).bind(name).bind(owner).bind(until.0).bind(now.0).execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(rows == 1)
+}
+
+/// Gives the lease back.
+pub async fn release(tx: &mut Tx, name: &str, owner: &str) -> Result<(), StoreError> {
+    on!(tx, RELEASE, |c, q| sqlx::query(q).bind(name).bind(owner).execute(c).await.map(drop))
+}

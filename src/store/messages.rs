@@ -1,0 +1,145 @@
+//! The outbox: claims with lease and fence, the marks around a send, and what a person may do with a message.
+
+use super::db::{StoreError, Tx, id_list};
+use crate::base::id::Id;
+use crate::base::time::UnixMs;
+use crate::model::action::Channel;
+use crate::model::message::{LeasedMessage, MessageState};
+
+statements! {
+    /// SQLite has one writer, so the plain form claims each row once; PostgreSQL's daemons step over each other's rows.
+    CLAIM = {
+        sqlite: "UPDATE messages SET state = 'claimed', lease_owner = $1, lease_until = $2, fence = fence + 1, attempts = attempts + 1
+                 WHERE id IN (SELECT id FROM messages WHERE state = 'queued' AND due_at <= $3 AND channel IN ($5, $6) ORDER BY due_at, id LIMIT $4) RETURNING id",
+        postgres: "WITH due AS MATERIALIZED (SELECT id FROM messages WHERE state = 'queued' AND due_at <= $3 AND channel IN ($5, $6)
+                                             ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED)
+                   UPDATE messages SET state = 'claimed', lease_owner = $1, lease_until = $2, fence = fence + 1, attempts = attempts + 1
+                   FROM due WHERE messages.id = due.id RETURNING messages.id"
+    };
+    LOAD = ["SELECT m.id, m.decision_id, m.customer_id, m.rule, m.variant, m.basis, m.action, m.body, m.created_at, m.attempts, m.fence,
+                    c.email, c.first_name, c.last_name, c.locale
+             FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.lease_owner = $2 AND m.id IN ", ids "$1", " ORDER BY m.due_at, m.id"];
+    RELEASE = ["UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1
+                WHERE state = 'claimed' AND lease_owner = $2 AND id IN ", ids "$1"];
+    EXPIRE_CLAIMED = "UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL WHERE state = 'claimed' AND lease_until <= $1";
+    EXPIRE_DATA = "UPDATE messages SET state = 'in_doubt', lease_owner = NULL, lease_until = NULL, done_at = $2,
+                          reply = 'the daemon ended while the receiver was taking the message'
+                   WHERE state = 'data' AND lease_until <= $1 RETURNING decision_id";
+    CANCEL_FOR = "UPDATE messages SET state = 'cancelled', done_at = $2, reply = 'the customer objected' WHERE customer_id = $1 AND state = 'queued' AND basis <> 'contract'";
+    RESOLVE = "UPDATE messages SET state = $2, done_at = $3, reply = $4 WHERE id = $1 AND state = 'in_doubt'";
+    REQUEUE = "UPDATE messages SET state = 'queued', due_at = $2, done_at = NULL, fault = NULL, reply = NULL WHERE id = $1 AND state IN ('in_doubt', 'failed')";
+    NEXT_DUE = "SELECT MIN(due_at) FROM messages WHERE state = 'queued'";
+    OWNER = "SELECT decision_id, customer_id FROM messages WHERE id = $1";
+}
+
+/// Claims up to `limit` messages that are due at `now` for one worker; `until` is when the lease ends, by the machine's clock.
+pub async fn claim(tx: &mut Tx, owner: &str, until: UnixMs, now: UnixMs, limit: i64, channels: &[Channel]) -> Result<Vec<LeasedMessage>, StoreError> {
+    let Some(first) = channels.first() else { return Ok(Vec::new()) };
+    let last = channels.last().unwrap_or(first);
+    let ids: Vec<i64> = on!(tx, CLAIM, |c, q| sqlx::query_scalar(q)
+        .bind(owner)
+        .bind(until.0)
+        .bind(now.0)
+        .bind(limit)
+        .bind(first.code())
+        .bind(last.code())
+        .fetch_all(c)
+        .await)?;
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let list = id_list(ids.into_iter().map(Id));
+    let rows: Vec<LeasedRow> = on!(tx, LOAD, |c, q| sqlx::query_as(q).bind(list).bind(owner).fetch_all(c).await)?;
+    rows.into_iter().map(leased).collect()
+}
+
+#[derive(sqlx::FromRow)]
+struct LeasedRow {
+    id: i64,
+    decision_id: i64,
+    customer_id: i64,
+    rule: String,
+    variant: String,
+    basis: String,
+    action: String,
+    body: Option<String>,
+    created_at: i64,
+    attempts: i64,
+    fence: i64,
+    email: Option<String>,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    locale: Option<String>,
+}
+
+fn leased(row: LeasedRow) -> Result<LeasedMessage, StoreError> {
+    let action =
+        serde_json::from_str(&row.action).map_err(|_| StoreError::Corrupt { table: "messages", column: "action", value: row.action.clone() })?;
+    Ok(LeasedMessage {
+        id: Id(row.id),
+        decision_id: Id(row.decision_id),
+        customer_id: Id(row.customer_id),
+        rule: row.rule,
+        variant: row.variant,
+        action,
+        created_at: UnixMs(row.created_at),
+        attempt: u32::try_from(row.attempts).unwrap_or(u32::MAX),
+        fence: row.fence,
+        body: row.body,
+        email: row.email,
+        first_name: row.first_name,
+        last_name: row.last_name,
+        locale: row.locale,
+        basis: row.basis,
+    })
+}
+
+/// Gives back messages that were claimed and not tried.
+pub async fn release(tx: &mut Tx, owner: &str, ids: &[Id]) -> Result<(), StoreError> {
+    let list = id_list(ids.iter().copied());
+    on!(tx, RELEASE, |c, q| sqlx::query(q).bind(list).bind(owner).execute(c).await.map(drop))
+}
+
+/// What expired leases left behind: claimed messages wait again, those that may have been taken are in doubt. `lease_now` is the machine's clock.
+/// Returns how many wait again and the decisions of those in doubt.
+pub async fn recover(tx: &mut Tx, lease_now: UnixMs, now: UnixMs) -> Result<(u64, Vec<Id>), StoreError> {
+    let waiting = on!(tx, EXPIRE_CLAIMED, |c, q| sqlx::query(q).bind(lease_now.0).execute(c).await.map(|done| done.rows_affected()))?;
+    let doubtful: Vec<i64> = on!(tx, EXPIRE_DATA, |c, q| sqlx::query_scalar(q).bind(lease_now.0).bind(now.0).fetch_all(c).await)?;
+    Ok((waiting, doubtful.into_iter().map(Id).collect()))
+}
+
+/// Cancels what waits for a customer who objected, order mails excepted.
+pub async fn cancel_for(tx: &mut Tx, customer: Id, now: UnixMs) -> Result<u64, StoreError> {
+    on!(tx, CANCEL_FOR, |c, q| sqlx::query(q).bind(customer.0).bind(now.0).execute(c).await.map(|done| done.rows_affected()))
+}
+
+/// A person says what became of a message in doubt; false when it is not in doubt.
+pub async fn resolve(tx: &mut Tx, id: Id, state: MessageState, note: &str, now: UnixMs) -> Result<bool, StoreError> {
+    let rows = on!(tx, RESOLVE, |c, q| sqlx::query(q)
+        .bind(id.0)
+        .bind(state.code())
+        .bind(now.0)
+        .bind(note)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(rows == 1)
+}
+
+/// A person wants a failed or doubtful message sent (again); false when it is neither.
+pub async fn requeue(tx: &mut Tx, id: Id, now: UnixMs) -> Result<bool, StoreError> {
+    let rows = on!(tx, REQUEUE, |c, q| sqlx::query(q).bind(id.0).bind(now.0).execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(rows == 1)
+}
+
+/// When the next waiting message is due.
+pub async fn next_due(tx: &mut Tx) -> Result<Option<UnixMs>, StoreError> {
+    let at: Option<i64> = on!(tx, NEXT_DUE, |c, q| sqlx::query_scalar(q).fetch_one(c).await)?;
+    Ok(at.map(UnixMs))
+}
+
+/// The decision and the customer behind a message.
+pub async fn owner(tx: &mut Tx, id: Id) -> Result<Option<(Id, Id)>, StoreError> {
+    let row: Option<(i64, i64)> = on!(tx, OWNER, |c, q| sqlx::query_as(q).bind(id.0).fetch_optional(c).await)?;
+    Ok(row.map(|(decision, customer)| (Id(decision), Id(customer))))
+}

@@ -1,0 +1,56 @@
+//! Runs of rules: a tick is a row, unique by rule and moment, with a cursor so that a crash goes on where it was.
+
+use super::db::{StoreError, Tx};
+use crate::base::id::Id;
+use crate::base::time::UnixMs;
+
+statements! {
+    BEGIN = "INSERT INTO ticks (rule, tick_at, rule_hash, started_at, finished_at, cursor_customer_id) VALUES ($1, $2, $3, $4, NULL, 0)
+             ON CONFLICT (rule, tick_at) DO NOTHING";
+    READ = "SELECT rule_hash, cursor_customer_id, finished_at FROM ticks WHERE rule = $1 AND tick_at = $2";
+    ADVANCE = "UPDATE ticks SET cursor_customer_id = $3 WHERE rule = $1 AND tick_at = $2 AND cursor_customer_id <= $3";
+    FINISH = "UPDATE ticks SET finished_at = $3 WHERE rule = $1 AND tick_at = $2 AND finished_at IS NULL";
+    UNFINISHED = "SELECT rule, tick_at FROM ticks WHERE finished_at IS NULL AND tick_at <= $1 ORDER BY tick_at, rule";
+    LATEST = "SELECT MAX(tick_at) FROM ticks WHERE rule = $1";
+}
+
+/// How far a tick is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tick {
+    /// Hash of the rule that it began with.
+    pub rule_hash: String,
+    /// Customers up to here are decided.
+    pub cursor: Id,
+    /// Whether it has ended.
+    pub finished: bool,
+}
+
+/// Begins a tick, or finds the one that began before.
+pub async fn begin(tx: &mut Tx, rule: &str, tick_at: UnixMs, rule_hash: &str, now: UnixMs) -> Result<Tick, StoreError> {
+    on!(tx, BEGIN, |c, q| sqlx::query(q).bind(rule).bind(tick_at.0).bind(rule_hash).bind(now.0).execute(c).await.map(drop))?;
+    let (rule_hash, cursor, finished_at): (String, i64, Option<i64>) =
+        on!(tx, READ, |c, q| sqlx::query_as(q).bind(rule).bind(tick_at.0).fetch_one(c).await)?;
+    Ok(Tick { rule_hash, cursor: Id(cursor), finished: finished_at.is_some() })
+}
+
+/// Notes that customers up to `cursor` are decided.
+pub async fn advance(tx: &mut Tx, rule: &str, tick_at: UnixMs, cursor: Id) -> Result<(), StoreError> {
+    on!(tx, ADVANCE, |c, q| sqlx::query(q).bind(rule).bind(tick_at.0).bind(cursor.0).execute(c).await.map(drop))
+}
+
+/// Ends a tick.
+pub async fn finish(tx: &mut Tx, rule: &str, tick_at: UnixMs, now: UnixMs) -> Result<(), StoreError> {
+    on!(tx, FINISH, |c, q| sqlx::query(q).bind(rule).bind(tick_at.0).bind(now.0).execute(c).await.map(drop))
+}
+
+/// Ticks up to `until` that began and did not end: a crash left them.
+pub async fn unfinished(tx: &mut Tx, until: UnixMs) -> Result<Vec<(String, UnixMs)>, StoreError> {
+    let rows: Vec<(String, i64)> = on!(tx, UNFINISHED, |c, q| sqlx::query_as(q).bind(until.0).fetch_all(c).await)?;
+    Ok(rows.into_iter().map(|(rule, at)| (rule, UnixMs(at))).collect())
+}
+
+/// The newest tick of a rule.
+pub async fn latest(tx: &mut Tx, rule: &str) -> Result<Option<UnixMs>, StoreError> {
+    let at: Option<i64> = on!(tx, LATEST, |c, q| sqlx::query_scalar(q).bind(rule).fetch_one(c).await)?;
+    Ok(at.map(UnixMs))
+}
