@@ -2,6 +2,9 @@
 
 #[macro_use]
 pub mod db;
+pub mod consents;
+pub mod customers;
+pub mod orders;
 pub mod schema;
 
 pub use db::{Db, Sql, StoreError, Tx};
@@ -9,5 +12,5 @@ pub use db::{Db, Sql, StoreError, Tx};
 /// Every fixed statement with its name, so that a test can prepare each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(&'static str, Sql)> {
-    [db::STATEMENTS].concat()
+    [db::STATEMENTS, customers::STATEMENTS].concat()
 }
