@@ -13,6 +13,8 @@ CREATE TABLE customers (
     updated_at BIGINT NOT NULL
 );
 
+CREATE INDEX customers_by_email ON customers (email_key);
+
 CREATE TABLE consents (
     customer_id BIGINT NOT NULL REFERENCES customers (id) ON DELETE CASCADE,
     at BIGINT NOT NULL,

@@ -13,6 +13,8 @@ CREATE TABLE customers (
     updated_at INTEGER NOT NULL
 ) STRICT;
 
+CREATE INDEX customers_by_email ON customers (email_key);
+
 CREATE TABLE consents (
     customer_id INTEGER NOT NULL REFERENCES customers (id) ON DELETE CASCADE,
     at INTEGER NOT NULL,

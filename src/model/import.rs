@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+use crate::base::id::Id;
+use crate::base::time::UnixMs;
+
 /// Counts of an import; the names are a contract with scripts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ImportCounts {
@@ -23,4 +26,15 @@ impl ImportCounts {
         self.unchanged += other.unchanged;
         self.rejected += other.rejected;
     }
+}
+
+/// What a batch of orders did, and what follows from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ingested {
+    /// What happened to the orders.
+    pub counts: ImportCounts,
+    /// Customers with new or changed orders, sorted, each once: their scores are out of date.
+    pub touched_customers: Vec<Id>,
+    /// The earliest moment at which a new or changed order was (or, before the change, had been) placed.
+    pub earliest: Option<UnixMs>,
 }

@@ -1,5 +1,7 @@
 //! An order and its lines.
 
+use sha2::{Digest as _, Sha256};
+
 use crate::base::money::{Cents, Currency};
 use crate::base::time::UnixMs;
 
@@ -81,4 +83,56 @@ pub struct NewOrder {
     pub voucher_code: Option<String>,
     /// The positions; may be empty.
     pub lines: Vec<OrderLine>,
+}
+
+impl NewOrder {
+    /// SHA-256 over everything that the order says, lines and contact data included; the same on every machine and in every version.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        let mut number = |value: Option<i64>| {
+            digest.update([u8::from(value.is_some())]);
+            digest.update(value.unwrap_or_default().to_le_bytes());
+        };
+        number(Some(self.ordered_at.0));
+        number(Some(self.revenue.0));
+        number(self.cost.map(|cost| cost.0));
+        for line in &self.lines {
+            number(Some(line.quantity));
+            number(line.total.map(|total| total.0));
+            number(line.cost.map(|cost| cost.0));
+        }
+        let mut text = |value: Option<&str>| {
+            digest.update([u8::from(value.is_some())]);
+            digest.update((value.unwrap_or_default().len() as u64).to_le_bytes());
+            digest.update(value.unwrap_or_default());
+        };
+        for value in [&self.external_id, &self.customer_external_id, self.currency.code(), self.status.code()] {
+            text(Some(value));
+        }
+        text(self.voucher_code.as_deref());
+        for line in &self.lines {
+            text(line.sku.as_deref());
+            text(line.name.as_deref());
+            text(line.category.as_deref());
+        }
+        if let Some(customer) = &self.customer {
+            text(customer.email.as_ref().and_then(Option::as_ref).map(|address| address.as_str()));
+            text(customer.first_name.as_ref().and_then(Option::as_deref));
+            text(customer.last_name.as_ref().and_then(Option::as_deref));
+            if let Some(consent) = &customer.consent {
+                text(Some(consent.kind.code()));
+                text(Some(&consent.source));
+                text(Some(&consent.at.to_string()));
+            }
+        }
+        digest.finalize().into()
+    }
+
+    /// The first 64 bits of [`Self::digest`]: equal for an order that did not change.
+    #[must_use]
+    pub fn content_hash(&self) -> i64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.digest();
+        i64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
 }

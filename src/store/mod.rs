@@ -2,11 +2,14 @@
 
 #[macro_use]
 pub mod db;
+pub mod consents;
+pub mod customers;
 pub mod decisions;
 pub mod deliveries;
 pub mod facts;
 pub mod leases;
 pub mod messages;
+pub mod orders;
 pub mod outcomes;
 pub mod report;
 pub mod rules;
@@ -21,6 +24,7 @@ pub use db::{Db, Sql, StoreError, Tx};
 #[must_use]
 pub fn statements() -> Vec<(&'static str, Sql)> {
     [
+        customers::STATEMENTS,
         db::STATEMENTS,
         decisions::STATEMENTS,
         deliveries::STATEMENTS,

@@ -1,0 +1,61 @@
+//! Rows become customers.
+
+use std::io::Read;
+
+use super::cells::Cells;
+use super::fields::{Field, Kind};
+use super::mapping::Maps;
+use super::rows::{Next, Row, Rows};
+use super::{Found, IntakeError, Options, Refused};
+use crate::model::customer::NewCustomer;
+
+/// Decodes a file of customers.
+#[derive(Debug)]
+pub struct Customers {
+    rows: Rows,
+    options: Options,
+}
+
+impl Customers {
+    /// Looks at the file's form and columns.
+    ///
+    /// # Errors
+    /// As [`Rows::open`].
+    pub fn open(input: Box<dyn Read + Send>, maps: &Maps, options: Options) -> Result<Self, IntakeError> {
+        Ok(Self { rows: Rows::open(input, Kind::Customers, maps)?, options })
+    }
+
+    /// Form and mapping of the file.
+    #[must_use]
+    pub fn rows(&self) -> &Rows {
+        &self.rows
+    }
+}
+
+impl Iterator for Customers {
+    type Item = Result<Found<NewCustomer>, IntakeError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.rows.next() {
+            Err(error) => Some(Err(error.into())),
+            Ok(Next::End) => None,
+            Ok(Next::Refused(refused)) => Some(Ok(Found::Refused(vec![refused]))),
+            Ok(Next::Row(row)) => Some(Ok(match customer(&row, &self.options) {
+                Ok(customer) => Found::Record(customer),
+                Err(reason) => Found::Refused(vec![Refused { line: row.line, reason, raw: row.raw }]),
+            })),
+        }
+    }
+}
+
+fn customer(row: &Row, options: &Options) -> Result<NewCustomer, String> {
+    let cells = Cells { row, kind: Kind::Customers, options };
+    let key = match cells.key(Field::CustomerId)? {
+        Some(key) => key,
+        None => match cells.email()?.flatten() {
+            Some(address) => address.key(),
+            None => return Err("customer_id: empty: expected the shop's number of the customer, or an email address in its place".to_owned()),
+        },
+    };
+    cells.person(options.external_id(&key), cells.moment(Field::CreatedAt)?)
+}
