@@ -1,5 +1,6 @@
 //! Floor 7: the command line: one file per command.
 
+mod calc;
 mod cron;
 mod migrate;
 
@@ -31,6 +32,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Calc(calc::Args),
     Cron(cron::Args),
     Migrate(migrate::Args),
 }
@@ -99,6 +101,7 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command, app: &App) -> anyhow::Result<Done> {
     match command {
+        Command::Calc(args) => Ok(calc::run(args, app)),
         Command::Cron(args) => cron::run(&args, app),
         Command::Migrate(args) => migrate::run(args, app).await,
     }

@@ -1,1 +1,3 @@
 //! Floor 2: a proposal, facts and a moment become a verdict with its reason: gates, quiet hours, variant and control. Pure.
+
+pub mod bucket;
