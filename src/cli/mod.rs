@@ -1,5 +1,7 @@
 //! Floor 7: the command line: one file per command.
 
+mod calc;
+mod cron;
 mod migrate;
 
 use std::path::PathBuf;
@@ -30,6 +32,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Calc(calc::Args),
+    Cron(cron::Args),
     Migrate(migrate::Args),
 }
 
@@ -97,6 +101,8 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command, app: &App) -> anyhow::Result<Done> {
     match command {
+        Command::Calc(args) => Ok(calc::run(args, app)),
+        Command::Cron(args) => cron::run(&args, app),
         Command::Migrate(args) => migrate::run(args, app).await,
     }
 }

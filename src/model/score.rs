@@ -7,11 +7,11 @@ use crate::base::time::UnixMs;
 /// The class of an ABC analysis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Abc {
-    /// The customers that make up the first 80 % of the turnover.
+    /// The customers that make up the first 80 % of the turnover; the best customer is always among them, even when they alone are more.
     A,
     /// The next 15 %.
     B,
-    /// The rest.
+    /// The rest; everybody when there is no turnover (a sum of 0 or less).
     C,
 }
 
@@ -95,8 +95,7 @@ pub struct Score {
 }
 
 /// How equal values are bucketed into scores.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BucketRule {
     /// `floor(n·(min_rank-1)/N)+1`: equal values get an equal score, ties go down. The default.
     #[default]
@@ -109,9 +108,22 @@ pub enum BucketRule {
     Ntile,
 }
 
+impl BucketRule {
+    /// Reads the word of the configuration.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "minrank" => Some(Self::Minrank),
+            "midrank" => Some(Self::Midrank),
+            "cumedist" => Some(Self::Cumedist),
+            "ntile" => Some(Self::Ntile),
+            _ => None,
+        }
+    }
+}
+
 /// What the ABC classes are made from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AbcBy {
     /// What customers paid.
     #[default]
@@ -120,15 +132,38 @@ pub enum AbcBy {
     Margin,
 }
 
+impl AbcBy {
+    /// Reads the word of the configuration.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "revenue" => Some(Self::Revenue),
+            "margin" => Some(Self::Margin),
+            _ => None,
+        }
+    }
+}
+
 /// Where the customer stands who crosses a class's border.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AbcRule {
     /// Cumulative share *including* the customer ≤ 80 % is A, ≤ 95 % is B: the usual spreadsheet.
     #[default]
     Incl,
     /// Cumulative share *before* the customer < 80 % is A, < 95 % is B: the one who crosses belongs to the better class.
     Cross,
+}
+
+impl AbcRule {
+    /// Reads the word of the configuration.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "incl" => Some(Self::Incl),
+            "cross" => Some(Self::Cross),
+            _ => None,
+        }
+    }
 }
 
 /// How scores are made; from the configuration's `[score]`.

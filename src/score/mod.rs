@@ -1,1 +1,8 @@
 //! Floor 2: facts and a moment become scores: pure functions.
+
+mod borders;
+mod compute;
+mod rank;
+
+pub use borders::{Borders, place};
+pub use compute::{Scored, compute};

@@ -1,1 +1,3 @@
 //! Tests of policy.
+
+mod bucket;

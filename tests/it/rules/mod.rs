@@ -1,1 +1,4 @@
 //! Tests of rules.
+
+mod crontab;
+mod crontab_reference;
