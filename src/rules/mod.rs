@@ -1,3 +1,20 @@
 //! Floor 2: Rhai rules: load, check, sandbox, evaluate; and the crontab lines in them. Pure.
 
 pub mod crontab;
+mod action;
+mod builder;
+mod draft;
+mod explain;
+mod helpers;
+mod internals;
+mod lint;
+mod modules;
+pub mod registry;
+mod rule;
+mod sandbox;
+mod set;
+mod suggest;
+mod trial;
+
+pub use rule::{ActJob, Acted, Evaluation, Mention, Rule};
+pub use set::{RuleFault, RuleSet};

@@ -1,0 +1,96 @@
+//! Rhai's errors as one sentence and a place.
+
+use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
+
+use super::{registry, suggest};
+
+/// What went wrong in a script.
+#[derive(Clone, Debug)]
+pub(super) struct Trouble {
+    /// The source it happened in, when that is not the one that was called.
+    pub file: Option<String>,
+    /// Line, from 1; 0 when unknown.
+    pub line: usize,
+    /// Column, from 1; 0 when unknown.
+    pub column: usize,
+    /// A sentence without a place.
+    pub sentence: String,
+    /// Whether it is a fault of the script whatever the customer is like: an unknown name, too many steps.
+    pub certain: bool,
+}
+
+/// Line and column of a position; zeros when it has none.
+pub(super) fn place(position: Position) -> (usize, usize) {
+    (position.line().unwrap_or(0), position.position().unwrap_or(0))
+}
+
+/// The innermost error, which is the one that has a place.
+pub(super) fn explain(error: &EvalAltResult) -> Trouble {
+    let mut file = None;
+    let mut position = error.position();
+    let mut inner = error;
+    while let EvalAltResult::ErrorInFunctionCall(_, source, deeper, _) | EvalAltResult::ErrorInModule(source, deeper, _) = inner {
+        if !source.is_empty() {
+            file = Some(source.clone());
+        }
+        if !deeper.position().is_none() {
+            position = deeper.position();
+        }
+        inner = deeper;
+    }
+    let sentence = match inner {
+        EvalAltResult::ErrorRuntime(what, _) | EvalAltResult::ErrorTerminated(what, _) if !what.is_unit() => what.to_string(),
+        EvalAltResult::ErrorParsing(kind, _) => syntax(kind),
+        EvalAltResult::ErrorFunctionNotFound(signature, _) if signature.starts_with("anon$") => {
+            "a closure that a module made does not work here: write the closure in this file and let it call the module".to_owned()
+        }
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => format!("there is no {signature}"),
+        EvalAltResult::ErrorModuleNotFound(name, _) => format!("there is no module '{name}' in the rules' folder"),
+        EvalAltResult::ErrorVariableNotFound(name, _) => unknown_variable(name),
+        EvalAltResult::ErrorStackOverflow(_) => "functions call each other too deeply".to_owned(),
+        other => plain(&other.to_string()),
+    };
+    let certain = matches!(
+        inner,
+        EvalAltResult::ErrorFunctionNotFound(..)
+            | EvalAltResult::ErrorModuleNotFound(..)
+            | EvalAltResult::ErrorVariableNotFound(..)
+            | EvalAltResult::ErrorDotExpr(..)
+            | EvalAltResult::ErrorIndexingType(..)
+            | EvalAltResult::ErrorTerminated(..)
+            | EvalAltResult::ErrorStackOverflow(..)
+            | EvalAltResult::ErrorDataTooLarge(..)
+    );
+    let (line, column) = place(position);
+    Trouble { file, line, column, sentence, certain }
+}
+
+/// An error of the compiler.
+pub(super) fn explain_syntax(error: &ParseError) -> Trouble {
+    let (line, column) = place(error.position());
+    Trouble { file: None, line, column, sentence: syntax(error.err_type()), certain: true }
+}
+
+fn syntax(kind: &ParseErrorType) -> String {
+    match kind {
+        ParseErrorType::VariableUndefined(name) => unknown_variable(name),
+        ParseErrorType::ModuleUndefined(name) => format!("nothing is imported as '{name}': expected e.g. import \"{name}\" as {name};"),
+        ParseErrorType::Reserved(word) => format!("'{word}' is a word of the language that rules may not use here"),
+        other => plain(&other.to_string()),
+    }
+}
+
+fn unknown_variable(name: &str) -> String {
+    if registry::field(name).is_some() {
+        return format!("unknown variable '{name}': a field is read from the customer, as in |c| c.{name}");
+    }
+    format!("unknown variable '{name}'{}", suggest::hint(name, registry::FIELDS.iter().map(|field| field.name), "c."))
+}
+
+/// Rhai's own sentence, without the place at its end and with a small first letter.
+fn plain(sentence: &str) -> String {
+    let first_line = sentence.lines().next().unwrap_or_default();
+    let text = first_line.rfind(" (line ").map_or(first_line, |end| &first_line[..end]);
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}

@@ -1,0 +1,150 @@
+//! The words that rules make values with: days, amounts, vouchers, emails, webhooks.
+
+use std::sync::Arc;
+
+use rhai::{Dynamic, Engine, EvalAltResult, Map};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+
+use crate::model::action::VoucherWorth;
+
+type Outcome<T> = Result<T, Box<EvalAltResult>>;
+
+/// A length of time in hours of real time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    hours: i64,
+}
+
+impl Span {
+    /// The days of 24 hours, when they are whole.
+    pub(super) fn days(self) -> Option<i64> {
+        (self.hours % 24 == 0).then_some(self.hours / 24)
+    }
+}
+
+/// What `percent(…)` and `amount(…)` give.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Worth(pub VoucherWorth);
+
+/// A voucher that is wished for; it gets its code when the message is made. Used twice in one message it is one voucher.
+#[derive(Clone, Debug)]
+pub(super) struct Wish(pub Arc<WishedVoucher>);
+
+#[derive(Debug)]
+pub(super) struct WishedVoucher {
+    pub prefix: String,
+    pub worth: VoucherWorth,
+    pub days: i64,
+}
+
+/// What a variant's closure has to return.
+#[derive(Clone, Debug)]
+pub(super) enum Plan {
+    Email { template: String, vars: Map },
+    Webhook { target: String, payload: Map },
+}
+
+/// Longest window, cooldown or validity in days: ten years.
+pub(super) const MAX_DAYS: i64 = 3650;
+
+/// A value's kind in a marketer's words.
+pub(super) fn kind(value: &Dynamic) -> String {
+    match value {
+        _ if value.is_unit() => "nothing".to_owned(),
+        _ if value.is_string() => format!("the text \"{}\"", value.to_string().chars().take(60).collect::<String>()),
+        _ if value.is_int() || value.is_decimal() => format!("the number {value}"),
+        _ if value.is_bool() => format!("{value}"),
+        _ if value.is_fnptr() => "a closure".to_owned(),
+        _ if value.is_array() => "a list".to_owned(),
+        _ if value.is_map() => "a map #{…}".to_owned(),
+        _ if value.is::<Span>() => "a length of time".to_owned(),
+        _ if value.is::<Worth>() => "a voucher's worth".to_owned(),
+        _ if value.is::<Wish>() => "a voucher".to_owned(),
+        _ if value.is::<Plan>() => "an email or webhook".to_owned(),
+        _ if value.is::<super::registry::Customer>() => "the customer".to_owned(),
+        _ => value.type_name().to_owned(),
+    }
+}
+
+/// `expected …, got …`.
+pub(super) fn expected(what: &str, value: &Dynamic) -> String {
+    format!("expected {what}, got {}", kind(value))
+}
+
+/// Whether a text is a name of rules, templates and targets: 1 to 60 of `a-z`, `0-9` and `-`.
+pub(super) fn is_name(text: &str) -> bool {
+    (1..=60).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+fn span(word: &str, count: &Dynamic, hours_each: i64) -> Outcome<Span> {
+    let count = count.as_int().map_err(|_| format!("{word}(…): {}", expected("a whole number", count)))?;
+    let hours = count.checked_mul(hours_each).ok_or_else(|| format!("{word}({count}): the number is too big"))?;
+    Ok(Span { hours })
+}
+
+fn percent(value: &Dynamic) -> Outcome<Worth> {
+    match value.as_int() {
+        Ok(percent) if (1..=100).contains(&percent) => Ok(Worth(VoucherWorth::Percent(percent))),
+        _ => Err(format!("percent(…): {}", expected("a whole number from 1 to 100", value)).into()),
+    }
+}
+
+fn amount(word: &str, value: &Dynamic) -> Outcome<Worth> {
+    let exact = value.as_int().map(Decimal::from).or_else(|_| value.as_decimal()).ok();
+    let cents = exact.and_then(|amount| amount.checked_mul(Decimal::ONE_HUNDRED)).filter(Decimal::is_integer).and_then(|cents| cents.to_i64());
+    match cents {
+        Some(cents) if cents > 0 => Ok(Worth(VoucherWorth::Amount(cents))),
+        _ => Err(format!("{word}(…): {}", expected("an amount above 0 with at most two decimals, such as 5 or 7.50", value)).into()),
+    }
+}
+
+fn voucher(prefix: &Dynamic, worth: &Dynamic, valid: &Dynamic) -> Outcome<Wish> {
+    let good = |text: &str| (1..=12).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    let text = prefix.clone().into_string().ok().filter(|text| good(text));
+    let text = text.ok_or_else(|| format!("voucher(…): the prefix: {}", expected("1 to 12 of A-Z and 0-9 such as \"WB\"", prefix)))?;
+    let Some(Worth(worth)) = worth.clone().try_cast::<Worth>() else {
+        return Err(format!("voucher(…): the worth: {}", expected("percent(10) or amount(5)", worth)).into());
+    };
+    match valid.clone().try_cast::<Span>().and_then(Span::days) {
+        Some(days) if (1..=MAX_DAYS).contains(&days) => Ok(Wish(Arc::new(WishedVoucher { prefix: text, worth, days }))),
+        _ => Err(format!("voucher(…): the validity: {}", expected("days(1) to days(3650)", valid)).into()),
+    }
+}
+
+fn named(word: &str, name: &Dynamic, what: &str) -> Outcome<String> {
+    let text = name.clone().into_string().ok().filter(|text| is_name(text));
+    text.ok_or_else(|| format!("{word}(…): the {what}: {}", expected("a name of a-z, 0-9 and -", name)).into())
+}
+
+fn entries(word: &str, map: &Dynamic) -> Outcome<Map> {
+    map.clone().try_cast::<Map>().ok_or_else(|| format!("{word}(…): {}", expected("a map such as #{ code: \"A1\" }", map)).into())
+}
+
+fn email(template: &Dynamic, vars: Map) -> Outcome<Plan> {
+    Ok(Plan::Email { template: named("email", template, "template")?, vars })
+}
+
+fn webhook(target: &Dynamic, payload: Map) -> Outcome<Plan> {
+    Ok(Plan::Webhook { target: named("webhook", target, "target")?, payload })
+}
+
+/// Teaches an engine the words.
+pub(super) fn register(engine: &mut Engine) {
+    engine
+        .register_type_with_name::<Span>("Days")
+        .register_type_with_name::<Worth>("Worth")
+        .register_type_with_name::<Wish>("Voucher")
+        .register_type_with_name::<Plan>("Action")
+        .register_fn("hours", |count: Dynamic| span("hours", &count, 1))
+        .register_fn("days", |count: Dynamic| span("days", &count, 24))
+        .register_fn("weeks", |count: Dynamic| span("weeks", &count, 7 * 24))
+        .register_fn("percent", |value: Dynamic| percent(&value))
+        .register_fn("amount", |value: Dynamic| amount("amount", &value))
+        .register_fn("eur", |value: Dynamic| amount("eur", &value))
+        .register_fn("voucher", |prefix: Dynamic, worth: Dynamic, valid: Dynamic| voucher(&prefix, &worth, &valid))
+        .register_fn("email", |template: Dynamic| email(&template, Map::new()))
+        .register_fn("email", |template: Dynamic, vars: Dynamic| email(&template, entries("email", &vars)?))
+        .register_fn("webhook", |target: Dynamic| webhook(&target, Map::new()))
+        .register_fn("webhook", |target: Dynamic, payload: Dynamic| webhook(&target, entries("webhook", &payload)?));
+}

@@ -1,0 +1,313 @@
+//! The only file that touches what Rhai calls volatile: the walk over the AST, the list of known functions, closures that keep their world.
+//! When Rhai is upgraded, this is what has to be looked at.
+
+#![expect(deprecated, reason = "Rhai marks its internals as deprecated to say that they may change; the version is pinned")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rhai::{
+    AST, ASTNode, BinaryExpr, Dynamic, Engine, EvalAltResult, Expr, FnCallExpr, FnPtr, NativeCallContext, NativeCallContextStore, Position, Stmt,
+};
+
+use super::explain::place;
+
+/// Values that a closure may capture, counted through lists and maps.
+const MAX_CAPTURED: usize = 2_000;
+/// How deep they may be nested.
+const MAX_CAPTURED_DEPTH: usize = 16;
+
+/// A closure with the world it was made in: imports, constants and functions of its file.
+pub(super) struct Bound {
+    pointer: FnPtr,
+    world: NativeCallContextStore,
+    /// Where it was handed over.
+    pub at: Place,
+}
+
+impl Bound {
+    /// Takes a closure with its captured values as they are now: what the script does to the variables later does not change them.
+    pub(super) fn capture(context: &NativeCallContext, mut pointer: FnPtr) -> Result<Self, String> {
+        freeze(&mut pointer, &mut MAX_CAPTURED.clone(), 0)?;
+        Ok(Self { pointer, world: context.store_data(), at: place(context.call_position()) })
+    }
+
+    /// Calls it with one argument.
+    pub(super) fn call(&self, engine: &Engine, argument: Dynamic) -> Result<Dynamic, Box<EvalAltResult>> {
+        let context = NativeCallContext::from_stored_data(engine, &self.world);
+        self.pointer.call_raw(&context, None, [argument])
+    }
+
+    /// Name of the function it points to.
+    pub(super) fn function(&self) -> &str {
+        self.pointer.fn_name()
+    }
+
+    /// Number of captured values, which are its first parameters.
+    pub(super) fn captured(&self) -> usize {
+        self.pointer.curry().len()
+    }
+
+    /// The source whose world it lives in.
+    pub(super) fn file(&self) -> &str {
+        self.world.global.source.as_deref().unwrap_or_default()
+    }
+}
+
+fn freeze(pointer: &mut FnPtr, left: &mut usize, depth: usize) -> Result<(), String> {
+    pointer.iter_curry_mut().try_for_each(|value| freeze_value(value, left, depth + 1))
+}
+
+fn freeze_value(value: &mut Dynamic, left: &mut usize, depth: usize) -> Result<(), String> {
+    *left = left.checked_sub(1).ok_or("the closure captures too much")?;
+    if depth > MAX_CAPTURED_DEPTH {
+        return Err("the closure captures something that is nested too deeply".to_owned());
+    }
+    *value = value.flatten_clone();
+    if let Some(mut list) = value.write_lock::<rhai::Array>() {
+        return list.iter_mut().try_for_each(|item| freeze_value(item, left, depth + 1));
+    }
+    if let Some(mut map) = value.write_lock::<rhai::Map>() {
+        return map.values_mut().try_for_each(|item| freeze_value(item, left, depth + 1));
+    }
+    if let Some(mut inner) = value.write_lock::<FnPtr>() {
+        return freeze(&mut inner, left, depth + 1);
+    }
+    Ok(())
+}
+
+/// What an engine knows by name.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// Function → numbers of arguments (a method's receiver counts).
+    pub functions: BTreeMap<String, BTreeSet<usize>>,
+    /// Properties of any type.
+    pub properties: BTreeSet<String>,
+}
+
+/// Reads an engine's functions.
+pub(super) fn known(engine: &Engine) -> Known {
+    let mut known = Known::default();
+    for (name, arguments) in engine.collect_fn_metadata(None, |info| Some((info.metadata.name.to_string(), info.metadata.num_params)), true) {
+        if let Some(property) = name.strip_prefix("get$") {
+            known.properties.insert(property.to_owned());
+        } else {
+            known.functions.entry(name).or_default().insert(arguments);
+        }
+    }
+    known
+}
+
+/// A place in a file: line and column, from 1.
+pub(super) type Place = (usize, usize);
+
+/// A property that is read or set.
+#[derive(Debug)]
+pub(super) struct Property {
+    pub name: String,
+    /// The variable before the dot, when it is one.
+    pub of: Option<String>,
+    pub at: Place,
+}
+
+/// A call of a function or method.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub name: String,
+    pub method: bool,
+    /// The alias in `alias::name(…)`.
+    pub module: Option<String>,
+    /// The variable before the dot, when it is one.
+    pub of: Option<String>,
+    /// Number of arguments without the receiver.
+    pub arguments: usize,
+    /// The first argument, when it is a plain text.
+    pub text: Option<String>,
+    pub at: Place,
+}
+
+/// `import "name" as alias`; no name when it is not a plain text.
+#[derive(Debug)]
+pub(super) struct Import {
+    pub name: Option<String>,
+    pub alias: String,
+    pub at: Place,
+}
+
+/// What a piece of code mentions.
+#[derive(Debug, Default)]
+pub(super) struct Code {
+    pub properties: Vec<Property>,
+    pub calls: Vec<Call>,
+    pub keys: BTreeSet<String>,
+    pub imports: Vec<Import>,
+    /// Functions and closures that are pointed to.
+    pub pointers: BTreeSet<String>,
+    /// Closures that are handed to a method, with its name.
+    pub handed: Vec<(String, String)>,
+    /// Variables that something is assigned to, or to a part of.
+    pub assigned: Vec<(String, Place)>,
+    /// Comparisons of a property of a variable with a literal: variable, property, literal.
+    pub compared: Vec<(String, String, Dynamic, Place)>,
+}
+
+/// A function or closure of a file.
+#[derive(Debug)]
+pub(super) struct Function {
+    pub name: String,
+    pub parameters: Vec<String>,
+    pub at: Place,
+    pub code: Code,
+}
+
+impl Function {
+    pub(super) fn is_closure(&self) -> bool {
+        self.name.starts_with("anon$")
+    }
+}
+
+/// What a file mentions: at top level and in each function.
+#[derive(Debug, Default)]
+pub(super) struct Outline {
+    pub top: Code,
+    pub functions: Vec<Function>,
+}
+
+/// Walks over a compiled file.
+pub(super) fn outline(ast: &AST) -> Outline {
+    let read = |ast: &AST| {
+        let mut code = Code::default();
+        ast.walk(&mut |path: &[ASTNode]| {
+            code.note(path);
+            true
+        });
+        code
+    };
+    let functions = ast.iter_fn_def().map(|function| {
+        let mut alone = ast.clone_functions_only();
+        alone.retain_functions(|_, _, name, parameters| name == function.name.as_str() && parameters == function.params.len());
+        Function {
+            name: function.name.to_string(),
+            parameters: function.params.iter().map(ToString::to_string).collect(),
+            at: place(function.body.start_position()),
+            code: read(&alone),
+        }
+    });
+    Outline { top: read(&ast.clone_statements_only()), functions: functions.collect() }
+}
+
+impl Code {
+    fn note(&mut self, path: &[ASTNode]) {
+        match path.last() {
+            Some(ASTNode::Stmt(Stmt::FnCall(call, at))) | Some(ASTNode::Expr(Expr::FnCall(call, at))) => self.note_call(call, false, None, *at),
+            Some(ASTNode::Expr(expression @ Expr::MethodCall(call, at))) => self.note_call(call, true, receiver(path, expression), *at),
+            Some(ASTNode::Expr(expression @ Expr::Property(property, at))) => {
+                self.properties.push(Property { name: property.2.to_string(), of: receiver(path, expression), at: place(*at) });
+            }
+            Some(ASTNode::Expr(Expr::Map(map, _))) => self.keys.extend(map.0.iter().map(|(key, _)| key.name.to_string())),
+            Some(ASTNode::Expr(Expr::DynamicConstant(value, _))) => self.note_constant(value, path),
+            Some(ASTNode::Stmt(Stmt::Assignment(parts))) => {
+                let target = &parts.1.lhs;
+                self.assigned.extend(root(target).map(|name| (name, place(target.start_position()))));
+            }
+            Some(ASTNode::Stmt(Stmt::Import(import, at))) => {
+                let name = text(&import.0);
+                self.imports.push(Import { name, alias: import.1.name.to_string(), at: place(*at) });
+            }
+            _ => {}
+        }
+    }
+
+    fn note_call(&mut self, call: &FnCallExpr, method: bool, of: Option<String>, at: Position) {
+        let name = call.name.to_string();
+        if call.is_operator_call() {
+            self.note_comparison(&name, &call.args, at);
+            return;
+        }
+        let text = call.args.first().and_then(text);
+        if name == "Fn" {
+            self.pointers.extend(text.clone());
+        }
+        let module = (!call.namespace.is_empty()).then(|| call.namespace.root().to_owned());
+        self.calls.push(Call { name, method, module, of, arguments: call.args.len(), text, at: place(at) });
+    }
+
+    fn note_comparison(&mut self, operator: &str, sides: &[Expr], at: Position) {
+        let ([left, right], "==" | "!=" | "<" | "<=" | ">" | ">=") = (sides, operator) else { return };
+        let found = match (field_of(left), field_of(right)) {
+            (Some(field), None) => right.get_literal_value(None).map(|literal| (field, literal)),
+            (None, Some(field)) => left.get_literal_value(None).map(|literal| (field, literal)),
+            _ => None,
+        };
+        if let Some(((variable, property), literal)) = found {
+            self.compared.push((variable, property, literal, place(at)));
+        }
+    }
+
+    fn note_constant(&mut self, value: &Dynamic, path: &[ASTNode]) {
+        if let Ok(map) = value.as_map_ref() {
+            self.keys.extend(map.keys().map(ToString::to_string));
+        }
+        let Some(pointer) = value.read_lock::<FnPtr>() else { return };
+        self.pointers.insert(pointer.fn_name().to_owned());
+        // Captured variables wrap the closure: a block that shares them, then a call of "curry".
+        let outer = path.iter().rev().skip(1).find(|node| match node {
+            ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _)) => call.name != "curry",
+            ASTNode::Expr(Expr::Stmt(_)) | ASTNode::Stmt(_) => false,
+            _ => true,
+        });
+        if let Some(ASTNode::Expr(Expr::MethodCall(call, _))) = outer {
+            self.handed.push((call.name.to_string(), pointer.fn_name().to_owned()));
+        }
+    }
+}
+
+fn text(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::StringConstant(text, _) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+fn variable(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::Variable(variable, ..) if variable.2.is_empty() => Some(variable.1.to_string()),
+        _ => None,
+    }
+}
+
+/// `variable.property` and nothing more.
+fn field_of(expression: &Expr) -> Option<(String, String)> {
+    match expression {
+        Expr::Dot(sides, ..) => match &sides.rhs {
+            Expr::Property(property, _) => variable(&sides.lhs).map(|variable| (variable, property.2.to_string())),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The variable at the beginning of a chain of dots and brackets.
+fn root(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::Dot(sides, ..) | Expr::Index(sides, ..) => root(&sides.lhs),
+        other => variable(other),
+    }
+}
+
+/// The variable that a property or method is directly read from. Chains are nested to the right: `a.b.c` is `a.(b.c)`.
+fn receiver(path: &[ASTNode], expression: &Expr) -> Option<String> {
+    let mut inner = expression;
+    for node in path.iter().rev().skip(1) {
+        let ASTNode::Expr(outer) = node else { return None };
+        let (Expr::Dot(sides, ..) | Expr::Index(sides, ..)) = outer else { return None };
+        let BinaryExpr { lhs, rhs } = &**sides;
+        if std::ptr::eq(rhs, inner) {
+            return variable(lhs);
+        }
+        if !std::ptr::eq(lhs, inner) {
+            return None;
+        }
+        inner = outer;
+    }
+    None
+}

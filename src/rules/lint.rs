@@ -1,0 +1,187 @@
+//! Checks a file's outline before it runs: unknown names with the nearest known one, wrong numbers of arguments, writing to the customer.
+
+use std::collections::BTreeSet;
+
+use rhai::Dynamic;
+
+use super::builder;
+use super::helpers::kind;
+use super::internals::{Call, Code, Function, Known, Place, Property};
+use super::modules::{Unit, Units};
+use super::registry::{self, Kind};
+use super::set::RuleFault;
+use super::suggest::hint;
+
+/// Functions that the language itself knows.
+const LANGUAGE: [&str; 7] = ["Fn", "call", "curry", "type_of", "is_shared", "is_def_var", "is_def_fn"];
+
+/// All faults of a file.
+pub(super) fn check(unit: &Unit, units: &Units, known: &Known) -> Vec<RuleFault> {
+    let mut lint = Lint { unit, units, known, faults: Vec::new(), keys: BTreeSet::new(), customers: BTreeSet::new() };
+    let outline = &unit.outline;
+    for code in outline.functions.iter().map(|function| &function.code).chain([&outline.top]) {
+        lint.keys.extend(code.keys.iter().map(String::as_str));
+        let handed = code.handed.iter().filter(|(verb, _)| builder::TAKES_CUSTOMER.contains(&verb.as_str()));
+        lint.customers.extend(handed.map(|(_, closure)| closure.as_str()));
+    }
+    lint.code(&outline.top, None);
+    for function in &outline.functions {
+        lint.function(function);
+        lint.code(&function.code, Some(function));
+    }
+    lint.faults
+}
+
+struct Lint<'a> {
+    unit: &'a Unit,
+    units: &'a Units,
+    known: &'a Known,
+    faults: Vec<RuleFault>,
+    /// Keys of maps anywhere in the file: any value but the customer may have them as properties.
+    keys: BTreeSet<&'a str>,
+    /// Closures that get the customer.
+    customers: BTreeSet<&'a str>,
+}
+
+impl<'a> Lint<'a> {
+    fn fault(&mut self, at: Place, message: String) {
+        self.faults.push(RuleFault::new(&self.unit.file, at, message));
+    }
+
+    /// The variable that is the customer in this function for sure.
+    fn customer(&self, function: Option<&'a Function>) -> Option<&'a str> {
+        let function = function.filter(|function| self.customers.contains(function.name.as_str()))?;
+        function.parameters.last().map(String::as_str)
+    }
+
+    fn function(&mut self, function: &'a Function) {
+        if function.is_closure() || !self.known.functions.contains_key(&function.name) {
+            return;
+        }
+        let line = self.unit.text.lines().nth(function.at.0.saturating_sub(1)).unwrap_or_default();
+        let column = line.find(&format!("fn {}", function.name)).map_or(function.at.1, |bytes| line[..bytes].chars().count() + 1);
+        self.fault((function.at.0, column), format!("fn '{}' hides a built-in of the same name: give it another name", function.name));
+    }
+
+    fn code(&mut self, code: &'a Code, function: Option<&'a Function>) {
+        let customer = self.customer(function);
+        for property in &code.properties {
+            self.property(property, customer);
+        }
+        for call in &code.calls {
+            match (&call.module, call.method) {
+                (Some(alias), _) => self.module_call(call, alias),
+                (None, true) => self.method(call, customer),
+                (None, false) => self.call(call),
+            }
+        }
+        for import in &code.imports {
+            let problem = match &import.name {
+                _ if function.is_some() => "import stands at the top of the file, not in a function or closure".to_owned(),
+                None => "import needs a plain text: import \"shared\" as shared;".to_owned(),
+                Some(name) if !self.units.contains(name) => format!(
+                    "there is no module '{name}' in the rules' folder: expected the name of a .rhai file there, without the ending{}",
+                    hint(name, self.units.names(), "")
+                ),
+                Some(_) => continue,
+            };
+            self.fault(import.at, problem);
+        }
+        for (variable, at) in &code.assigned {
+            if function.is_some_and(|function| function.is_closure() && function.parameters.last() == Some(variable)) {
+                self.fault(*at, format!("'{variable}' cannot be changed: = assigns, == compares"));
+            }
+        }
+        for (variable, property, literal, at) in &code.compared {
+            if function.is_some_and(|function| function.parameters.contains(variable)) {
+                self.comparison(property, literal, *at);
+            }
+        }
+    }
+
+    fn property(&mut self, property: &Property, customer: Option<&str>) {
+        let of_customer = customer.is_some() && property.of.as_deref() == customer;
+        let name = property.name.as_str();
+        let other = self.known.properties.contains(name) || self.keys.contains(name);
+        if registry::field(name).is_none() && (of_customer || !other) {
+            self.fault(property.at, registry::unknown_field(name));
+        }
+    }
+
+    fn method(&mut self, call: &Call, customer: Option<&str>) {
+        let (name, arguments) = (call.name.as_str(), call.arguments);
+        if builder::LATER.contains(&name) {
+            let there_is = builder::VERBS.map(|verb| format!(".{verb}")).join(" ");
+            return self.fault(call.at, format!("'.{name}' is not there yet: rules run on a schedule; there is {there_is}"));
+        }
+        if let (true, "has", Some(field)) = (customer.is_some() && call.of.as_deref() == customer, name, &call.text)
+            && registry::field(field).is_none()
+        {
+            return self.fault(call.at, registry::unknown_field(field));
+        }
+        let scripted = |arguments| self.unit.outline.functions.iter().any(|function| function.name == name && function.parameters.len() == arguments);
+        if LANGUAGE.contains(&name) || self.keys.contains(name) || scripted(arguments) || scripted(arguments + 1) {
+            return;
+        }
+        let problem = match self.known.functions.get(name) {
+            None if registry::field(name).is_some() => format!("'{name}' is a field, not a method: write it without ()"),
+            None => format!("unknown method '.{name}'{}", hint(name, self.names(), ".")),
+            Some(counts) if counts.contains(&(arguments + 1)) => return,
+            Some(counts) => wrong_count(&format!(".{name}"), counts.iter().map(|count| count.saturating_sub(1)).collect(), arguments),
+        };
+        self.fault(call.at, problem);
+    }
+
+    fn call(&mut self, call: &Call) {
+        let (name, arguments) = (call.name.as_str(), call.arguments);
+        let own = || self.unit.outline.functions.iter().filter(|function| function.name == name);
+        if LANGUAGE.contains(&name) || own().any(|function| function.parameters.len() == arguments) {
+            return;
+        }
+        let mut counts: BTreeSet<usize> = own().map(|function| function.parameters.len()).collect();
+        counts.extend(self.known.functions.get(name).into_iter().flatten());
+        if counts.is_empty() {
+            let names = self.names().chain(self.unit.outline.functions.iter().map(|function| function.name.as_str()));
+            self.fault(call.at, format!("unknown function '{name}'{}", hint(name, names, "")));
+        } else if !counts.contains(&arguments) {
+            self.fault(call.at, wrong_count(name, counts, arguments));
+        }
+    }
+
+    fn module_call(&mut self, call: &Call, alias: &str) {
+        // `global::`, and modules that are missing, are somebody else's to report.
+        let Some((module, unit)) = self.unit.module_of(alias).and_then(|module| Some((module, self.units.get(module)?))) else { return };
+        let named = || unit.outline.functions.iter().filter(|function| !function.is_closure());
+        let counts: BTreeSet<usize> = named().filter(|function| function.name == call.name).map(|function| function.parameters.len()).collect();
+        if counts.is_empty() {
+            let names = named().map(|function| function.name.as_str());
+            self.fault(call.at, format!("module '{module}' has no function '{}'{}", call.name, hint(&call.name, names, "")));
+        } else if !counts.contains(&call.arguments) {
+            self.fault(call.at, wrong_count(&format!("{alias}::{}", call.name), counts, call.arguments));
+        }
+    }
+
+    /// A number never equals a text; Rhai would quietly say false.
+    fn comparison(&mut self, property: &str, literal: &Dynamic, at: Place) {
+        let Some(field) = registry::field(property) else { return };
+        let (fits, what) = match field.kind {
+            Kind::Text => (literal.is_string() || literal.is_char(), "text"),
+            Kind::Whole | Kind::Decimal => (literal.is_int() || literal.is_decimal(), "a number"),
+            Kind::Flag => (literal.is_bool(), "true or false"),
+            Kind::Texts => (false, "a list"),
+        };
+        if !fits && !literal.is_unit() {
+            self.fault(at, format!("'{property}' is {what} and is compared with {}: that is never true; e.g. {}", kind(literal), field.example));
+        }
+    }
+
+    /// Names of all functions that are no operators.
+    fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.known.functions.keys().map(String::as_str).filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()) && !name.contains('$'))
+    }
+}
+
+fn wrong_count(name: &str, counts: BTreeSet<usize>, got: usize) -> String {
+    let counts: Vec<String> = counts.into_iter().map(|count| count.to_string()).collect();
+    format!("'{name}' takes {} argument{}, not {got}", counts.join(" or "), if counts == ["1"] { "" } else { "s" })
+}

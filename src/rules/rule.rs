@@ -1,0 +1,165 @@
+//! A rule that is ready: its condition asked for many customers, its action made for the chosen ones.
+
+use std::sync::Arc;
+
+use rhai::{Dynamic, Engine};
+use serde_json::{Map, Value};
+
+use super::action;
+use super::explain::{Trouble, explain};
+use super::helpers::{Plan, kind};
+use super::internals::Bound;
+use super::registry::{Customer, Field};
+use super::sandbox;
+use crate::model::action::{Action, Channel, Voucher};
+use crate::model::facts::{Facts, Moment};
+use crate::model::rule::RuleSpec;
+
+/// A loaded rule.
+pub struct Rule {
+    /// What it says about itself.
+    pub spec: RuleSpec,
+    /// The text of its file and of the modules that imports; `spec.hash` is this text's SHA-256.
+    pub source: String,
+    /// Templates and targets that its actions name in plain text, so that a missing one is found before the rule runs.
+    pub mentions: Vec<Mention>,
+    pub(super) condition: Bound,
+    /// One for each variant, in the same order.
+    pub(super) actions: Vec<Bound>,
+    /// Fields that the condition's text reads, in the registry's order.
+    pub(super) reads: Vec<&'static Field>,
+    pub(super) engine: Arc<Engine>,
+}
+
+/// A template or target that a rule's text names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mention {
+    /// Email: a template; webhook: a target.
+    pub channel: Channel,
+    /// Its name.
+    pub name: String,
+    /// The file.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1.
+    pub column: usize,
+}
+
+/// What a condition says about one customer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Evaluation {
+    /// It is true.
+    Match {
+        /// The fields that the condition's text reads, with the values it saw; `null` when missing.
+        inputs: Map<String, Value>,
+    },
+    /// It is false.
+    NoMatch,
+    /// It cannot be told: a sentence with file, line and column.
+    Failed(String),
+}
+
+/// One action to make.
+#[derive(Clone, Copy, Debug)]
+pub struct ActJob<'a> {
+    /// For whom.
+    pub facts: &'a Facts,
+    /// Name of the variant.
+    pub variant: &'a str,
+    /// Secret bytes of this decision: voucher codes are made from them.
+    pub code_seed: [u8; 32],
+}
+
+/// A made action.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Acted {
+    /// What is to happen.
+    pub action: Action,
+    /// The vouchers in it.
+    pub vouchers: Vec<Voucher>,
+}
+
+impl Rule {
+    /// Asks the condition for each customer; the answers have the customers' order. Blocks: runs on a thread of its own, and each customer
+    /// has a limit of steps and of time.
+    #[must_use]
+    pub fn evaluate(&self, facts: &[Facts], moment: Moment) -> Vec<Evaluation> {
+        let today = moment.today();
+        let one = |facts: &Facts| {
+            let customer = Customer::new(facts, moment, today);
+            match self.judge(&customer) {
+                Ok(true) => Evaluation::Match { inputs: self.inputs(&customer, moment) },
+                Ok(false) => Evaluation::NoMatch,
+                Err(trouble) => Evaluation::Failed(self.sentence(&trouble)),
+            }
+        };
+        let all = sandbox::on_big_stack(|| facts.iter().map(one).collect());
+        all.unwrap_or_else(|problem| vec![Evaluation::Failed(problem); facts.len()])
+    }
+
+    /// Makes the actions; the results have the jobs' order. Blocks as [`Self::evaluate`] does.
+    ///
+    /// # Errors
+    /// For a job whose action fails: a sentence with file, line and column.
+    #[must_use]
+    pub fn act(&self, jobs: &[ActJob], moment: Moment) -> Vec<Result<Acted, String>> {
+        let today = moment.today();
+        let one = |job: &ActJob| {
+            let number = self.spec.variants.iter().position(|variant| variant.name == job.variant);
+            let action = number.and_then(|number| self.actions.get(number));
+            let action = action.ok_or_else(|| format!("rule '{}' has no variant '{}'", self.spec.name, job.variant))?;
+            self.perform(action, &Customer::new(job.facts, moment, today), &job.code_seed, moment).map_err(|trouble| self.sentence(&trouble))
+        };
+        let all = sandbox::on_big_stack(|| jobs.iter().map(one).collect());
+        all.unwrap_or_else(|problem| vec![Err(problem); jobs.len()])
+    }
+
+    /// The condition's answer; to be called on a big stack.
+    pub(super) fn judge(&self, customer: &Customer) -> Result<bool, Trouble> {
+        let value = self.call(&self.condition, customer)?;
+        value.as_bool().map_err(|_| trouble_at(&self.condition, format!("the condition gives {}, expected true or false", kind(&value))))
+    }
+
+    /// A variant's action; to be called on a big stack.
+    pub(super) fn perform(&self, action: &Bound, customer: &Customer, seed: &[u8; 32], moment: Moment) -> Result<Acted, Trouble> {
+        let value = self.call(action, customer)?;
+        let plan = value.clone().try_cast::<Plan>();
+        let plan = plan.ok_or_else(|| trouble_at(action, format!("the action gives {}, expected email(…) or webhook(…)", kind(&value))))?;
+        let built = action::build(&plan, seed, moment.today());
+        let (action, vouchers) = built.map_err(|problem| trouble_at(action, format!("the action:{problem}")))?;
+        Ok(Acted { action, vouchers })
+    }
+
+    fn call(&self, closure: &Bound, customer: &Customer) -> Result<Dynamic, Trouble> {
+        let result = sandbox::guarded(sandbox::CALLING, || closure.call(&self.engine, Dynamic::from(customer.clone())));
+        result.map_err(|problem| trouble_at(closure, problem))?.map_err(|error| {
+            let mut trouble = explain(&error);
+            if trouble.line == 0 {
+                (trouble.line, trouble.column) = closure.at;
+            }
+            trouble
+        })
+    }
+
+    fn inputs(&self, customer: &Customer, moment: Moment) -> Map<String, Value> {
+        let today = moment.today();
+        self.reads.iter().map(|field| (field.name.to_owned(), action::input(&customer.value(field), today))).collect()
+    }
+
+    fn sentence(&self, trouble: &Trouble) -> String {
+        let file = trouble.file.as_deref().unwrap_or_else(|| self.condition.file());
+        format!("{file}:{}:{} {}", trouble.line, trouble.column, trouble.sentence)
+    }
+}
+
+fn trouble_at(closure: &Bound, sentence: String) -> Trouble {
+    let (line, column) = closure.at;
+    Trouble { file: Some(closure.file().to_owned()), line, column, sentence, certain: true }
+}
+
+impl std::fmt::Debug for Rule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rule").field("spec", &self.spec).finish_non_exhaustive()
+    }
+}

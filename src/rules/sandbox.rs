@@ -1,0 +1,195 @@
+//! The sandbox: the one place where the limits of scripts stand, and the engine, thread and fuse that keep them.
+//!
+//! Rhai's own limits do not bound everything: callbacks run on a copy of its operation counter, some native functions work before they are
+//! checked, and deeply nested values overflow a normal stack when they are dropped. Hence an own fuse, own replacements and own threads.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use rhai::packages::{
+    ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage, BasicStringPackage, LogicPackage,
+    MoreStringPackage, Package,
+};
+use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, OptimizationLevel};
+
+/// Longest source file in bytes.
+pub(super) const MAX_SOURCE_BYTES: usize = 256 * 1024;
+/// Longest text that a script may make, in bytes.
+pub(super) const MAX_TEXT_BYTES: usize = 16 * 1024;
+/// Stack of the threads that scripts run on: virtual memory, touched only if used.
+const STACK_BYTES: usize = 64 * 1024 * 1024;
+
+/// How long something may go on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Steps of the interpreter.
+    pub operations: u64,
+    /// Wall-clock time: steps are not time, and some take long. Generous, because a busy machine may pause any thread.
+    pub time: Duration,
+}
+
+/// For running one file when it is loaded.
+pub(super) const LOADING: Limits = Limits { operations: 200_000, time: Duration::from_secs(5) };
+/// For one condition or one action of one customer.
+pub(super) const CALLING: Limits = Limits { operations: 20_000, time: Duration::from_secs(1) };
+
+thread_local! {
+    /// Steps that are left to the script on this thread; 0 when none was allowed.
+    static LEFT: Cell<u64> = const { Cell::new(0) };
+    /// When it has to be done.
+    static UNTIL: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// One step of a script: `Some(sentence)` ends it. Once blown, the fuse stays blown until the next [`guarded`].
+fn burn() -> Option<Dynamic> {
+    let left = LEFT.get();
+    if left == 0 {
+        return Some("the script takes too many steps".into());
+    }
+    LEFT.set(left - 1);
+    if left.is_multiple_of(16) && UNTIL.get().is_none_or(|until| Instant::now() >= until) {
+        LEFT.set(0);
+        return Some("the script takes too long".into());
+    }
+    None
+}
+
+/// Runs `work` on this thread within `limits`; a panic inside Rhai becomes a sentence.
+pub(super) fn guarded<T>(limits: Limits, work: impl FnOnce() -> T) -> Result<T, String> {
+    LEFT.set(limits.operations);
+    UNTIL.set(Instant::now().checked_add(limits.time));
+    let result = catch_unwind(AssertUnwindSafe(work)).map_err(|_| "the script broke the interpreter (a fault of Rhai's)".to_owned());
+    LEFT.set(0);
+    result
+}
+
+/// Runs `work` on a thread of its own with a big stack and waits for it.
+pub(super) fn on_big_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, String> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("rules".to_owned()).stack_size(STACK_BYTES).spawn_scoped(scope, work);
+        let thread = thread.map_err(|error| format!("no thread for the rules: {error}"))?;
+        thread.join().map_err(|_| "the rules' thread broke down".to_owned())
+    })
+}
+
+/// Holds what scripts made: it may be nested so deeply that dropping it needs the big stack too.
+pub(super) struct Deep<T: Send>(Option<T>);
+
+impl<T: Send> Deep<T> {
+    pub(super) fn new(value: T) -> Self {
+        Self(Some(value))
+    }
+
+    pub(super) fn get(&self) -> Option<&T> {
+        self.0.as_ref()
+    }
+}
+
+impl<T: Send> Drop for Deep<T> {
+    fn drop(&mut self) {
+        let value = self.0.take();
+        // Without a thread the value is dropped here, as it would have been without this type.
+        let _ = on_big_stack(move || drop(value));
+    }
+}
+
+/// An engine with every limit set and nothing registered but harmless functions of values.
+pub(super) fn engine() -> Engine {
+    let mut engine = Engine::new_raw();
+    // Not LanguageCore (sleep, exit, take, parse_json), not time, blob, bit fields, debugging.
+    ArithmeticPackage::new().register_into_engine(&mut engine);
+    LogicPackage::new().register_into_engine(&mut engine);
+    BasicMathPackage::new().register_into_engine(&mut engine);
+    BasicStringPackage::new().register_into_engine(&mut engine);
+    MoreStringPackage::new().register_into_engine(&mut engine);
+    BasicArrayPackage::new().register_into_engine(&mut engine);
+    BasicMapPackage::new().register_into_engine(&mut engine);
+    BasicIteratorPackage::new().register_into_engine(&mut engine);
+    BasicFnPackage::new().register_into_engine(&mut engine);
+    engine
+        .set_max_operations(0) // the fuse counts: Rhai's own counter can be got around
+        .set_max_call_levels(16)
+        .set_max_expr_depths(100, 100)
+        .set_max_string_size(MAX_TEXT_BYTES)
+        .set_max_array_size(1000)
+        .set_max_map_size(1000)
+        .set_max_variables(128)
+        .set_max_functions(500)
+        .set_max_modules(16)
+        .set_strict_variables(true)
+        .set_fail_on_invalid_map_property(true)
+        // What is checked is what runs; nothing is folded away before the lint sees it.
+        .set_optimization_level(OptimizationLevel::None);
+    for symbol in ["eval", "curry", "print", "debug"] {
+        engine.disable_symbol(symbol);
+    }
+    engine.on_progress(|_| burn());
+    bound_replace(&mut engine);
+    engine
+}
+
+/// Rhai's `replace` builds the whole text before its length is checked (7 GB from 64 KiB); these know the length beforehand.
+fn bound_replace(engine: &mut Engine) {
+    fn replace(text: &mut ImmutableString, from: &str, to: &str) -> Result<(), Box<EvalAltResult>> {
+        if from.is_empty() {
+            return Err("replace: the text to look for is empty".into());
+        }
+        let found = text.matches(from).count();
+        let length = text.len() - found * from.len() + found * to.len();
+        if length > MAX_TEXT_BYTES {
+            return Err(format!("replace: the text would become longer than {MAX_TEXT_BYTES} bytes").into());
+        }
+        *text = text.replace(from, to).into();
+        Ok(())
+    }
+    let letter = |c: char| c.to_string();
+    engine.register_fn("replace", |text: &mut ImmutableString, from: &str, to: &str| replace(text, from, to));
+    engine.register_fn("replace", move |text: &mut ImmutableString, from: &str, to: char| replace(text, from, &letter(to)));
+    engine.register_fn("replace", move |text: &mut ImmutableString, from: char, to: &str| replace(text, &letter(from), to));
+    engine.register_fn("replace", move |text: &mut ImmutableString, from: char, to: char| replace(text, &letter(from), &letter(to)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(limits: Limits, script: &str) -> String {
+        let engine = engine();
+        let outcome = guarded(limits, || engine.eval::<Dynamic>(script));
+        match outcome {
+            Ok(Ok(value)) => format!("value {value}"),
+            Ok(Err(error)) => super::super::explain::explain(&error).sentence,
+            Err(sentence) => sentence,
+        }
+    }
+
+    #[test]
+    fn the_steps_of_a_script_are_counted_across_callbacks() {
+        let few = Limits { operations: 5_000, time: Duration::from_secs(3600) };
+        assert_eq!(run(few, "loop {}"), "the script takes too many steps");
+        // Rhai's own counter is copied for each callback, so that this would run 200 × 200 × 200 steps.
+        let nested = "fn work(depth) { if depth == 0 { return 0; } let list = []; list.pad(200, 0); list.map(|x| work(depth - 1)); 0 } work(3)";
+        assert_eq!(run(few, nested), "the script takes too many steps");
+        assert_eq!(run(few, "try { loop {} } catch { 1 }"), "the script takes too many steps");
+    }
+
+    #[test]
+    fn a_script_ends_at_its_deadline_though_steps_are_left() {
+        let late = Limits { operations: u64::MAX, time: Duration::ZERO };
+        assert_eq!(run(late, "loop {}"), "the script takes too long");
+    }
+
+    #[test]
+    fn a_script_that_nobody_guards_does_not_run() {
+        std::thread::spawn(|| assert!(engine().eval::<Dynamic>("1 + 1; 2").is_err())).join().unwrap();
+    }
+
+    #[test]
+    fn replace_knows_how_long_the_text_becomes() {
+        let long = "let s = \"aaaaaaaa\"; s.pad(16000, \"a\"); let t = s; s.replace(\"a\", t); s.len()";
+        assert_eq!(run(LOADING, long), "replace: the text would become longer than 16384 bytes");
+        assert_eq!(run(LOADING, "let s = \"abcabc\"; s.replace(\"b\", \"-\"); s"), "value a-ca-c");
+        assert_eq!(run(LOADING, "let s = \"abcabc\"; s.replace('b', 'x'); s"), "value axcaxc");
+    }
+}

@@ -1,0 +1,300 @@
+//! A rule set: all rules of a folder, read, checked and run together; it exists only when nothing is wrong with any of them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use rhai::Engine;
+
+use super::draft::Draft;
+use super::explain::{Trouble, explain, explain_syntax};
+use super::internals::{self, Bound, Place};
+use super::modules::{Resolver, Unit, Units};
+use super::registry::{self, FIELDS};
+use super::rule::{Mention, Rule};
+use super::sandbox::{self, Deep};
+use super::{builder, helpers, lint, trial};
+use crate::model::action::Channel;
+
+/// Most rules in a set.
+const MAX_RULES: usize = 1000;
+
+/// What is wrong in a rule file, and where.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RuleFault {
+    /// The file as it was named when loading.
+    pub file: String,
+    /// The line, from 1; 0 when the whole file is meant.
+    pub line: usize,
+    /// The column in characters, from 1; 0 when the whole file is meant.
+    pub column: usize,
+    /// A sentence that says what is expected.
+    pub message: String,
+}
+
+impl RuleFault {
+    pub(super) fn new(file: &str, at: Place, message: String) -> Self {
+        Self { file: file.to_owned(), line: at.0, column: at.1, message }
+    }
+
+    fn from_trouble(file: &str, trouble: Trouble) -> Self {
+        Self::new(&trouble.file.unwrap_or_else(|| file.to_owned()), (trouble.line, trouble.column), trouble.sentence)
+    }
+}
+
+impl fmt::Display for RuleFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line == 0 {
+            return write!(f, "{} {}", self.file, self.message);
+        }
+        write!(f, "{}:{}:{} {}", self.file, self.line, self.column, self.message)
+    }
+}
+
+/// Rules that are ready to run. Shared as `Arc<RuleSet>`: to reload, load another one and swap the `Arc`; on faults keep the old one.
+pub struct RuleSet(Deep<Vec<Rule>>);
+
+const fn shared_between_threads<T: Send + Sync>() {}
+const _: () = shared_between_threads::<RuleSet>();
+
+/// A file that was read.
+struct Source {
+    file: String,
+    text: String,
+    /// Whether its rules count; else it is only there to be imported.
+    root: bool,
+}
+
+impl RuleSet {
+    /// Loads `*.rhai` of a folder in name order, or one file (which may import its neighbours).
+    ///
+    /// # Errors
+    /// Every fault of every file, in the order of files and lines.
+    pub fn load(path: &Path) -> Result<Self, Vec<RuleFault>> {
+        let mut faults = Vec::new();
+        let sources = read(path, &mut faults);
+        Self::from_files(&sources, faults)
+    }
+
+    /// Loads files from memory: name (`win-back.rhai`) and text.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn from_sources(sources: Vec<(String, String)>) -> Result<Self, Vec<RuleFault>> {
+        let module = |name: &str| name.strip_suffix(".rhai").unwrap_or(name).to_owned();
+        let sources = sources.into_iter().map(|(file, text)| (module(&file), Source { file, text, root: true })).collect();
+        Self::from_files(&sources, Vec::new())
+    }
+
+    fn from_files(sources: &BTreeMap<String, Source>, mut faults: Vec<RuleFault>) -> Result<Self, Vec<RuleFault>> {
+        let made = sandbox::on_big_stack(|| make(sources));
+        let rules = match made {
+            Ok((rules, more)) => {
+                faults.extend(more);
+                Deep::new(rules)
+            }
+            Err(problem) => return Err(vec![RuleFault::new("rules", (0, 0), problem)]),
+        };
+        if faults.is_empty() {
+            return Ok(Self(rules));
+        }
+        faults.sort();
+        faults.dedup();
+        Err(faults)
+    }
+
+    /// All rules, in the order of files and lines.
+    pub fn rules(&self) -> &[Rule] {
+        self.0.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// The rule of that name.
+    #[must_use]
+    pub fn rule(&self, name: &str) -> Option<&Rule> {
+        self.rules().iter().find(|rule| rule.spec.name == name)
+    }
+}
+
+impl fmt::Debug for RuleSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.rules().iter().map(|rule| &rule.spec.name)).finish()
+    }
+}
+
+fn read(path: &Path, faults: &mut Vec<RuleFault>) -> BTreeMap<String, Source> {
+    let mut sources = BTreeMap::new();
+    let single = path.is_file();
+    let folder = if single { path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")) } else { path };
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            faults.push(RuleFault::new(&path.display().to_string(), (0, 0), format!("cannot be read: {error}: expected a folder with *.rhai files, or one file")));
+            return sources;
+        }
+    };
+    for found in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+        let root = !single || found.file_name() == path.file_name();
+        let module = found.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let is_rules = found.extension().is_some_and(|ending| ending == "rhai") && !module.starts_with('.') && found.is_file();
+        if !(is_rules || single && root) {
+            continue;
+        }
+        let file = if root && single { path } else { &found }.display().to_string();
+        match read_text(&found) {
+            Ok(text) => drop(sources.insert(module, Source { file, text, root })),
+            Err(problem) if root => faults.push(RuleFault::new(&file, (0, 0), problem)),
+            // A neighbour that nobody may want; whoever imports it is told that there is no such module.
+            Err(_) => {}
+        }
+    }
+    sources
+}
+
+fn read_text(path: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
+    file.take(sandbox::MAX_SOURCE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
+    String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())
+}
+
+/// Compiles, checks and runs all files. Rules with faults among them are incomplete.
+fn make(sources: &BTreeMap<String, Source>) -> (Vec<Rule>, Vec<RuleFault>) {
+    let mut engine = sandbox::engine();
+    registry::register(&mut engine);
+    helpers::register(&mut engine);
+    builder::register(&mut engine);
+    let known = internals::known(&engine);
+    let mut faults = Vec::new();
+    let units = compile_all(&engine, sources, &mut faults);
+    for unit in units.iter() {
+        faults.extend(lint::check(unit, &units, &known));
+    }
+    engine.set_module_resolver(Resolver::new(units.clone()));
+    let engine = Arc::new(engine);
+    let mut drafts = Vec::new();
+    for unit in units.iter().filter(|unit| sources.get(&unit.module).is_some_and(|source| source.root)) {
+        drafts.extend(run(unit, &engine, &mut faults));
+    }
+    check_names(&drafts, &mut faults);
+    let rules = drafts.into_iter().filter_map(|draft| finish(draft, &units, &engine, &mut faults)).collect();
+    (rules, faults)
+}
+
+/// Compiles the files whose rules count and what they import.
+fn compile_all(engine: &Engine, sources: &BTreeMap<String, Source>, faults: &mut Vec<RuleFault>) -> Units {
+    let mut units = Units::default();
+    let mut open: Vec<&str> = sources.iter().filter(|(_, source)| source.root).map(|(module, _)| module.as_str()).collect();
+    while let Some((module, source)) = open.pop().and_then(|module| sources.get_key_value(module)) {
+        if units.contains(module) {
+            continue;
+        }
+        let unit = compile(engine, module, source).map_err(|fault| faults.push(fault)).ok();
+        let imports = unit.iter().flat_map(Unit::imports).filter_map(|name| sources.get_key_value(name));
+        open.extend(imports.map(|(module, _)| module.as_str()));
+        units.insert(module, unit);
+    }
+    units
+}
+
+fn compile(engine: &Engine, module: &str, source: &Source) -> Result<Unit, RuleFault> {
+    if source.text.len() > sandbox::MAX_SOURCE_BYTES {
+        let problem = format!("is longer than {} KiB: expected a smaller file", sandbox::MAX_SOURCE_BYTES / 1024);
+        return Err(RuleFault::new(&source.file, (0, 0), problem));
+    }
+    let mut ast = engine.compile(&source.text).map_err(|error| RuleFault::from_trouble(&source.file, explain_syntax(&error)))?;
+    ast.set_source(source.file.as_str());
+    let outline = internals::outline(&ast);
+    Ok(Unit { file: source.file.clone(), module: module.to_owned(), text: source.text.clone(), ast, outline })
+}
+
+/// Runs a file's top level; gives the rules it makes.
+fn run(unit: &Unit, engine: &Engine, faults: &mut Vec<RuleFault>) -> Vec<Draft> {
+    let (outcome, workshop) = builder::workshop(&unit.file, || sandbox::guarded(sandbox::LOADING, || engine.run_ast(&unit.ast)));
+    faults.extend(workshop.faults);
+    let trouble = match outcome {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(RuleFault::from_trouble(&unit.file, explain(&error))),
+        Err(problem) => Some(RuleFault::new(&unit.file, (0, 0), problem)),
+    };
+    let drafts: Vec<Draft> = workshop.drafts.into_iter().filter(|draft| draft.counts).collect();
+    match trouble {
+        None => faults.extend(drafts.iter().flat_map(Draft::missing)),
+        // What the check before the run has found is often the reason why the run ended; it is not said twice.
+        Some(_) if faults.iter().any(|fault| fault.file == unit.file) => {}
+        Some(fault) => faults.push(fault),
+    }
+    drafts
+}
+
+fn check_names(drafts: &[Draft], faults: &mut Vec<RuleFault>) {
+    let mut places: BTreeMap<&str, &Draft> = BTreeMap::new();
+    for draft in drafts {
+        if let Some(first) = places.get(draft.name.as_str()) {
+            let problem = format!("rule '{}' is already defined at {}:{}:{}", draft.name, first.file, first.at.0, first.at.1);
+            faults.push(RuleFault::new(&draft.file, draft.at, problem));
+        } else {
+            places.insert(&draft.name, draft);
+        }
+    }
+    if let Some(draft) = drafts.get(MAX_RULES) {
+        faults.push(RuleFault::new(&draft.file, draft.at, format!("there are more than {MAX_RULES} rules")));
+    }
+}
+
+/// Checks the closures of a draft, tries the rule out, and gives it when nothing is wrong.
+fn finish(draft: Draft, units: &Units, engine: &Arc<Engine>, faults: &mut Vec<RuleFault>) -> Option<Rule> {
+    let unit = units.iter().find(|unit| unit.file == draft.file)?;
+    let (source, hash) = units.source_and_hash(unit);
+    let finished = draft.finish(hash)?;
+    let before = faults.len();
+    for closure in finished.actions.iter().chain([&finished.condition]) {
+        faults.extend(wrong_arity(closure, units));
+    }
+    if faults.len() > before {
+        return None;
+    }
+    let rule = Rule {
+        reads: reads(&finished.condition, units),
+        mentions: finished.actions.iter().flat_map(|action| mentions(action, units)).collect(),
+        spec: finished.spec,
+        source,
+        condition: finished.condition,
+        actions: finished.actions,
+        engine: Arc::clone(engine),
+    };
+    // A file with faults may fail for reasons that have been told.
+    if !faults.iter().any(|fault| fault.file == unit.file) {
+        faults.extend(trial::run(&rule).into_iter().map(|trouble| RuleFault::from_trouble(&unit.file, trouble)));
+    }
+    Some(rule)
+}
+
+fn wrong_arity(closure: &Bound, units: &Units) -> Option<RuleFault> {
+    let (_, function) = units.function(closure.file(), closure.function())?;
+    let takes = function.parameters.len().saturating_sub(closure.captured());
+    let problem = format!("the closure takes {takes} arguments: expected one, the customer, as in |c| …");
+    (takes != 1).then(|| RuleFault::new(closure.file(), closure.at, problem))
+}
+
+fn reads(condition: &Bound, units: &Units) -> Vec<&'static registry::Field> {
+    let code = units.reached(condition.file(), condition.function());
+    let asks = |name: &str| {
+        code.iter().any(|(_, code)| {
+            code.properties.iter().any(|property| property.name == name)
+                || code.calls.iter().any(|call| call.name == "has" && call.text.as_deref() == Some(name))
+        })
+    };
+    FIELDS.iter().filter(|field| asks(field.name)).collect()
+}
+
+fn mentions(action: &Bound, units: &Units) -> Vec<Mention> {
+    let code = units.reached(action.file(), action.function());
+    let calls = code.iter().flat_map(|(unit, code)| code.calls.iter().map(|call| (unit.file.clone(), call)));
+    let mention = calls.filter_map(|(file, call)| {
+        let channel = Channel::parse(&call.name).filter(|_| !call.method)?;
+        Some(Mention { channel, name: call.text.clone()?, file, line: call.at.0, column: call.at.1 })
+    });
+    mention.collect()
+}

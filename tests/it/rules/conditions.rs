@@ -1,0 +1,132 @@
+//! What conditions say about customers.
+
+use serde_json::json;
+use stammgast::base::money::Cents;
+use stammgast::model::facts::Facts;
+use stammgast::rules::{Evaluation, registry};
+
+use super::example::{evaluate, load, matches, morning, regular, regular_with, stranger, today, with_condition};
+
+#[test]
+fn every_field_has_an_example_that_compiles_and_runs() {
+    for field in registry::FIELDS {
+        let condition = format!("|c| {}", field.example);
+        let text = with_condition(&condition);
+        let set = load(&text).unwrap_or_else(|faults| panic!("{}: {faults:#?}", field.name));
+        let answers = set.rules()[0].evaluate(&[regular(), stranger()], today());
+        assert!(!answers.iter().any(|answer| matches!(answer, Evaluation::Failed(_))), "{}: {answers:?}", field.name);
+        let Evaluation::Match { inputs } = evaluate(&format!("|c| c.{0} == c.{0} || true", field.name), &regular(), today()) else { panic!("{}", field.name) };
+        assert!(!inputs[field.name].is_null(), "{} has a value for a regular", field.name);
+    }
+}
+
+#[test]
+fn a_regular_is_what_the_record_and_the_scores_say() {
+    for clause in [
+        "c.id == \"K-1\"",
+        "c.first_name == \"Erika\" && c.last_name == \"Mustermann\" && c.locale == \"de\"",
+        "c.tags.contains(\"vip\") && !c.tags.contains(\"b2b\") && \"newsletter\" in c.tags && c.tags.len() == 2",
+        "c.has_email",
+        "c.birthday_in_days == 0 && c.age == 42",
+        "c.recency_days == 70 && c.orders == 3 && c.tenure_days == 730 && c.first_order_days == 730",
+        "c.revenue == 123.45 && c.average_order_value == 41.15",
+        "c.anniversary_in_days == 0 && c.anniversary_years == 2",
+        "c.r == 3 && c.f == 4 && c.m == 5 && c.rfm == 345 && c.rfm_weighted == 4",
+        "c.abc == \"A\" && c.revenue_rank == 7 && c.top_percent == 3",
+        "c.orders in 2..=3 && c.abc in [\"A\", \"B\"]",
+    ] {
+        assert!(matches(&format!("|c| {clause}"), &regular()), "{clause}");
+    }
+}
+
+#[test]
+fn a_stranger_has_no_orders_no_revenue_and_nothing_else() {
+    assert!(matches("|c| c.orders == 0 && c.revenue == 0 && c.tags.is_empty() && !c.has_email", &stranger()));
+    let missing = registry::FIELDS.iter().map(|field| field.name).filter(|name| !["id", "orders", "revenue", "tags", "has_email"].contains(name));
+    for name in missing {
+        assert!(matches(&format!("|c| c.{name} == () && !c.has(\"{name}\")"), &stranger()), "{name}");
+        assert!(matches(&format!("|c| c.has(\"{name}\")"), &regular()), "{name}");
+    }
+}
+
+#[test]
+fn a_comparison_with_a_missing_value_is_false() {
+    for clause in ["c.recency_days > 60", "c.recency_days < 60", "c.recency_days == 0", "c.abc == \"A\"", "c.average_order_value < 19.99", "c.birthday_in_days <= 3"] {
+        assert!(!matches(&format!("|c| {clause}"), &stranger()), "{clause}");
+    }
+    assert!(matches("|c| (c.recency_days ?? 999) > 60", &stranger()));
+}
+
+#[test]
+fn money_is_compared_exactly() {
+    let spent = |cents| regular_with(|score| score.revenue = Cents(cents));
+    assert!(!matches("|c| c.revenue > 19.98", &spent(1998)));
+    assert!(matches("|c| c.revenue > 19.98", &spent(1999)));
+    assert!(matches("|c| c.revenue > 19.989999999999999999", &spent(1999)));
+    assert!(!matches("|c| c.revenue > 19.990000000000000001", &spent(1999)));
+    assert!(matches("|c| c.revenue * 0.9 == 17.991", &spent(1999)));
+    assert!(matches("|c| 0.1 + 0.2 == 0.3 && c.revenue == 20 && c.orders > 2.5", &spent(2000)));
+}
+
+#[test]
+fn a_result_that_is_neither_true_nor_false_is_an_error_of_that_customer() {
+    // The example customer that rules are tried on at load has a first name, so this loads.
+    let condition = "|c| if c.has_email { true } else { c.orders }";
+    assert!(matches(condition, &regular()));
+    let Evaluation::Failed(sentence) = evaluate(condition, &stranger(), today()) else { panic!("a number is no answer") };
+    assert_eq!(sentence, "test.rhai:1:27 the condition gives the number 0, expected true or false");
+}
+
+#[test]
+fn an_error_names_its_place_and_touches_one_customer_only() {
+    let set = load("rule(\"r\")\n  .basis(\"consent\")\n  .when(|c| c.orders > 2 && c.tags[1] == \"vip\")\n  .send(|c| email(\"t\"));").unwrap();
+    let bare = Facts { score: regular().score, ..stranger() };
+    let answers = set.rules()[0].evaluate(&[regular(), bare, stranger()], today());
+    assert!(matches!(answers[0], Evaluation::Match { .. }));
+    let Evaluation::Failed(sentence) = &answers[1] else { panic!("{answers:?}") };
+    assert!(sentence.starts_with("test.rhai:3:") && sentence.contains("out of bounds"), "{sentence}");
+    assert_eq!(answers[2], Evaluation::NoMatch);
+}
+
+#[test]
+fn a_match_tells_what_the_condition_read() {
+    let condition = "|c| c.recency_days > 60 && (c.revenue > 100 || c.has(\"age\")) && c.tags.some(|tag| tag == \"vip\" && c.orders > 1)";
+    let Evaluation::Match { inputs } = evaluate(condition, &regular(), today()) else { panic!("a match") };
+    assert_eq!(json!(inputs), json!({ "tags": ["newsletter", "vip"], "age": 42, "recency_days": 70, "orders": 3, "revenue": "123.45" }));
+}
+
+#[test]
+fn what_a_helper_function_reads_is_told_too() {
+    let set = load("fn loyal(who) { who.orders > 2 && rich(who) }\nfn rich(who) { who.revenue > 10 }\n".to_owned().as_str()).map(|_| ());
+    assert!(set.is_ok(), "functions alone are a file");
+    let text = format!("fn loyal(who) {{ who.orders > 2 && rich(who) }}\nfn rich(who) {{ who.revenue > 10 }}\n{}", with_condition("|c| loyal(c)"));
+    let set = load(&text).unwrap();
+    let Evaluation::Match { inputs } = set.rules()[0].evaluate(&[regular()], today()).remove(0) else { panic!("a match") };
+    assert_eq!(json!(inputs), json!({ "orders": 3, "revenue": "123.45" }));
+}
+
+#[test]
+fn birthdays_and_anniversaries_count_calendar_days_of_the_shop() {
+    let days = |date: &str, clause: &str| matches!(evaluate(&format!("|c| {clause}"), &regular(), morning(date)), Evaluation::Match { .. });
+    assert!(days("2026-06-30", "c.birthday_in_days == 1 && c.age == 41 && c.anniversary_in_days == 1 && c.anniversary_years == 1"));
+    assert!(days("2026-07-02", "c.birthday_in_days == 364 && c.age == 42 && c.anniversary_in_days == 364 && c.anniversary_years == 2"));
+    // The day of the first order is not an anniversary.
+    assert!(days("2024-07-01", "c.anniversary_in_days == () && c.anniversary_years == 0"));
+}
+
+#[test]
+fn a_birthday_without_a_real_year_has_a_day_but_no_age() {
+    let mut facts = regular();
+    facts.customer.birthday = chrono::NaiveDate::from_ymd_opt(1900, 7, 1);
+    assert!(matches("|c| c.birthday_in_days == 0 && !c.has(\"age\")", &facts));
+}
+
+#[test]
+fn a_batch_is_answered_in_order() {
+    let set = load(&with_condition("|c| c.orders % 2 == 0")).unwrap();
+    let facts: Vec<Facts> = (0..1000).map(|orders| regular_with(|score| score.orders = orders)).collect();
+    let answers = set.rules()[0].evaluate(&facts, today());
+    assert_eq!(answers.len(), 1000);
+    assert!(answers.iter().enumerate().all(|(orders, answer)| matches!(answer, Evaluation::Match { .. }) == (orders % 2 == 0)));
+    assert_eq!(set.rules()[0].evaluate(&[], today()), vec![]);
+}

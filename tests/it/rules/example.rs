@@ -1,0 +1,111 @@
+//! Customers and rule sets for the tests of rules.
+
+use chrono::NaiveDate;
+use stammgast::base::id::Id;
+use stammgast::base::money::Cents;
+use stammgast::base::time::{UnixMs, Zone};
+use stammgast::model::customer::{Customer, Locale};
+use stammgast::model::email_address::EmailAddress;
+use stammgast::model::facts::{Facts, Moment};
+use stammgast::model::score::{Abc, Score};
+use stammgast::rules::{Evaluation, RuleSet};
+
+/// A day in Berlin at 9:00.
+pub(super) fn morning(date: &str) -> Moment {
+    let zone = Zone::parse("Europe/Berlin").unwrap();
+    Moment { now: zone.parse_time(&format!("{date}T09:00")).unwrap(), zone }
+}
+
+/// The day the tests run on unless they say otherwise.
+pub(super) fn today() -> Moment {
+    morning("2026-07-01")
+}
+
+/// A customer without orders, of whom only the shop's key is known.
+pub(super) fn stranger() -> Facts {
+    let customer = Customer {
+        id: Id(2),
+        external_id: "K-2".to_owned(),
+        email: None,
+        first_name: None,
+        last_name: None,
+        birthday: None,
+        locale: None,
+        tags: vec![],
+    };
+    Facts { customer, score: None }
+}
+
+/// A customer with everything: three orders, the first on 2024-07-01, the last 70 days ago; 123.45 in all; birthday 1984-07-01.
+pub(super) fn regular() -> Facts {
+    let moment = today();
+    let at = |date: &str| -> UnixMs { moment.zone.parse_time(&format!("{date}T18:30")).unwrap() };
+    let customer = Customer {
+        id: Id(1),
+        external_id: "K-1".to_owned(),
+        email: EmailAddress::parse("erika@example.org").ok(),
+        first_name: Some("Erika".to_owned()),
+        last_name: Some("Mustermann".to_owned()),
+        birthday: NaiveDate::from_ymd_opt(1984, 7, 1),
+        locale: Some(Locale::De),
+        tags: vec!["newsletter".to_owned(), "vip".to_owned()],
+    };
+    let score = Score {
+        customer_id: Id(1),
+        as_of: moment.now,
+        recency_days: 70,
+        orders: 3,
+        revenue: Cents(12_345),
+        average_order_value: Cents(4_115),
+        first_order_at: at("2024-07-01"),
+        last_order_at: at("2026-04-22"),
+        tenure_days: 730,
+        r: 3,
+        f: 4,
+        m: 5,
+        rfm: 345,
+        rfm_weighted_e4: 40_000,
+        abc: Abc::A,
+        revenue_rank: 7,
+        top_percent: 3,
+    };
+    Facts { customer, score: Some(score) }
+}
+
+/// A regular with other scores.
+pub(super) fn regular_with(change: impl FnOnce(&mut Score)) -> Facts {
+    let mut facts = regular();
+    facts.score.as_mut().map(change);
+    facts
+}
+
+/// Loads one file.
+pub(super) fn load(text: &str) -> Result<RuleSet, Vec<String>> {
+    let set = RuleSet::from_sources(vec![("test.rhai".to_owned(), text.to_owned())]);
+    set.map_err(|faults| faults.iter().map(ToString::to_string).collect())
+}
+
+/// A rule with this condition.
+pub(super) fn with_condition(condition: &str) -> String {
+    format!("rule(\"r\").basis(\"consent\").when({condition}).send(|c| email(\"t\"));")
+}
+
+/// A rule with this action.
+pub(super) fn with_action(action: &str) -> String {
+    format!("rule(\"r\").basis(\"consent\").when(|c| true).send({action});")
+}
+
+/// What a condition says about a customer.
+pub(super) fn evaluate(condition: &str, facts: &Facts, moment: Moment) -> Evaluation {
+    let set = load(&with_condition(condition)).unwrap_or_else(|faults| panic!("{condition}: {faults:#?}"));
+    set.rules()[0].evaluate(std::slice::from_ref(facts), moment).remove(0)
+}
+
+/// Whether a condition is true of a customer; a condition that fails is a failed test.
+pub(super) fn matches(condition: &str, facts: &Facts) -> bool {
+    match evaluate(condition, facts, today()) {
+        Evaluation::Match { .. } => true,
+        Evaluation::NoMatch => false,
+        Evaluation::Failed(sentence) => panic!("{condition}: {sentence}"),
+    }
+}
