@@ -10,8 +10,11 @@ use std::task::{Context, Poll};
 use lettre::transport::smtp::client::AsyncTokioStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Bytes a server may send between two of our writes. lettre alone reads a line without end into memory (measured: 260 MB).
-const REPLY_BYTES: usize = 64 * 1024;
+/// Bytes a server may send between two of our writes: a long certificate chain fits. lettre alone reads a line without end into memory
+/// (measured: 260 MB), and parses a reply of many lines anew with each line.
+const REPLY_BYTES: usize = 32 * 1024;
+/// Lines a server may send between two of our writes; in 32 KiB of encrypted bytes about 128 look like a line end.
+const REPLY_LINES: usize = 256;
 /// First byte of a TLS handshake record; no SMTP command begins with it.
 const TLS_HANDSHAKE: u8 = 0x16;
 
@@ -21,6 +24,7 @@ pub(super) struct Wire<S> {
     stream: S,
     peer: SocketAddr,
     read_since_write: usize,
+    lines_since_write: usize,
     /// Before STARTTLS bytes are handed on one by one, so that lettre's buffer never holds plain text that somebody slipped in behind the
     /// server's "go ahead" and that would count as said under TLS; such bytes then break the handshake.
     by_byte: bool,
@@ -31,22 +35,24 @@ impl<S> Wire<S> {
     /// Wraps `stream`; the flag becomes true when the peer closes.
     pub(super) fn new(stream: S, peer: SocketAddr, before_starttls: bool) -> (Self, Arc<AtomicBool>) {
         let closed = Arc::new(AtomicBool::new(false));
-        (Self { stream, peer, read_since_write: 0, by_byte: before_starttls, closed: closed.clone() }, closed)
+        (Self { stream, peer, read_since_write: 0, lines_since_write: 0, by_byte: before_starttls, closed: closed.clone() }, closed)
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.read_since_write >= REPLY_BYTES {
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "reply longer than 64 KiB")));
+        if self.read_since_write >= REPLY_BYTES || self.lines_since_write >= REPLY_LINES {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "reply longer than 32 KiB or 256 lines")));
         }
         let most = if self.by_byte { 1 } else { REPLY_BYTES }.min(buffer.remaining());
         let mut part = ReadBuf::new(buffer.initialize_unfilled_to(most));
         let outcome = Pin::new(&mut self.stream).poll_read(context, &mut part);
         let read = part.filled().len();
+        let lines = part.filled().iter().filter(|byte| **byte == b'\n').count();
         if matches!(outcome, Poll::Ready(Ok(()))) {
             buffer.advance(read);
             self.read_since_write += read;
+            self.lines_since_write += lines;
             if read == 0 && most > 0 {
                 self.closed.store(true, Ordering::Relaxed);
             }
@@ -58,6 +64,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.read_since_write = 0;
+        self.lines_since_write = 0;
         if bytes.first() == Some(&TLS_HANDSHAKE) {
             self.by_byte = false;
         }
