@@ -1,1 +1,4 @@
 //! Tests of channel.
+
+mod smtp;
+mod smtp_faults;
