@@ -128,7 +128,9 @@ fn imports(path: &str, place: &[&str], tokens: &[Token]) -> Vec<String> {
                     at += 2;
                 }
                 if steps >= place.len() + open.len() && next_is(tokens, at + 1, "::") {
-                    firsts(tokens, at + 2).iter().for_each(|name| check(line, name));
+                    for name in firsts(tokens, at + 2) {
+                        check(line, &name);
+                    }
                 }
             }
             _ => {}

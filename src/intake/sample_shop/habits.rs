@@ -39,7 +39,7 @@ impl Habit {
 
     /// Whether customer number `number` was not there when the window opens and came to stay: three quarters of those with such a habit.
     pub(super) fn joins(self, number: usize) -> bool {
-        !matches!(self, Self::Once | Self::Newcomer) && number % 4 != 0
+        !matches!(self, Self::Once | Self::Newcomer) && !number.is_multiple_of(4)
     }
 
     /// Whether they came again and again: holders of the loyalty card.

@@ -78,7 +78,7 @@ fn tags(habit: Habit, place: &str, number: usize) -> Vec<String> {
         tags.push("loyalty-card".to_owned());
     }
     // Friends of the house: nobody sends them advertising.
-    if habit == Habit::Regular && number % 10 == 0 {
+    if habit == Habit::Regular && number.is_multiple_of(10) {
         tags.push("vip".to_owned());
     }
     tags

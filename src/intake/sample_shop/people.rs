@@ -101,17 +101,16 @@ fn ascii(name: &str) -> String {
         .collect()
 }
 
-/// A day of birth of somebody aged 18 to 85 at the first order. Never 29 February: it would be marked on another day in most years.
+/// A day of birth of somebody aged 18 to 82 at the first order.
 fn birthday(dice: &mut Dice, first_at: UnixMs) -> Option<NaiveDate> {
     let age = dice.weighted(&[(15, 18), (25, 28), (25, 40), (20, 54), (15, 68)]) + dice.between(0, 14);
     let year = first_at.utc().year() - i32::try_from(age).unwrap_or(40);
-    NaiveDate::from_yo_opt(year, u32::try_from(dice.between(1, 365)).unwrap_or(1)).map(|day| on_day_of_year(day, day))
+    NaiveDate::from_yo_opt(year, u32::try_from(dice.between(1, 365)).unwrap_or(1))
 }
 
-/// The birthday moved to the month and day of `day`, its year kept; 29 February becomes the 28th.
+/// The birthday moved to the month and day of `day`, its year kept, or for 29 February the latest year before that has one.
 pub(super) fn on_day_of_year(birthday: NaiveDate, day: NaiveDate) -> NaiveDate {
-    let date = if (day.month(), day.day()) == (2, 29) { 28 } else { day.day() };
-    NaiveDate::from_ymd_opt(birthday.year(), day.month(), date).unwrap_or(birthday)
+    (0..8).find_map(|back| NaiveDate::from_ymd_opt(birthday.year() - back, day.month(), day.day())).unwrap_or(birthday)
 }
 
 /// What the customer said about advertising: mostly at the first order, objections later.

@@ -10,6 +10,7 @@ use stammgast::base::time::{UnixMs, Zone, anniversary, days_between};
 use stammgast::intake::sample_shop::{CUSTOMERS, SampleShop, sample_shop};
 use stammgast::model::consent::ConsentKind;
 use stammgast::model::customer::NewCustomer;
+use stammgast::model::email_address::EmailAddress;
 use stammgast::model::order::{NewOrder, OrderStatus};
 
 static SHOP: LazyLock<SampleShop> = LazyLock::new(|| sample_shop(end(), berlin(), CUSTOMERS));
@@ -129,7 +130,8 @@ fn every_shipped_rule_finds_somebody_on_each_day_of_the_last_six_weeks() {
             let (_, second) = count(&shop, day, &facts, |_, days| days.len() == 1 && (21..=45).contains(&recency(days)));
             assert!(win_back > 100, "{day}: {win_back} to win back");
             assert!(birthday > 0, "{day}: no birthday of an A customer");
-            assert!(anniversaries > 0, "{day}: no anniversary of a first order");
+            // Nobody can have come first on a leap day within the last two years.
+            assert!(anniversaries > 0 || (day.month(), day.day()) == (2, 29), "{day}: no anniversary of a first order");
             assert!(thanks > 0, "{day}: nobody to thank");
             assert!(second > 5, "{day}: {second} for a second order");
             reached_on_anniversaries += reached;
@@ -149,7 +151,7 @@ fn the_customers_are_as_different_as_those_of_a_real_shop() {
     assert!((2..=7).contains(&percent(&|customer| said(customer) == Some(ConsentKind::Objected))));
     assert!((1..=6).contains(&percent(&|customer| customer.email == Some(None))));
     assert!((80..=95).contains(&percent(&|customer| customer.birthday.flatten().is_some())));
-    let addresses: BTreeSet<String> = customers.iter().filter_map(|customer| customer.email.as_ref()?.as_ref().map(|email| email.key())).collect();
+    let addresses: BTreeSet<String> = customers.iter().filter_map(|customer| customer.email.as_ref()?.as_ref().map(EmailAddress::key)).collect();
     assert_eq!(addresses.len(), customers.iter().filter(|customer| customer.email != Some(None)).count(), "an address belongs to one customer");
     assert!(addresses.iter().all(|address| address.ends_with(".example") || address.contains("@example.")), "a mail could reach somebody");
     let first_orders: HashMap<&str, UnixMs> = SHOP.orders.iter().rev().map(|order| (order.customer_external_id.as_str(), order.ordered_at)).collect();
