@@ -85,6 +85,9 @@ impl fmt::Display for Cents {
 pub struct Currency([u8; 3]);
 
 impl Currency {
+    /// The euro.
+    pub const EUR: Self = Self(*b"EUR");
+
     /// Reads a code such as `EUR` (any case).
     ///
     /// # Errors

@@ -75,3 +75,5 @@ pub enum IntakeError {
     #[error("{0}")]
     Unfit(String),
 }
+
+pub mod sample_shop;

@@ -25,6 +25,8 @@ pub async fn sqlite() -> TestDb {
 pub async fn postgres() -> TestDb {
     static TEMPLATE: OnceCell<()> = OnceCell::const_new();
     static NUMBER: AtomicU32 = AtomicU32::new(0);
+    // Two copies of a template cannot be made at the same time.
+    static COPYING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
     TEMPLATE
         .get_or_init(|| async {
             execute("postgres", "CREATE DATABASE migrated".to_owned()).await;
@@ -34,8 +36,6 @@ pub async fn postgres() -> TestDb {
         })
         .await;
     let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::SeqCst));
-    // Two copies of a template cannot be made at the same time.
-    static COPYING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
     let guard = COPYING.lock().await;
     execute("postgres", format!("CREATE DATABASE {name} TEMPLATE migrated")).await;
     drop(guard);

@@ -1,1 +1,3 @@
 //! Tests of intake.
+
+mod sample_shop;
