@@ -47,6 +47,9 @@ pub(super) fn explain(error: &EvalAltResult) -> Trouble {
         EvalAltResult::ErrorFunctionNotFound(signature, _) => format!("there is no {signature}"),
         EvalAltResult::ErrorModuleNotFound(name, _) => format!("there is no module '{name}' in the rules' folder"),
         EvalAltResult::ErrorVariableNotFound(name, _) => unknown_variable(name),
+        EvalAltResult::ErrorDataRace(..) => {
+            "a closure uses the same customer that it is called on: take the list out first, as in let tags = c.tags; tags.some(…)".to_owned()
+        }
         EvalAltResult::ErrorStackOverflow(_) => "functions call each other too deeply".to_owned(),
         other => plain(&other.to_string()),
     };
@@ -57,6 +60,7 @@ pub(super) fn explain(error: &EvalAltResult) -> Trouble {
             | EvalAltResult::ErrorVariableNotFound(..)
             | EvalAltResult::ErrorDotExpr(..)
             | EvalAltResult::ErrorIndexingType(..)
+            | EvalAltResult::ErrorDataRace(..)
             | EvalAltResult::ErrorTerminated(..)
             | EvalAltResult::ErrorStackOverflow(..)
             | EvalAltResult::ErrorDataTooLarge(..)
