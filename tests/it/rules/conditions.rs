@@ -15,7 +15,9 @@ fn every_field_has_an_example_that_compiles_and_runs() {
         let set = load(&text).unwrap_or_else(|faults| panic!("{}: {faults:#?}", field.name));
         let answers = set.rules()[0].evaluate(&[regular(), stranger()], today());
         assert!(!answers.iter().any(|answer| matches!(answer, Evaluation::Failed(_))), "{}: {answers:?}", field.name);
-        let Evaluation::Match { inputs } = evaluate(&format!("|c| c.{0} == c.{0} || true", field.name), &regular(), today()) else { panic!("{}", field.name) };
+        let Evaluation::Match { inputs } = evaluate(&format!("|c| c.{0} == c.{0} || true", field.name), &regular(), today()) else {
+            panic!("{}", field.name)
+        };
         assert!(!inputs[field.name].is_null(), "{} has a value for a regular", field.name);
     }
 }
@@ -51,7 +53,14 @@ fn a_stranger_has_no_orders_no_revenue_and_nothing_else() {
 
 #[test]
 fn a_comparison_with_a_missing_value_is_false() {
-    for clause in ["c.recency_days > 60", "c.recency_days < 60", "c.recency_days == 0", "c.abc == \"A\"", "c.average_order_value < 19.99", "c.birthday_in_days <= 3"] {
+    for clause in [
+        "c.recency_days > 60",
+        "c.recency_days < 60",
+        "c.recency_days == 0",
+        "c.abc == \"A\"",
+        "c.average_order_value < 19.99",
+        "c.birthday_in_days <= 3",
+    ] {
         assert!(!matches(&format!("|c| {clause}"), &stranger()), "{clause}");
     }
     assert!(matches("|c| (c.recency_days ?? 999) > 60", &stranger()));
@@ -90,7 +99,8 @@ fn an_error_names_its_place_and_touches_one_customer_only() {
 
 #[test]
 fn a_match_tells_what_the_condition_read() {
-    let condition = "|c| { let tags = c.tags; c.recency_days > 60 && (c.revenue > 100 || c.has(\"age\")) && tags.some(|tag| tag == \"vip\" && c.orders > 1) }";
+    let condition =
+        "|c| { let tags = c.tags; c.recency_days > 60 && (c.revenue > 100 || c.has(\"age\")) && tags.some(|tag| tag == \"vip\" && c.orders > 1) }";
     let answer = evaluate(condition, &regular(), today());
     let Evaluation::Match { inputs } = answer else { panic!("{answer:?}") };
     assert_eq!(json!(inputs), json!({ "tags": ["newsletter", "vip"], "age": 42, "recency_days": 70, "orders": 3, "revenue": "123.45" }));

@@ -114,9 +114,7 @@ fn a_closure_keeps_the_values_of_the_moment_it_was_made() {
 
 #[test]
 fn a_condition_leaves_nothing_behind_for_the_next_customer() {
-    let set = load(
-        "let seen = [];\nrule(\"r\").basis(\"consent\").when(|c| { seen.push(c.id); seen.len() == 1 }).send(|c| email(\"t\"));",
-    );
+    let set = load("let seen = [];\nrule(\"r\").basis(\"consent\").when(|c| { seen.push(c.id); seen.len() == 1 }).send(|c| email(\"t\"));");
     let answers = set.unwrap().rules()[0].evaluate(&[regular(), regular(), regular_with(|score| score.orders = 9)], today());
     assert!(answers.iter().all(|answer| matches!(answer, Evaluation::Match { .. })), "{answers:?}");
 }
