@@ -1,6 +1,7 @@
 //! Floor 7: the command line: one file per command.
 
 mod check;
+mod cron;
 mod migrate;
 
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Args),
+    Cron(cron::Args),
     Migrate(migrate::Args),
 }
 
@@ -100,6 +102,7 @@ pub fn main() -> ExitCode {
 async fn run(command: Command, app: &App) -> anyhow::Result<Done> {
     match command {
         Command::Check(args) => check::run(args, app),
+        Command::Cron(args) => cron::run(&args, app),
         Command::Migrate(args) => migrate::run(args, app).await,
     }
 }

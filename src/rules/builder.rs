@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, NativeCallContext};
 
+use super::crontab::Crontab;
 use super::draft::Draft;
 use super::explain::{misuse, place};
 use super::helpers::{MAX_DAYS, Span, expected, is_name};
@@ -138,13 +139,6 @@ fn closure(context: &NativeCallContext, value: &Dynamic) -> Result<Bound, String
     Bound::capture(context, pointer)
 }
 
-/// Whether a text is a crontab line. The only place that knows how lines are checked.
-fn check_schedule(line: &str) -> Result<(), String> {
-    let fields = line.split_whitespace().count();
-    let named = ["@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"].contains(&line);
-    if fields == 5 || named { Ok(()) } else { Err(format!("'{line}' is no crontab line: expected five fields such as \"0 9 * * *\"")) }
-}
-
 fn missed(value: &Dynamic) -> Result<MissedPolicy, String> {
     match text(value, "\"once\", \"skip\" or \"all\"")?.as_str() {
         "once" => Ok(MissedPolicy::Once),
@@ -208,7 +202,7 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn("every", |at: Context, rule: Handle, line: Dynamic| {
             say(&at, rule, "every", |draft| {
                 let line = text(&line, "a crontab line such as \"0 9 * * *\"")?;
-                check_schedule(&line)?;
+                Crontab::parse(&line).map_err(|fault| fault.to_string())?;
                 draft.schedule = Some(line);
                 Ok(())
             })

@@ -1,4 +1,7 @@
-//! Tests of rules: what they load as, what they say about customers, what they make, and what they cannot do.
+//! Tests of rules.
+
+mod crontab;
+mod crontab_reference;
 
 mod actions;
 mod conditions;
