@@ -1,5 +1,6 @@
 //! What conditions say about customers.
 
+use proptest::prelude::*;
 use serde_json::json;
 use stammgast::base::money::Cents;
 use stammgast::model::facts::Facts;
@@ -75,6 +76,21 @@ fn money_is_compared_exactly() {
     assert!(!matches("|c| c.revenue > 19.990000000000000001", &spent(1999)));
     assert!(matches("|c| c.revenue * 0.9 == 17.991", &spent(1999)));
     assert!(matches("|c| 0.1 + 0.2 == 0.3 && c.revenue == 20 && c.orders > 2.5", &spent(2000)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn an_amount_is_compared_with_any_literal_as_whole_numbers_would_be(cents in 0i64..100_000, around in -2i64..=2, e4 in -9_999i64..=9_999) {
+        // The literal has four decimals and lies within a few cents of the amount.
+        let literal_e4 = (cents * 100 + around * 100 + e4 % 100).max(0);
+        let facts = regular_with(|score| score.revenue = Cents(cents));
+        for (operator, holds) in [(">", cents * 100 > literal_e4), ("==", cents * 100 == literal_e4), ("<=", cents * 100 <= literal_e4)] {
+            let clause = format!("|c| c.revenue {operator} {}.{:04}", literal_e4 / 10_000, literal_e4 % 10_000);
+            prop_assert_eq!(matches(&clause, &facts), holds, "{} of {} cents", clause, cents);
+        }
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use std::process::Command;
 
+use proptest::prelude::*;
 use stammgast::rules::Evaluation;
 
 use super::example::{load, regular, today, with_condition};
@@ -99,8 +100,10 @@ fn hostile_child() {
 fn every_hostile_script_ends_with_an_error_and_the_process_lives_on() {
     let mut told = Vec::new();
     for (name, _) in hostile() {
-        let mut child = Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "rules::sandbox::hostile_child", "--nocapture"]).env(VARIABLE, &name).env("RUST_BACKTRACE", "0");
+        // With 1 GiB of address space; the program alone takes a quarter of it.
+        let mut child = Command::new("sh");
+        child.args(["-c", "ulimit -v 1048576 && exec \"$0\" \"$@\""]).arg(std::env::current_exe().unwrap());
+        child.args(["--exact", "rules::sandbox::hostile_child", "--nocapture", "--test-threads=1"]).env(VARIABLE, &name).env("RUST_BACKTRACE", "0");
         let output = child.output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         let end = text.lines().find_map(|line| line.split_once("END ")).map_or("", |(_, end)| end);
@@ -126,3 +129,88 @@ fn one_customer_who_costs_too_much_does_not_stop_the_others() {
     assert!(matches!(answers[0], Evaluation::Match { .. }) && matches!(answers[2], Evaluation::Match { .. }));
     assert!(matches!(&answers[1], Evaluation::Failed(sentence) if sentence.contains("too many steps")), "{answers:?}");
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn no_text_breaks_the_loader(words in proptest::collection::vec(proptest::sample::select(WORDS), 0..40)) {
+        let faults = load(&words.join(" ")).map_or_else(|faults| faults.join("\n"), |_| String::new());
+        prop_assert!(!faults.contains("broke"), "{faults}");
+    }
+}
+
+/// What random scripts are made of.
+const WORDS: &[&str] = &[
+    "rule(\"r\")",
+    ".when(|c|",
+    ".basis(\"consent\")",
+    ".send(|c|",
+    ".every(",
+    "email(\"t\")",
+    "c.orders",
+    "c.tags",
+    "c",
+    "x",
+    "(",
+    ")",
+    "{",
+    "}",
+    "[",
+    "]",
+    "#{",
+    "a:",
+    "|",
+    "||",
+    "&&",
+    ">",
+    "==",
+    "=",
+    "+=",
+    "+",
+    "-",
+    "!",
+    "..",
+    "..=",
+    "?.",
+    "??",
+    "1",
+    "19.98",
+    "\"t\"",
+    "`${",
+    "}`",
+    "'c'",
+    "let x =",
+    "const",
+    "fn f(x)",
+    "if",
+    "else",
+    "loop",
+    "while",
+    "for i in",
+    "switch",
+    "=>",
+    "_",
+    "return",
+    "throw",
+    "try",
+    "catch",
+    "import \"x\" as y;",
+    "export",
+    "global::",
+    "Fn(\"f\")",
+    ".call(",
+    ".map(",
+    ";",
+    ";",
+    ";",
+    ",",
+    ",",
+    "()",
+    "in",
+    "this",
+    "\"",
+    "/*",
+    "//",
+    "ä",
+];
