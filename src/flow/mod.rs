@@ -1,5 +1,7 @@
 //! Floor 4: one file per stage; stages talk to each other only through tables.
 
+pub mod rescore;
+
 use std::sync::Arc;
 
 use crate::base::clock::Clock;

@@ -3,11 +3,12 @@
 #[macro_use]
 pub mod db;
 pub mod schema;
+pub mod scores;
 
 pub use db::{Db, Sql, StoreError, Tx};
 
 /// Every fixed statement with its name, so that a test can prepare each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(&'static str, Sql)> {
-    [db::STATEMENTS].concat()
+    [db::STATEMENTS, scores::STATEMENTS].concat()
 }
