@@ -3,6 +3,8 @@
 mod calc;
 mod cron;
 mod migrate;
+mod score;
+mod score_export;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,6 +37,7 @@ enum Command {
     Calc(calc::Args),
     Cron(cron::Args),
     Migrate(migrate::Args),
+    Score(score::Args),
 }
 
 /// How a command ended that did not fail outright.
@@ -104,5 +107,6 @@ async fn run(command: Command, app: &App) -> anyhow::Result<Done> {
         Command::Calc(args) => Ok(calc::run(args, app)),
         Command::Cron(args) => cron::run(&args, app),
         Command::Migrate(args) => migrate::run(args, app).await,
+        Command::Score(args) => score::run(args, app).await,
     }
 }

@@ -44,12 +44,21 @@ pub fn rules(config: &Config) -> ScoreRules {
 /// # Errors
 /// When the database fails; then the old scores stay.
 pub async fn all(ctx: &Ctx, as_of: UnixMs) -> Result<RescoreReport, StoreError> {
+    let scored = recompute(ctx, as_of).await?;
+    Ok(RescoreReport { as_of, customers: scored.borders.customers, recomputed: true })
+}
+
+/// As [`all`], and returns the scores.
+///
+/// # Errors
+/// As [`all`].
+pub async fn recompute(ctx: &Ctx, as_of: UnixMs) -> Result<Scored, StoreError> {
     let mut tx = ctx.db.write().await?;
     scores::begin_run(&mut tx, as_of).await?;
     let scored = computed(ctx, &mut tx, as_of).await?;
     scores::end_run(&mut tx, as_of, &scored.scores, &scored.borders).await?;
     tx.commit().await?;
-    Ok(RescoreReport { as_of, customers: scored.borders.customers, recomputed: true })
+    Ok(scored)
 }
 
 /// Computes everybody's scores as of a moment, past or future, and stores nothing.
@@ -59,6 +68,15 @@ pub async fn all(ctx: &Ctx, as_of: UnixMs) -> Result<RescoreReport, StoreError> 
 pub async fn preview(ctx: &Ctx, as_of: UnixMs) -> Result<Scored, StoreError> {
     let mut tx = ctx.db.read().await?;
     computed(ctx, &mut tx, as_of).await
+}
+
+/// The shop's key of everybody who ever ordered, by our id: for exports.
+///
+/// # Errors
+/// When the database fails.
+pub async fn external_ids(ctx: &Ctx) -> Result<Vec<(Id, String)>, StoreError> {
+    let mut tx = ctx.db.read().await?;
+    scores::external_ids(&mut tx).await
 }
 
 async fn computed(ctx: &Ctx, tx: &mut Tx, as_of: UnixMs) -> Result<Scored, StoreError> {
