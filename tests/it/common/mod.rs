@@ -3,3 +3,4 @@
 #[macro_use]
 pub mod databases;
 pub mod postgres;
+pub mod shop;

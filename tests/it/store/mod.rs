@@ -1,3 +1,4 @@
 //! Tests of the store: schema and statements.
 
 mod schema;
+mod scores;
