@@ -25,9 +25,14 @@ pub struct ScoreRun {
 type FactsRow = (i64, i64, i64, i64, i64, i64);
 
 statements! {
-    FACTS = "SELECT customer_id, COUNT(*), CAST(SUM(revenue_cents) AS BIGINT), CAST(SUM(COALESCE(revenue_cents - cost_cents, 0)) AS BIGINT),
-                 MIN(ordered_at), MAX(ordered_at)
-             FROM orders WHERE status = 'paid' AND ordered_at <= $1 GROUP BY customer_id ORDER BY customer_id";
+    // The plus keeps SQLite off the index: sorting what one scan finds takes half the time of looking up every order in the index's order.
+    FACTS = {
+        sqlite: "SELECT +customer_id, COUNT(*), SUM(revenue_cents), SUM(COALESCE(revenue_cents - cost_cents, 0)), MIN(ordered_at), MAX(ordered_at)
+                 FROM orders WHERE status = 'paid' AND ordered_at <= $1 GROUP BY +customer_id ORDER BY +customer_id",
+        postgres: "SELECT customer_id, COUNT(*), CAST(SUM(revenue_cents) AS BIGINT), CAST(SUM(COALESCE(revenue_cents - cost_cents, 0)) AS BIGINT),
+                       MIN(ordered_at), MAX(ordered_at)
+                   FROM orders WHERE status = 'paid' AND ordered_at <= $1 GROUP BY customer_id ORDER BY customer_id"
+    };
     PAGE = "SELECT customer_id, as_of, recency_days, orders, revenue_cents, average_order_value_cents, first_order_at, last_order_at, tenure_days,
                 r, f, m, rfm, rfm_weighted_e4, abc, revenue_rank, top_percent
             FROM scores WHERE customer_id > $1 ORDER BY customer_id LIMIT $2";

@@ -3,4 +3,4 @@
 #[macro_use]
 pub mod databases;
 pub mod postgres;
-pub mod shop;
+pub(crate) mod shop;

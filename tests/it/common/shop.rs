@@ -4,7 +4,7 @@ use sqlx::AssertSqlSafe;
 use stammgast::store::Db;
 
 /// Runs a statement outside any transaction of the program.
-pub async fn execute(db: &Db, statement: String) {
+pub(crate) async fn execute(db: &Db, statement: String) {
     let done = match db {
         Db::Sqlite { write, .. } => sqlx::query(AssertSqlSafe(statement.clone())).execute(write).await.map(|_| ()),
         Db::Postgres(pool) => sqlx::query(AssertSqlSafe(statement.clone())).execute(pool).await.map(|_| ()),
@@ -13,13 +13,13 @@ pub async fn execute(db: &Db, statement: String) {
 }
 
 /// Customers with these ids; the external id is the same number.
-pub async fn customers(db: &Db, ids: std::ops::RangeInclusive<i64>) {
+pub(crate) async fn customers(db: &Db, ids: std::ops::RangeInclusive<i64>) {
     let rows: Vec<String> = ids.map(|id| format!("({id}, '{id}', '[]', 0, 0)")).collect();
     execute(db, format!("INSERT INTO customers (id, external_id, tags, created_at, updated_at) VALUES {}", rows.join(", "))).await;
 }
 
 /// An order as the tests need it: id, customer, time, revenue, cost, status.
-pub async fn order(db: &Db, id: i64, customer: i64, ordered_at: i64, revenue_cents: i64, cost_cents: Option<i64>, status: &str) {
+pub(crate) async fn order(db: &Db, id: i64, customer: i64, ordered_at: i64, revenue_cents: i64, cost_cents: Option<i64>, status: &str) {
     let cost = cost_cents.map_or_else(|| "NULL".to_owned(), |cost| cost.to_string());
     execute(
         db,
