@@ -3,6 +3,8 @@
 pub mod file;
 pub mod message;
 pub mod smtp;
+pub mod templates;
+pub mod vars;
 
 /// Most characters of a peer's words that are kept.
 const REPLY_CHARS: usize = 500;

@@ -2,5 +2,6 @@
 
 #[macro_use]
 pub mod databases;
+pub mod mails;
 pub mod postgres;
 pub mod smtp;
