@@ -140,7 +140,7 @@ fn poison() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn no_name_or_subject_breaks_out_of_its_header(name in poison(), subject in poison(), list in poison(), feedback in poison(), at in any::<i64>()) {

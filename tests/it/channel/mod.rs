@@ -5,3 +5,4 @@ mod message;
 mod smtp;
 mod smtp_faults;
 mod templates;
+mod webhook;

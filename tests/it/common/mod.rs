@@ -2,6 +2,9 @@
 
 #[macro_use]
 pub mod databases;
+pub mod act;
+pub mod http;
 pub mod mails;
 pub mod postgres;
 pub mod smtp;
+pub mod tls;
