@@ -81,6 +81,7 @@ impl SmtpSink {
         Self::with(Manners::default()).await
     }
 
+    #[expect(clippy::unused_async, reason = "needs a runtime, as whoever awaits it has")]
     pub async fn with(manners: Manners) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         if matches!(manners.fault, Some((Step::Body, _))) {
@@ -121,7 +122,7 @@ impl SmtpSink {
 
     /// Mail settings that lead to this server; `more` are further lines of the section.
     pub fn settings(&self, more: &str) -> Mail {
-        let toml = format!("[mail]\ntransport = \"smtp\"\nhost = \"127.0.0.1\"\nport = {}\nfrom = \"shop@shop.example\"\n", self.address.port());
+        let toml = format!("[mail]\ntransport = \"smtp\"\nhost = \"127.0.0.1\"\nport = {}\nfrom = \"shop@shop.example\"\n", self.address().port());
         let toml = if more.contains("tls =") { format!("{toml}{more}") } else { format!("{toml}tls = \"none\"\n{more}") };
         Config::from_toml(&toml).unwrap().mail
     }
