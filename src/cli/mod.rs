@@ -1,5 +1,6 @@
 //! Floor 7: the command line: one file per command.
 
+mod import;
 mod migrate;
 
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Import(import::Args),
     Migrate(migrate::Args),
 }
 
@@ -97,6 +99,7 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command, app: &App) -> anyhow::Result<Done> {
     match command {
+        Command::Import(args) => import::run(args, app).await,
         Command::Migrate(args) => migrate::run(args, app).await,
     }
 }

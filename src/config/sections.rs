@@ -1,5 +1,6 @@
 //! The small sections: database, folders, score, policy, dispatch, server, daemon, log.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -43,6 +44,16 @@ impl Database {
 pub struct Folder {
     /// The folder.
     pub path: PathBuf,
+}
+
+/// `[import]`: our names of columns → those of the shop's exports.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Import {
+    /// In files of customers.
+    pub customers: BTreeMap<String, String>,
+    /// In files of orders.
+    pub orders: BTreeMap<String, String>,
 }
 
 /// `[score]`; what the values mean stands with the score types of the model.

@@ -91,7 +91,10 @@ impl Cells<'_> {
     /// Whatever the row says about the person. `known_at`: when the shop learned it, if the row tells.
     pub(super) fn person(&self, external_id: String, known_at: Option<UnixMs>) -> Result<NewCustomer, String> {
         let (mut first_name, mut last_name) = (self.told(Field::FirstName), self.told(Field::LastName));
-        if first_name.is_none() && last_name.is_none() && let Some(name) = self.told(Field::FullName) {
+        if first_name.is_none()
+            && last_name.is_none()
+            && let Some(name) = self.told(Field::FullName)
+        {
             let (first, last) = name.as_deref().map_or((None, None), names);
             (first_name, last_name) = (Some(first), Some(last));
         }

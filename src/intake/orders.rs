@@ -287,7 +287,8 @@ fn status(row: &Row) -> Result<OrderStatus, String> {
         return Ok(OrderStatus::Cancelled);
     }
     let word = row.value(Field::Status).unwrap_or_default();
-    OrderStatus::parse(word).ok_or_else(|| format!("status: '{word}' is not a word we know: expected paid, open or cancelled, or those of Shopify or WooCommerce"))
+    OrderStatus::parse(word)
+        .ok_or_else(|| format!("status: '{word}' is not a word we know: expected paid, open or cancelled, or those of Shopify or WooCommerce"))
 }
 
 /// What the order says about the person; an empty cell says nothing here.

@@ -165,7 +165,8 @@ impl Rows {
             let width = self.mapping.width();
             let surplus = self.ranges.get(width..).is_some_and(|more| more.iter().any(|range| !range.is_empty()));
             if self.ranges.len() < width || surplus {
-                let reason = format!("{} cells, but the header has {width}: a '{}' too many or too few, or a quote", self.ranges.len(), char::from(delimiter));
+                let reason =
+                    format!("{} cells, but the header has {width}: a '{}' too many or too few, or a quote", self.ranges.len(), char::from(delimiter));
                 return Ok(Next::Refused(Refused { line: row.line, reason, raw: row.raw }));
             }
             for (field, _, _) in self.mapping.kind().specs() {

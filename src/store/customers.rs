@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::NaiveDate;
 use sqlx::QueryBuilder;
 
-use super::db::{MAX_BINDS, StoreError, Tx};
 use super::consents;
+use super::db::{MAX_BINDS, StoreError, Tx};
 use crate::base::id::{self, Id};
 use crate::base::time::UnixMs;
 use crate::model::customer::{Customer, Locale, NewCustomer};
