@@ -1,5 +1,7 @@
 //! Reads cells as words, addresses, days, amounts; a fault's sentence begins with our name of the field.
 
+#![expect(clippy::option_option, reason = "as in NewCustomer: not told, told that there is none, told")]
+
 use super::Options;
 use super::dates::{day, moment};
 use super::fields::{Field, Kind};

@@ -92,12 +92,10 @@ fn time(text: &str) -> Option<(NaiveTime, &str)> {
     Some((time, if half.is_some() { rest[2..].trim_start() } else { rest }))
 }
 
-/// Seconds east of Greenwich of `Z`, `+0100`, `+01:00`, `-05`; `None` inside: the text has no zone.
-fn offset(text: &str) -> Option<Option<i64>> {
-    match text {
-        "" => return Some(None),
-        "Z" | "z" | "UTC" | "GMT" => return Some(Some(0)),
-        _ => {}
+/// Seconds east of Greenwich of `Z`, `+0100`, `+01:00`, `-05`.
+fn offset(text: &str) -> Option<i64> {
+    if matches!(text, "Z" | "z" | "UTC" | "GMT") {
+        return Some(0);
     }
     let sign = if text.starts_with('+') { 1 } else { -1 };
     let digits = text.strip_prefix(['+', '-'])?.replace(':', "");
@@ -106,7 +104,7 @@ fn offset(text: &str) -> Option<Option<i64>> {
     }
     let hours: i64 = digits[..2].parse().ok()?;
     let minutes: i64 = digits.get(2..).filter(|rest| !rest.is_empty()).unwrap_or("0").parse().ok()?;
-    (hours < 24 && minutes < 60).then_some(Some(sign * (hours * 3600 + minutes * 60)))
+    (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
 }
 
 fn read(text: &str, order: Option<DateOrder>) -> Result<Written, String> {
@@ -118,7 +116,8 @@ fn read(text: &str, order: Option<DateOrder>) -> Result<Written, String> {
         return Ok(Written { wall: date.and_time(NaiveTime::MIN), offset_s: None });
     }
     let (time, zone) = time(rest).ok_or_else(bad)?;
-    Ok(Written { wall: date.and_time(time), offset_s: offset(zone).ok_or_else(bad)? })
+    let offset_s = if zone.is_empty() { None } else { Some(offset(zone).ok_or_else(bad)?) };
+    Ok(Written { wall: date.and_time(time), offset_s })
 }
 
 /// The moment that a text means; without an offset in `zone`, without a time the day's first moment.
@@ -170,7 +169,7 @@ pub fn order_in(mut rows: Rows) -> Result<Option<DateOrder>, IntakeError> {
         if number == FIRST_ROWS && example.is_none() {
             return Ok(None);
         }
-        let row = match rows.next()? {
+        let row = match rows.next_row()? {
             Next::Row(row) => row,
             Next::Refused(_) => continue,
             Next::End => break,

@@ -78,7 +78,7 @@ impl Orders {
 
     /// Reads on until something is ready or the file has ended.
     fn advance(&mut self) -> Result<(), IntakeError> {
-        match self.rows.next()? {
+        match self.rows.next_row()? {
             Next::End => {
                 self.ended = true;
                 self.close();
@@ -168,8 +168,8 @@ impl Orders {
             // Content and occurrence: of what the customer bought, not of where the order stands by now.
             Ok(None) => {
                 let digest = order.digest();
-                let hex: String = digest[..12].iter().map(|byte| format!("{byte:02x}")).collect();
-                format!("auto-{hex}-{}", self.occurrences.count(&digest))
+                let content = digest.first_chunk().map_or(0, |first| u128::from_be_bytes(*first));
+                format!("auto-{content:032x}-{}", self.occurrences.count(&digest))
             }
             Err(reason) => return Err((0, reason)),
         };

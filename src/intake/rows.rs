@@ -141,7 +141,7 @@ impl Rows {
     ///
     /// # Errors
     /// When reading fails.
-    pub fn next(&mut self) -> io::Result<Next> {
+    pub fn next_row(&mut self) -> io::Result<Next> {
         if let Some(row) = self.waiting.pop_front() {
             return Ok(Next::Row(Box::new(row)));
         }
@@ -178,7 +178,7 @@ impl Rows {
 
     fn next_json(&mut self) -> io::Result<Next> {
         loop {
-            let Some((mut bytes, too_long)) = self.lines.next()? else { return Ok(Next::End) };
+            let Some((mut bytes, too_long)) = self.lines.next_line()? else { return Ok(Next::End) };
             let line = self.lines.line;
             while matches!(bytes.last(), Some(b'\n' | b'\r')) {
                 bytes.pop();

@@ -32,13 +32,12 @@ impl RejectedFile {
     pub(super) fn write(&mut self, refused: &[Refused]) -> anyhow::Result<()> {
         let fault = || format!("{}: cannot be written", self.part.display());
         for refused in refused {
-            let file = match &mut self.open {
-                Some(file) => file,
-                None => {
-                    let mut file = BufWriter::new(File::create(&self.part).with_context(fault)?);
-                    file.write_all(self.form.refused_header().as_bytes()).with_context(fault)?;
-                    self.open.insert(file)
-                }
+            let file = if let Some(file) = &mut self.open {
+                file
+            } else {
+                let mut file = BufWriter::new(File::create(&self.part).with_context(fault)?);
+                file.write_all(self.form.refused_header().as_bytes()).with_context(fault)?;
+                self.open.insert(file)
             };
             file.write_all(self.form.refused_line(refused).as_bytes()).with_context(fault)?;
         }

@@ -30,10 +30,28 @@ fn decode(bytes: &[u8]) {
 
 fn part() -> impl Strategy<Value = Vec<u8>> {
     let texts = [
-        "customer_id,date,amount", "order_id;email;datum;betrag;sku;menge;preis", "\n", "\r\n", ",", ";", "\"", "\"\"", "7", "1997-01-01",
-        "04/05/2025", "29.33", "1.234,5", "-5", "a@b.example", "{\"order_id\":7,\"customer_id\":1,\"date\":\"1997-01-01\",\"amount\":5}",
+        "customer_id,date,amount",
+        "order_id;email;datum;betrag;sku;menge;preis",
+        "\n",
+        "\r\n",
+        ",",
+        ";",
+        "\"",
+        "\"\"",
+        "7",
+        "1997-01-01",
+        "04/05/2025",
+        "29.33",
+        "1.234,5",
+        "-5",
+        "a@b.example",
+        "{\"order_id\":7,\"customer_id\":1,\"date\":\"1997-01-01\",\"amount\":5}",
         "{\"id\":1,\"email\":\"a@b.example\",\"created_at\":\"1997-01-01\",\"total\":1,\"line_items\":[{\"sku\":1,\"quantity\":2,\"price\":3},{}]}",
-        "\u{feff}", "ä", "\0", "99999999999999999999", "sep=;",
+        "\u{feff}",
+        "ä",
+        "\0",
+        "99999999999999999999",
+        "sep=;",
     ];
     prop_oneof![proptest::sample::select(texts.map(|text| text.as_bytes().to_vec()).to_vec()), proptest::collection::vec(any::<u8>(), 0..6)]
 }

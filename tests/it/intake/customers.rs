@@ -81,7 +81,9 @@ fn a_column_that_cannot_be_found_is_asked_for_with_the_columns_that_are_there() 
 #[test]
 fn what_the_configuration_says_counts_only_where_the_column_is_and_after_the_command_line() {
     let usual = |pairs: &[(&str, &str)]| Maps { usual: map(pairs).asked, ..Maps::default() };
-    let read = |maps: &Maps| sort(Customers::open(Box::new(Cursor::new("customer_id,email,Mail 2\n1,a@b.example,c@d.example\n")), maps, options()).unwrap()).0;
+    let read = |maps: &Maps| {
+        sort(Customers::open(Box::new(Cursor::new("customer_id,email,Mail 2\n1,a@b.example,c@d.example\n")), maps, options()).unwrap()).0
+    };
     let address = |maps: &Maps| read(maps)[0].email.clone().flatten().unwrap().to_string();
     assert_eq!(address(&usual(&[("email", "Mail 2")])), "c@d.example");
     assert_eq!(address(&usual(&[("email", "Mail 3")])), "a@b.example");

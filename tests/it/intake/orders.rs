@@ -25,7 +25,8 @@ fn one_faulty_row_refuses_its_whole_order_and_no_other() {
 
 #[test]
 fn an_unreadable_line_takes_the_order_that_it_names_with_it() {
-    let file = "order_id,customer_id,date,amount,sku\nA1,1,2025-01-01,5,x\nA1,,,,\"y\nA1,,,,z\nB1,1,2025-01-02,6,\"x\"y\nB1,,,,w\nC1,1,2025-01-03,7,v\n";
+    let file =
+        "order_id,customer_id,date,amount,sku\nA1,1,2025-01-01,5,x\nA1,,,,\"y\nA1,,,,z\nB1,1,2025-01-02,6,\"x\"y\nB1,,,,w\nC1,1,2025-01-03,7,v\n";
     let (found, refused) = orders(file);
     assert_eq!(found.iter().map(|order| order.external_id.as_str()).collect::<Vec<_>>(), ["C1"]);
     assert_eq!(refused.iter().map(|line| line.line).collect::<Vec<_>>(), [2, 3, 4, 5, 6]);
@@ -45,7 +46,8 @@ fn an_amount_that_differs_within_an_order_is_not_guessed_to_be_a_line_total() {
 
 #[test]
 fn revenue_and_cost_come_from_the_lines_when_the_order_names_none() {
-    let (found, refused) = orders("order_id,customer_id,date,sku,menge,einzelpreis,line_cost\nA,1,2025-01-01,x,2,\"1,50\",1\nA,1,2025-01-01,y,\"0,35\",10,2\n");
+    let (found, refused) =
+        orders("order_id,customer_id,date,sku,menge,einzelpreis,line_cost\nA,1,2025-01-01,x,2,\"1,50\",1\nA,1,2025-01-01,y,\"0,35\",10,2\n");
     assert_eq!(refused, []);
     assert_eq!((found[0].revenue.0, found[0].cost.map(|cost| cost.0)), (650, Some(300)));
     assert_eq!(found[0].lines.iter().map(|line| line.quantity).collect::<Vec<_>>(), [2, 1], "goods by weight are one piece");
@@ -53,7 +55,8 @@ fn revenue_and_cost_come_from_the_lines_when_the_order_names_none() {
 
 #[test]
 fn amounts_that_no_order_can_have_are_refused() {
-    let told = reasons("customer_id,date,amount\n1,2025-01-01,-5\n1,2025-01-01,1.234\n1,2025-01-01,\n1,2025-01-01,999999999999999\n1,,5\n,2025-01-01,5\n");
+    let told =
+        reasons("customer_id,date,amount\n1,2025-01-01,-5\n1,2025-01-01,1.234\n1,2025-01-01,\n1,2025-01-01,999999999999999\n1,,5\n,2025-01-01,5\n");
     let beginnings = ["revenue: '-5' is negative", "revenue: '1.234' is not an amount", "revenue: empty", "revenue: '999999999999999' is too large"];
     for ((_, reason), beginning) in told.iter().zip(beginnings.into_iter().chain(["ordered_at: empty", "customer_id: empty"])) {
         assert!(reason.starts_with(beginning), "{reason}");
@@ -63,7 +66,10 @@ fn amounts_that_no_order_can_have_are_refused() {
 
 #[test]
 fn an_order_without_its_number_in_a_file_that_has_numbers_is_refused() {
-    assert_eq!(reasons("order_id,customer_id,date,amount\n,1,2025-01-01,5\n"), [(2, "order_id: empty, though the file has such a column".to_owned())]);
+    assert_eq!(
+        reasons("order_id,customer_id,date,amount\n,1,2025-01-01,5\n"),
+        [(2, "order_id: empty, though the file has such a column".to_owned())]
+    );
 }
 
 #[test]
@@ -79,7 +85,9 @@ fn the_made_up_number_depends_on_what_was_bought_and_not_on_form_or_status() {
 
 #[test]
 fn two_json_lines_of_the_same_order_are_two_statements_of_it() {
-    let line = |total: i64| format!("{{\"order_id\":\"A\",\"customer_id\":\"1\",\"ordered_at\":\"2025-01-01\",\"revenue\":{total},\"lines\":[{{\"sku\":\"x\"}}]}}\n");
+    let line = |total: i64| {
+        format!("{{\"order_id\":\"A\",\"customer_id\":\"1\",\"ordered_at\":\"2025-01-01\",\"revenue\":{total},\"lines\":[{{\"sku\":\"x\"}}]}}\n")
+    };
     let (found, refused) = orders(format!("{}{}", line(5), line(6)));
     assert_eq!(refused, []);
     assert_eq!(found.iter().map(|order| (order.revenue.0, order.lines.len())).collect::<Vec<_>>(), [(500, 1), (600, 1)]);
