@@ -83,7 +83,9 @@ impl Orders {
                 self.ended = true;
                 self.close();
             }
-            // An unreadable line that names the order we are in belongs to it: an order without one of its lines would be a wrong order.
+            // Where an order may have several rows, an unreadable line that names one belongs to it: an order without one of its lines
+            // would be a wrong order.
+            Next::Refused(refused) if self.closed.is_none() => self.ready.push_back(Found::Refused(vec![refused])),
             Next::Refused(refused) if self.group.rows.first().is_some_and(|first| names(&refused.raw, first)) => self.group.refused.push(refused),
             Next::Refused(refused) => {
                 self.close();
@@ -221,9 +223,9 @@ fn head(cells: &Cells<'_>) -> Result<NewOrder, String> {
     let address = cells.email()?.flatten();
     // WooCommerce gives 0 to guests.
     let key = match (id, address) {
-        (Some(id), None) => id,
-        (Some(id), Some(_)) if id != "0" => id,
+        (Some(id), _) if id != "0" || cells.row.cell(Field::Email).is_none() => id,
         (_, Some(address)) => address.key(),
+        (Some(_), None) => return Err("customer_id: 0 means a guest: expected an email address at least".to_owned()),
         (None, None) => return Err("customer_id: empty: expected the shop's number of the customer, or an email address in its place".to_owned()),
     };
     let currency = match cells.row.value(Field::Currency) {

@@ -106,9 +106,9 @@ impl Rows {
     fn open_csv(text: text::Text, kind: Kind, maps: &Maps) -> Result<Self, IntakeError> {
         let mut lines = Lines::new(text.reader);
         let no_header = || IntakeError::Unfit("the first line cannot be read as names of columns".to_owned());
-        // The delimiter is not known yet, but a header seldom has line breaks: any of the three finds the end of the record.
-        let mut header = next_record(&mut lines, b',')?.filter(|record| record.fault.is_none()).ok_or_else(no_header)?;
-        let mut delimiter = guess_delimiter(&header.raw);
+        let first_line = text.sample.split(|byte| *byte == b'\n').find(|line| !line.iter().all(u8::is_ascii_whitespace)).unwrap_or_default();
+        let mut delimiter = guess_delimiter(&decode(first_line));
+        let mut header = next_record(&mut lines, delimiter)?.filter(|record| record.fault.is_none()).ok_or_else(no_header)?;
         if let Some(told) = header.raw.strip_prefix("sep=").and_then(|rest| rest.bytes().next()) {
             delimiter = told;
             header = next_record(&mut lines, delimiter)?.filter(|record| record.fault.is_none()).ok_or_else(no_header)?;

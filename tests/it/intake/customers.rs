@@ -42,6 +42,15 @@ fn a_faulty_line_comes_back_as_it_was_with_number_field_and_expectation() {
 }
 
 #[test]
+fn quoted_headers_tabs_and_a_line_that_names_the_delimiter_are_understood() {
+    for file in ["\"Kunden-Nr.\";\"E-Mail\"\r\n\"1\";\"a@b.example\"\r\n", "sep=;\nKundennr;Email\n1;a@b.example\n", "\nid\tmail\n1\ta@b.example"] {
+        let (found, refused) = customers(file);
+        assert_eq!((found.len(), refused.len()), (1, 0), "{file}");
+        assert_eq!((found[0].external_id.as_str(), found[0].email.clone().flatten().unwrap().as_str()), ("1", "a@b.example"));
+    }
+}
+
+#[test]
 fn an_objection_without_a_date_counts_from_the_age_of_the_data_and_a_consent_from_long_ago() {
     let (found, _) = customers("customer_id,consent,created_at\n1,unsubscribed,2020-01-01\n2,double_opt_in,\n3,yes,2020-01-01T00:00:00Z\n");
     let told: Vec<_> = found.iter().map(|customer| customer.consent.clone().unwrap()).map(|consent| (consent.kind, consent.at)).collect();

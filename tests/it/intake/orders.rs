@@ -65,6 +65,19 @@ fn amounts_that_no_order_can_have_are_refused() {
 }
 
 #[test]
+fn a_guest_without_an_address_is_nobody_but_a_number_0_without_addresses_is_a_customer() {
+    let told = reasons("order_id,customer_id,email,date,amount\nA,0,,2025-01-01,5\n");
+    assert_eq!(told, [(2, "customer_id: 0 means a guest: expected an email address at least".to_owned())]);
+    assert_eq!(orders("order_id,customer_id,date,amount\nA,0,2025-01-01,5\n").0[0].customer_external_id, "0");
+}
+
+#[test]
+fn an_unreadable_line_costs_no_other_order_where_every_row_is_one() {
+    let (found, refused) = orders("order_id,customer_id,date,amount\n1,1,2025-01-01,5\n2,1,\"x\"y,5\n3,1,2025-01-01,6\n");
+    assert_eq!((found.len(), refused.len()), (2, 1));
+}
+
+#[test]
 fn an_order_without_its_number_in_a_file_that_has_numbers_is_refused() {
     assert_eq!(
         reasons("order_id,customer_id,date,amount\n,1,2025-01-01,5\n"),
