@@ -44,7 +44,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("comfy_table", &["cli"]),
     ("rhai", &["rules"]),
     ("cron", &["rules"]),
-    ("csv", &["intake"]),
+    ("csv", &["intake", "cli"]),
     ("encoding_rs", &["intake"]),
     ("figment", &["config"]),
     ("sd_notify", &["daemon"]),

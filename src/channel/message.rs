@@ -105,7 +105,7 @@ impl OutgoingEmail {
         let mut builder = Message::builder()
             .from(mailbox(self.from.name.as_deref(), from))
             .to(mailbox(self.to_name.as_deref(), &self.to))
-            .subject(clean(&self.subject).ok_or(BuildFault::NoSubject)?)
+            .subject(unencoded(&self.subject).ok_or(BuildFault::NoSubject)?)
             .date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
             .message_id(Some(format!("<{}@{}>", self.id, from.domain())));
         if let Some(reply_to) = &self.reply_to {
@@ -157,8 +157,14 @@ fn header(name: &str, value: String) -> Result<HeaderValue, BuildFault> {
     Ok(HeaderValue::dangerous_new_pre_encoded(name, value.clone(), value))
 }
 
+/// A text for a header: one line, and nothing in it that a reader takes for an encoded word (RFC 2047), by which a name could pretend to be
+/// another or bring its line breaks along; lettre lets such words through as they are.
+fn unencoded(text: &str) -> Option<String> {
+    clean(text).map(|line| line.replace("=?", "= ?"))
+}
+
 fn mailbox(name: Option<&str>, address: &EmailAddress) -> Mailbox {
-    Mailbox::new(name.and_then(clean), Address::new_dangerous(address.local(), address.domain()))
+    Mailbox::new(name.and_then(unencoded), Address::new_dangerous(address.local(), address.domain()))
 }
 
 fn part(content_type: ContentType, text: &str) -> Result<SinglePart, BuildFault> {

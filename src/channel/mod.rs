@@ -1,8 +1,14 @@
 //! Floor 3: the only outbound network: email and webhook, rendering, signing.
 
 pub mod file;
+pub mod guard;
 pub mod message;
+pub mod sign;
 pub mod smtp;
+pub mod templates;
+mod tls;
+pub mod vars;
+pub mod webhook;
 
 /// Most characters of a peer's words that are kept.
 const REPLY_CHARS: usize = 500;

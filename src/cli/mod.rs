@@ -1,8 +1,20 @@
 //! Floor 7: the command line: one file per command.
 
 mod calc;
+mod check;
 mod cron;
+mod demo;
+mod import;
+mod init;
+mod logging;
+mod messages;
 mod migrate;
+mod report;
+mod run;
+mod score;
+mod score_export;
+mod serve;
+mod shipped;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,7 +26,8 @@ use clap::{Parser, Subcommand};
 use crate::base::clock::Clock;
 use crate::config::Config;
 use crate::flow::Ctx;
-use crate::store::Db;
+use crate::flow::campaign::Campaign;
+use crate::store::{Db, settings};
 
 /// Campaign automation that a shop can run itself.
 #[derive(Debug, Parser)]
@@ -33,8 +46,17 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Calc(calc::Args),
+    Check(check::Args),
     Cron(cron::Args),
+    Demo(demo::Args),
+    Init(init::Args),
+    Messages(messages::Args),
+    Import(import::Args),
     Migrate(migrate::Args),
+    Report(report::Args),
+    Run(run::Args),
+    Score(score::Args),
+    Serve(serve::Args),
 }
 
 /// How a command ended that did not fail outright.
@@ -75,6 +97,12 @@ impl App {
         }
         Ok(Ctx { db, clock, config: Arc::new(config) })
     }
+
+    /// Rules and templates of the configured folders.
+    async fn campaign(&self, ctx: &Ctx) -> anyhow::Result<Campaign> {
+        let token_key = settings::token_key(&ctx.db).await?;
+        Campaign::load(&ctx.config, token_key).map_err(|faults| anyhow::anyhow!("rules or templates cannot be used:\n{}", faults.join("\n")))
+    }
 }
 
 /// Reads the command line, runs the command, and turns its end into an exit code: 0 done, 1 failed or faults found, 2 wrong usage.
@@ -102,7 +130,16 @@ pub fn main() -> ExitCode {
 async fn run(command: Command, app: &App) -> anyhow::Result<Done> {
     match command {
         Command::Calc(args) => Ok(calc::run(args, app)),
+        Command::Check(args) => check::run(args, app),
         Command::Cron(args) => cron::run(&args, app),
+        Command::Demo(args) => demo::run(args, app).await,
+        Command::Init(args) => init::run(&args, app),
+        Command::Messages(args) => messages::run(args, app).await,
+        Command::Import(args) => import::run(args, app).await,
         Command::Migrate(args) => migrate::run(args, app).await,
+        Command::Report(args) => report::run(args, app).await,
+        Command::Run(args) => run::run(args, app).await,
+        Command::Serve(args) => serve::run(args, app).await,
+        Command::Score(args) => score::run(args, app).await,
     }
 }

@@ -28,6 +28,8 @@ pub struct Config {
     pub rules: sections::Folder,
     /// Where the mail templates are.
     pub templates: sections::Folder,
+    /// How exports call what we know.
+    pub import: sections::Import,
     /// How scores are made.
     pub score: sections::Score,
     /// When nobody may be written to.

@@ -1,5 +1,6 @@
 //! The small sections: database, folders, score, policy, dispatch, server, daemon, log.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -43,6 +44,16 @@ impl Database {
 pub struct Folder {
     /// The folder.
     pub path: PathBuf,
+}
+
+/// `[import]`: our names of columns → those of the shop's exports.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Import {
+    /// In files of customers.
+    pub customers: BTreeMap<String, String>,
+    /// In files of orders.
+    pub orders: BTreeMap<String, String>,
 }
 
 /// `[score]`; what the values mean stands with the score types of the model.
@@ -183,6 +194,8 @@ impl Server {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Daemon {
+    /// Name among the daemons on one database; empty: the machine's.
+    pub name: String,
     /// Seconds between looks.
     pub poll_s: u64,
     /// Seconds for open work after SIGTERM.
@@ -191,6 +204,9 @@ pub struct Daemon {
 
 impl Daemon {
     pub(super) fn check(&self) -> Result<(), Problem> {
+        if !self.name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_')) {
+            return Err(("name", format!("'{}' is no name: expected letters, digits, '-', '.' and '_'", self.name)));
+        }
         if !(1..=30).contains(&self.poll_s) {
             return Err(("poll_s", format!("{} is out of range: expected 1 to 30", self.poll_s)));
         }

@@ -20,6 +20,8 @@ pub struct Shop {
     pub locale: String,
     /// Name and postal address under every mail.
     pub imprint: String,
+    /// The web shop; empty: mails have no link to it.
+    pub url: String,
 }
 
 fn currency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Currency, D::Error> {
@@ -37,6 +39,9 @@ impl Shop {
         Zone::parse(&self.time_zone).map_err(|problem| ("time_zone", problem))?;
         if !matches!(self.locale.as_str(), "de" | "en") {
             return Err(("locale", format!("'{}' is not a language of the mails: expected \"de\" or \"en\"", self.locale)));
+        }
+        if !self.url.is_empty() && !url::Url::parse(&self.url).is_ok_and(|url| matches!(url.scheme(), "https" | "http")) {
+            return Err(("url", format!("'{}' is not a web address: expected e.g. https://shop.example", self.url)));
         }
         Ok(())
     }

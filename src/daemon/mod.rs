@@ -1,1 +1,141 @@
 //! Floor 6: schedules, supervision, signals, shutdown.
+
+pub mod lock;
+mod notify;
+mod stages;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::flow::Ctx;
+use crate::flow::campaign::InForce;
+use crate::flow::dispatch::Dispatcher;
+use crate::web::{self, Web, pulse::Pulse};
+
+/// Everything a running daemon is made of.
+pub struct Parts {
+    /// Database, clock, settings.
+    pub ctx: Ctx,
+    /// Rules and templates.
+    pub in_force: Arc<InForce>,
+    /// This daemon among others, and its lock.
+    pub identity: lock::Identity,
+    /// Where the configuration was read from, for a reload.
+    pub config_path: Option<PathBuf>,
+    /// Whether stages run; false serves only the pages (the demo).
+    pub stages: bool,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Parts")
+    }
+}
+
+/// Runs until SIGTERM or SIGINT (or `stop`), then ends: pages close, no message is begun any more, open mail transactions get
+/// `daemon.shutdown_s` seconds.
+pub async fn serve(parts: Parts, stop: CancellationToken, on_ready: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
+    let Parts { ctx, in_force, identity, config_path, stages } = parts;
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    // A second recorder in one process (tests) is refused; the first one goes on.
+    let _ = metrics::set_global_recorder(recorder);
+    let pulse = Arc::new(Pulse::default());
+    let page_source =
+        Web { ctx: ctx.clone(), in_force: Arc::clone(&in_force), pulse: Arc::clone(&pulse), metrics: Arc::new(move || handle.render()) };
+    let listener = TcpListener::bind(&ctx.config.server.listen)
+        .await
+        .with_context(|| format!("[server] listen = \"{}\": the address cannot be used", ctx.config.server.listen))?;
+    let address = listener.local_addr()?;
+    let tasks = TaskTracker::new();
+    tasks.spawn(web::server::serve(listener, web::router(page_source), stop.clone()));
+    let wake = Arc::new(tokio::sync::Notify::new());
+    if stages {
+        let dispatcher = Arc::new(Dispatcher::new(ctx.clone(), Arc::clone(&in_force), identity.who.clone()).map_err(anyhow::Error::msg)?);
+        let shared = stages::Shared { ctx: ctx.clone(), in_force: Arc::clone(&in_force), pulse: Arc::clone(&pulse), wake, stop: stop.clone() };
+        tasks.spawn(stages::decide(shared.clone(), identity.who.clone()));
+        tasks.spawn(stages::dispatch(shared, dispatcher));
+    }
+    tasks.close();
+    on_ready(address);
+    notify::ready(&format!("listening on {address}"));
+    tracing::info!(%address, "ready");
+    signals(&ctx, &in_force, config_path.as_deref(), &pulse, &stop).await?;
+    notify::stopping();
+    stop.cancel();
+    let patience = Duration::from_secs(ctx.config.daemon.shutdown_s);
+    if tokio::time::timeout(patience, tasks.wait()).await.is_err() {
+        tracing::warn!("open work did not end in time; messages whose end is unknown will be shown as in doubt");
+    }
+    ctx.db.close().await;
+    drop(identity);
+    Ok(())
+}
+
+/// Waits for the end, reloads on SIGHUP, and tells the watchdog that we are alive as long as the stages are.
+async fn signals(
+    ctx: &Ctx,
+    in_force: &InForce,
+    config_path: Option<&std::path::Path>,
+    pulse: &Pulse,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let mut beat = tokio::time::interval(notify::watchdog_interval().unwrap_or(Duration::from_secs(10)));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            _ = terminate.recv() => { tracing::info!("SIGTERM: ending"); return Ok(()) }
+            _ = interrupt.recv() => { tracing::info!("interrupted: ending"); return Ok(()) }
+            _ = hang_up.recv() => {
+                notify::reloading();
+                reload(ctx, in_force, config_path, pulse);
+                notify::ready("reloaded");
+            }
+            _ = beat.tick() => {
+                // A stage that has not been heard of for five polls hangs: let the watchdog restart us.
+                let oldest = pulse.oldest().unwrap_or_else(|| crate::base::clock::Clock::System.now());
+                let silence_ms = crate::base::clock::Clock::System.now().since(oldest);
+                if silence_ms < i64::try_from(ctx.config.daemon.poll_s).unwrap_or(30) * 5_000 + 60_000 {
+                    notify::alive();
+                }
+            }
+        }
+    }
+}
+
+/// Rules and templates are loaded aside and swapped; other settings need a restart, which is said when they changed.
+fn reload(ctx: &Ctx, in_force: &InForce, config_path: Option<&std::path::Path>, pulse: &Pulse) {
+    let now = crate::base::clock::Clock::System.now();
+    match Config::load(config_path) {
+        Ok(fresh) if format!("{fresh:?}") != format!("{:?}", ctx.config) => {
+            tracing::warn!("the configuration changed: settings besides rules and templates take effect at the next start");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::error!(%error, "the configuration cannot be read; the running one stays"),
+    }
+    match in_force.reload(&ctx.config) {
+        Ok(()) => {
+            tracing::info!(rules = in_force.get().rules.rules().len(), "rules and templates reloaded");
+            pulse.note("reload", now, true, "rules and templates reloaded");
+        }
+        Err(faults) => {
+            for fault in &faults {
+                tracing::error!("{fault}");
+            }
+            tracing::error!(faults = faults.len(), "nothing was reloaded: the running rules and templates stay in force");
+            pulse.note("reload", now, true, format!("{} faults, the running rules stay: {}", faults.len(), faults.join("; ")));
+        }
+    }
+}

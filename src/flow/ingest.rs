@@ -1,13 +1,16 @@
 //! The stage "ingest": news of customers and orders enter the database, a batch a transaction.
 
-use super::Ctx;
+use super::{Ctx, record, rescore};
 use crate::model::customer::NewCustomer;
 use crate::model::import::{ImportCounts, Ingested};
 use crate::model::order::NewOrder;
-use crate::store::{StoreError, customers as stored_customers, orders as stored_orders};
+use crate::store::{StoreError, customers as stored_customers, orders as stored_orders, scores};
 
 /// Records that callers should put into a batch: enough to make a transaction worth it, few enough to keep memory and locks small.
 pub const BATCH: usize = 2_000;
+
+/// Up to so many orders at once count as "arriving": their customers' scores are refreshed one by one.
+const FEW: usize = 100;
 
 /// How often a batch is tried that lost against another writer of the same records.
 const TRIES: u32 = 5;
@@ -32,24 +35,34 @@ pub async fn customers(ctx: &Ctx, batch: Vec<NewCustomer>) -> Result<ImportCount
     }
 }
 
-/// Stores a batch of orders, all or none, and says whose figures are out of date now.
+/// Stores a batch of orders, all or none; then refreshes the scores of few customers at once (of many, the next run of a rule does it for all),
+/// and logs the conversions that the orders mean.
 ///
 /// # Errors
 /// When the database fails; then nothing of the batch is stored.
 pub async fn orders(ctx: &Ctx, batch: Vec<NewOrder>) -> Result<Ingested, StoreError> {
+    let many = batch.len() > FEW;
     let mut tries = TRIES;
-    loop {
+    let ingested = loop {
         tries -= 1;
         let mut tx = ctx.db.write().await?;
         match stored_orders::upsert(&mut tx, &batch, ctx.clock.now()).await {
             Ok(ingested) => {
+                let touched = &ingested.touched_customers;
+                if many && !touched.is_empty() {
+                    scores::mark_stale(&mut tx).await?;
+                } else {
+                    rescore::customers(ctx, &mut tx, touched, ctx.clock.now()).await?;
+                }
                 tx.commit().await?;
-                return Ok(ingested);
+                break ingested;
             }
             Err(error) if tries == 0 || !is_lost_race(&error) => return Err(error),
             Err(_) => drop(tx),
         }
-    }
+    };
+    record::conversions_of(ctx, &ingested.touched_customers).await?;
+    Ok(ingested)
 }
 
 /// Two imports, or an import and a hook, stored the same record in the same moment; the second try finds it stored.

@@ -1,12 +1,21 @@
 //! Floor 4: one file per stage; stages talk to each other only through tables.
 
+pub mod analyse;
+pub mod campaign;
+pub mod decide;
+pub mod dispatch;
+pub mod evaluate;
 pub mod ingest;
+pub mod object;
+pub mod record;
+pub mod rescore;
+pub mod trigger;
 
 use std::sync::Arc;
 
 use crate::base::clock::Clock;
 use crate::config::Config;
-use crate::store::Db;
+use crate::store::{Db, StoreError};
 
 /// What every stage needs.
 #[derive(Clone, Debug)]
@@ -17,4 +26,18 @@ pub struct Ctx {
     pub clock: Clock,
     /// The settings.
     pub config: Arc<Config>,
+}
+
+/// Why a stage could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum FlowError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Another daemon took over; it goes on where this one was.
+    #[error("another daemon took over")]
+    LeaseLost,
+    /// A task of ours died.
+    #[error("a worker ended unexpectedly: {0}")]
+    Worker(String),
 }

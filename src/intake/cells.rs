@@ -1,5 +1,7 @@
 //! Reads cells as words, addresses, days, amounts; a fault's sentence begins with our name of the field.
 
+#![expect(clippy::option_option, reason = "as in NewCustomer: not told, told that there is none, told")]
+
 use super::Options;
 use super::dates::{day, moment};
 use super::fields::{Field, Kind};
@@ -91,7 +93,10 @@ impl Cells<'_> {
     /// Whatever the row says about the person. `known_at`: when the shop learned it, if the row tells.
     pub(super) fn person(&self, external_id: String, known_at: Option<UnixMs>) -> Result<NewCustomer, String> {
         let (mut first_name, mut last_name) = (self.told(Field::FirstName), self.told(Field::LastName));
-        if first_name.is_none() && last_name.is_none() && let Some(name) = self.told(Field::FullName) {
+        if first_name.is_none()
+            && last_name.is_none()
+            && let Some(name) = self.told(Field::FullName)
+        {
             let (first, last) = name.as_deref().map_or((None, None), names);
             (first_name, last_name) = (Some(first), Some(last));
         }

@@ -43,7 +43,7 @@ impl Lines {
     ///
     /// # Errors
     /// When reading fails.
-    pub fn next(&mut self) -> io::Result<Option<(Vec<u8>, bool)>> {
+    pub fn next_line(&mut self) -> io::Result<Option<(Vec<u8>, bool)>> {
         if let Some(line) = self.back.pop_front() {
             self.line += 1;
             return Ok(Some((line, false)));
@@ -102,11 +102,9 @@ enum State {
 fn scan(bytes: &[u8], delimiter: u8, mut state: State) -> State {
     for &byte in bytes {
         state = match (state, byte) {
-            (State::Quoted, b'"') => State::QuoteInQuoted,
-            (State::Quoted, _) => State::Quoted,
-            (State::CellStart | State::QuoteInQuoted, b'"') => State::Quoted,
+            (State::Quoted, b'"') | (State::QuoteInQuoted, b'\r' | b'\n') => State::QuoteInQuoted,
+            (State::CellStart | State::QuoteInQuoted, b'"') | (State::Quoted, _) => State::Quoted,
             (_, b) if b == delimiter => State::CellStart,
-            (State::QuoteInQuoted, b'\r' | b'\n') => State::QuoteInQuoted,
             (State::QuoteInQuoted | State::Stray, _) => return State::Stray,
             (State::CellStart | State::Plain, _) => State::Plain,
         };
@@ -120,7 +118,7 @@ fn scan(bytes: &[u8], delimiter: u8, mut state: State) -> State {
 /// When reading fails.
 pub fn next_record(lines: &mut Lines, delimiter: u8) -> io::Result<Option<Record>> {
     loop {
-        let Some((mut bytes, too_long)) = lines.next()? else { return Ok(None) };
+        let Some((mut bytes, too_long)) = lines.next_line()? else { return Ok(None) };
         let line = lines.line;
         if too_long {
             let raw = decode(&bytes).chars().take(1_000).collect();
@@ -144,7 +142,7 @@ fn close_quotes(lines: &mut Lines, bytes: &mut Vec<u8>, delimiter: u8) -> io::Re
     let mut state = scan(bytes, delimiter, State::CellStart);
     let mut added: Vec<Vec<u8>> = Vec::new();
     while state == State::Quoted && added.len() < MAX_RECORD_LINES && bytes.len() < MAX_RECORD_BYTES {
-        let Some((more, _)) = lines.next()? else { break };
+        let Some((more, _)) = lines.next_line()? else { break };
         state = scan(&more, delimiter, state);
         bytes.extend_from_slice(&more);
         added.push(more);

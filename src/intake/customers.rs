@@ -36,7 +36,7 @@ impl Iterator for Customers {
     type Item = Result<Found<NewCustomer>, IntakeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self.rows.next() {
+        match self.rows.next_row() {
             Err(error) => Some(Err(error.into())),
             Ok(Next::End) => None,
             Ok(Next::Refused(refused)) => Some(Ok(Found::Refused(vec![refused]))),

@@ -92,12 +92,10 @@ fn time(text: &str) -> Option<(NaiveTime, &str)> {
     Some((time, if half.is_some() { rest[2..].trim_start() } else { rest }))
 }
 
-/// Seconds east of Greenwich of `Z`, `+0100`, `+01:00`, `-05`; `None` inside: the text has no zone.
-fn offset(text: &str) -> Option<Option<i64>> {
-    match text {
-        "" => return Some(None),
-        "Z" | "z" | "UTC" | "GMT" => return Some(Some(0)),
-        _ => {}
+/// Seconds east of Greenwich of `Z`, `+0100`, `+01:00`, `-05`.
+fn offset(text: &str) -> Option<i64> {
+    if matches!(text, "Z" | "z" | "UTC" | "GMT") {
+        return Some(0);
     }
     let sign = if text.starts_with('+') { 1 } else { -1 };
     let digits = text.strip_prefix(['+', '-'])?.replace(':', "");
@@ -106,7 +104,7 @@ fn offset(text: &str) -> Option<Option<i64>> {
     }
     let hours: i64 = digits[..2].parse().ok()?;
     let minutes: i64 = digits.get(2..).filter(|rest| !rest.is_empty()).unwrap_or("0").parse().ok()?;
-    (hours < 24 && minutes < 60).then_some(Some(sign * (hours * 3600 + minutes * 60)))
+    (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
 }
 
 fn read(text: &str, order: Option<DateOrder>) -> Result<Written, String> {
@@ -118,7 +116,8 @@ fn read(text: &str, order: Option<DateOrder>) -> Result<Written, String> {
         return Ok(Written { wall: date.and_time(NaiveTime::MIN), offset_s: None });
     }
     let (time, zone) = time(rest).ok_or_else(bad)?;
-    Ok(Written { wall: date.and_time(time), offset_s: offset(zone).ok_or_else(bad)? })
+    let offset_s = if zone.is_empty() { None } else { Some(offset(zone).ok_or_else(bad)?) };
+    Ok(Written { wall: date.and_time(time), offset_s })
 }
 
 /// The moment that a text means; without an offset in `zone`, without a time the day's first moment.
@@ -156,14 +155,21 @@ pub fn day(text: &str, zone: Zone, order: Option<DateOrder>) -> Result<NaiveDate
     })
 }
 
-/// Looks through a whole file for the order of its dates with slashes: `13/05/2025` tells for all others. `None`: it has none.
+/// Rows that are looked at before a file counts as one without dates with slashes.
+const FIRST_ROWS: usize = 1_000;
+
+/// Looks through a whole file for the order of its dates with slashes: `13/05/2025` tells for all others. `None`: it has none at its
+/// beginning.
 ///
 /// # Errors
 /// [`IntakeError::Unfit`] when no date tells, or when they tell different things.
 pub fn order_in(mut rows: Rows) -> Result<Option<DateOrder>, IntakeError> {
     let (mut example, mut day_first, mut month_first) = (None, None, None);
-    loop {
-        let row = match rows.next()? {
+    for number in 0.. {
+        if number == FIRST_ROWS && example.is_none() {
+            return Ok(None);
+        }
+        let row = match rows.next_row()? {
             Next::Row(row) => row,
             Next::Refused(_) => continue,
             Next::End => break,
@@ -190,12 +196,6 @@ pub fn order_in(mut rows: Rows) -> Result<Option<DateOrder>, IntakeError> {
             "line {day_line} has the day first ('{day}'), line {month_line} the month ('{month}'): say --date-order dmy or mdy; the others are refused"
         ))),
     }
-}
-
-/// Whether a text has the form whose order is open.
-#[must_use]
-pub fn is_open(text: &str) -> bool {
-    parts(text).as_ref().and_then(open_order).is_some()
 }
 
 #[cfg(test)]
@@ -233,7 +233,19 @@ mod tests {
 
     #[test]
     fn what_is_doubtful_or_impossible_is_refused_with_the_accepted_forms() {
-        for text in ["", "x", "31.02.2025", "2025-13-01", "31.12.25", "2025-12-31 25:00", "2025-12-31 14:30 CEST", "1767187800", "2025-12-31 13:30 PM", "0000-00-00", "ä.ö.ü"] {
+        for text in [
+            "",
+            "x",
+            "31.02.2025",
+            "2025-13-01",
+            "31.12.25",
+            "2025-12-31 25:00",
+            "2025-12-31 14:30 CEST",
+            "1767187800",
+            "2025-12-31 13:30 PM",
+            "0000-00-00",
+            "ä.ö.ü",
+        ] {
             assert!(utc(text, None).unwrap_err().contains("expected e.g. 2025-12-31"), "{text}");
         }
         assert!(utc("04/05/2025", None).unwrap_err().contains("--date-order"));
@@ -256,7 +268,7 @@ mod tests {
         fn no_text_makes_the_reader_panic(text in "\\PC{0,24}|[0-9TZ:./+\\- apm]{0,24}") {
             let berlin = Zone::parse("Europe/Berlin").unwrap();
             for order in [None, Some(DateOrder::DayFirst), Some(DateOrder::UnixSeconds)] {
-                let _ = (moment(&text, berlin, order), day(&text, berlin, order), is_open(&text));
+                let _ = (moment(&text, berlin, order), day(&text, berlin, order));
             }
         }
     }

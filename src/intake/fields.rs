@@ -62,7 +62,11 @@ pub const FIELDS: usize = Field::LineCost as usize + 1;
 pub type Spec = (Field, &'static str, &'static [&'static str]);
 
 const CUSTOMERS: &[Spec] = &[
-    (Field::CustomerId, "customer_id", &["external_id", "customer_number", "customer_no", "kundennummer", "kunden_nr", "kunden_id", "kd_nr", "id", "user_id"]),
+    (
+        Field::CustomerId,
+        "customer_id",
+        &["external_id", "customer_number", "customer_no", "kundennummer", "kunden_nr", "kunden_id", "kd_nr", "id", "user_id"],
+    ),
     (Field::Email, "email", &["email_address", "mail", "email_adresse", "mailadresse", "billing_email", "user_email", "contact_email"]),
     (Field::FirstName, "first_name", &["given_name", "vorname", "billing_first_name"]),
     (Field::LastName, "last_name", &["family_name", "surname", "nachname", "familienname", "billing_last_name"]),
@@ -84,7 +88,17 @@ const CUSTOMERS: &[Spec] = &[
     (
         Field::CreatedAt,
         "created_at",
-        &["date_created", "created", "registered", "date_registered", "registration_date", "user_registered", "angelegt_am", "erstellt_am", "kunde_seit"],
+        &[
+            "date_created",
+            "created",
+            "registered",
+            "date_registered",
+            "registration_date",
+            "user_registered",
+            "angelegt_am",
+            "erstellt_am",
+            "kunde_seit",
+        ],
     ),
 ];
 
@@ -98,7 +112,7 @@ const ORDERS: &[Spec] = &[
     (
         Field::CustomerId,
         "customer_id",
-        &["customer.id", "customer_external_id", "customer_number", "customer_no", "kundennummer", "kunden_nr", "kunden_id", "kd_nr", "customer_user", "user_id"],
+        &["customer_external_id", "customer_number", "customer_no", "kundennummer", "kunden_nr", "kunden_id", "kd_nr", "customer_user", "user_id"],
     ),
     (Field::Email, "email", &["contact_email", "customer_email", "billing_email", "email_address", "mail", "email_adresse", "mailadresse"]),
     (Field::FirstName, "first_name", &["customer_first_name", "billing_first_name", "vorname"]),
@@ -153,14 +167,36 @@ const ORDERS: &[Spec] = &[
     (
         Field::VoucherCode,
         "voucher_code",
-        &["discount_code", "discount_codes.code", "coupon_lines.code", "coupon_code", "coupons", "coupon", "voucher", "gutschein", "gutscheincode", "rabattcode"],
+        &[
+            "discount_code",
+            "discount_codes.code",
+            "coupon_lines.code",
+            "coupon_code",
+            "coupons",
+            "coupon",
+            "voucher",
+            "gutschein",
+            "gutscheincode",
+            "rabattcode",
+        ],
     ),
     (Field::Consent, "consent", &["accepts_marketing", "buyer_accepts_marketing"]),
     (Field::LineSku, "line_sku", &["lineitem_sku", "sku", "item_sku", "product_sku", "artikelnummer", "artikel_nr", "line.product_number"]),
     (
         Field::LineName,
         "line_name",
-        &["line.title", "lineitem_name", "item_name", "product_name", "product", "artikel", "artikelname", "artikelbezeichnung", "bezeichnung", "produkt"],
+        &[
+            "line.title",
+            "lineitem_name",
+            "item_name",
+            "product_name",
+            "product",
+            "artikel",
+            "artikelname",
+            "artikelbezeichnung",
+            "bezeichnung",
+            "produkt",
+        ],
     ),
     (Field::LineCategory, "line_category", &["category", "product_category", "kategorie", "warengruppe"]),
     (Field::LineQuantity, "line_quantity", &["lineitem_quantity", "quantity", "qty", "item_quantity", "menge", "anzahl", "stueckzahl"]),
@@ -220,7 +256,8 @@ mod tests {
     #[test]
     fn no_name_stands_for_two_fields_and_none_is_the_mark_of_a_rejected_line() {
         for kind in [Kind::Customers, Kind::Orders] {
-            let mut names: Vec<String> = kind.specs().iter().flat_map(|(_, name, others)| std::iter::once(name).chain(*others)).map(|n| squash(n)).collect();
+            let mut names: Vec<String> =
+                kind.specs().iter().flat_map(|(_, name, others)| std::iter::once(name).chain(*others)).map(|n| squash(n)).collect();
             assert!(!names.iter().any(|name| name == "line" || name == "reason"));
             let count = names.len();
             names.sort();

@@ -48,7 +48,9 @@ fn add(pairs: &mut Pairs, path: &str, value: &Value) {
     match value {
         Value::Object(object) => pairs.extend(pairs_of(object, path)),
         // Of a list of objects that are no order lines (discount codes, coupons) the first one speaks.
-        Value::Array(list) if list.iter().any(Value::is_object) => add(pairs, path, list.iter().find(|item| item.is_object()).unwrap_or(&Value::Null)),
+        Value::Array(list) if list.iter().any(Value::is_object) => {
+            add(pairs, path, list.iter().find(|item| item.is_object()).unwrap_or(&Value::Null));
+        }
         Value::Array(list) => pairs.push((path.to_owned(), list.iter().map(text_of).collect::<Vec<_>>().join(","))),
         other => pairs.push((path.to_owned(), text_of(other))),
     }

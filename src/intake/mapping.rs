@@ -93,7 +93,8 @@ impl Mapping {
 
     /// `Name` is the order's number where Shopify exports orders, and a person's elsewhere.
     fn shopify_name<'a>(&self, column: &'a str) -> &'a str {
-        let shopify = self.kind == Kind::Orders && column == "Name" && self.columns.iter().any(|other| other == "Lineitem name" || other == "Financial Status");
+        let shopify =
+            self.kind == Kind::Orders && column == "Name" && self.columns.iter().any(|other| other == "Lineitem name" || other == "Financial Status");
         if shopify { "order_name" } else { column }
     }
 

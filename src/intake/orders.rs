@@ -78,12 +78,14 @@ impl Orders {
 
     /// Reads on until something is ready or the file has ended.
     fn advance(&mut self) -> Result<(), IntakeError> {
-        match self.rows.next()? {
+        match self.rows.next_row()? {
             Next::End => {
                 self.ended = true;
                 self.close();
             }
-            // An unreadable line that names the order we are in belongs to it: an order without one of its lines would be a wrong order.
+            // Where an order may have several rows, an unreadable line that names one belongs to it: an order without one of its lines
+            // would be a wrong order.
+            Next::Refused(refused) if self.closed.is_none() => self.ready.push_back(Found::Refused(vec![refused])),
             Next::Refused(refused) if self.group.rows.first().is_some_and(|first| names(&refused.raw, first)) => self.group.refused.push(refused),
             Next::Refused(refused) => {
                 self.close();
@@ -168,8 +170,8 @@ impl Orders {
             // Content and occurrence: of what the customer bought, not of where the order stands by now.
             Ok(None) => {
                 let digest = order.digest();
-                let hex: String = digest[..12].iter().map(|byte| format!("{byte:02x}")).collect();
-                format!("auto-{hex}-{}", self.occurrences.count(&digest))
+                let content = digest.first_chunk().map_or(0, |first| u128::from_be_bytes(*first));
+                format!("auto-{content:032x}-{}", self.occurrences.count(&digest))
             }
             Err(reason) => return Err((0, reason)),
         };
@@ -221,9 +223,9 @@ fn head(cells: &Cells<'_>) -> Result<NewOrder, String> {
     let address = cells.email()?.flatten();
     // WooCommerce gives 0 to guests.
     let key = match (id, address) {
-        (Some(id), None) => id,
-        (Some(id), Some(_)) if id != "0" => id,
+        (Some(id), _) if id != "0" || cells.row.cell(Field::Email).is_none() => id,
         (_, Some(address)) => address.key(),
+        (Some(_), None) => return Err("customer_id: 0 means a guest: expected an email address at least".to_owned()),
         (None, None) => return Err("customer_id: empty: expected the shop's number of the customer, or an email address in its place".to_owned()),
     };
     let currency = match cells.row.value(Field::Currency) {
@@ -287,7 +289,8 @@ fn status(row: &Row) -> Result<OrderStatus, String> {
         return Ok(OrderStatus::Cancelled);
     }
     let word = row.value(Field::Status).unwrap_or_default();
-    OrderStatus::parse(word).ok_or_else(|| format!("status: '{word}' is not a word we know: expected paid, open or cancelled, or those of Shopify or WooCommerce"))
+    OrderStatus::parse(word)
+        .ok_or_else(|| format!("status: '{word}' is not a word we know: expected paid, open or cancelled, or those of Shopify or WooCommerce"))
 }
 
 /// What the order says about the person; an empty cell says nothing here.

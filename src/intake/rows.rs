@@ -106,9 +106,9 @@ impl Rows {
     fn open_csv(text: text::Text, kind: Kind, maps: &Maps) -> Result<Self, IntakeError> {
         let mut lines = Lines::new(text.reader);
         let no_header = || IntakeError::Unfit("the first line cannot be read as names of columns".to_owned());
-        // The delimiter is not known yet, but a header seldom has line breaks: any of the three finds the end of the record.
-        let mut header = next_record(&mut lines, b',')?.filter(|record| record.fault.is_none()).ok_or_else(no_header)?;
-        let mut delimiter = guess_delimiter(&header.raw);
+        let first_line = text.sample.split(|byte| *byte == b'\n').find(|line| !line.iter().all(u8::is_ascii_whitespace)).unwrap_or_default();
+        let mut delimiter = guess_delimiter(&decode(first_line));
+        let mut header = next_record(&mut lines, delimiter)?.filter(|record| record.fault.is_none()).ok_or_else(no_header)?;
         if let Some(told) = header.raw.strip_prefix("sep=").and_then(|rest| rest.bytes().next()) {
             delimiter = told;
             header = next_record(&mut lines, delimiter)?.filter(|record| record.fault.is_none()).ok_or_else(no_header)?;
@@ -141,7 +141,7 @@ impl Rows {
     ///
     /// # Errors
     /// When reading fails.
-    pub fn next(&mut self) -> io::Result<Next> {
+    pub fn next_row(&mut self) -> io::Result<Next> {
         if let Some(row) = self.waiting.pop_front() {
             return Ok(Next::Row(Box::new(row)));
         }
@@ -165,7 +165,8 @@ impl Rows {
             let width = self.mapping.width();
             let surplus = self.ranges.get(width..).is_some_and(|more| more.iter().any(|range| !range.is_empty()));
             if self.ranges.len() < width || surplus {
-                let reason = format!("{} cells, but the header has {width}: a '{}' too many or too few, or a quote", self.ranges.len(), char::from(delimiter));
+                let reason =
+                    format!("{} cells, but the header has {width}: a '{}' too many or too few, or a quote", self.ranges.len(), char::from(delimiter));
                 return Ok(Next::Refused(Refused { line: row.line, reason, raw: row.raw }));
             }
             for (field, _, _) in self.mapping.kind().specs() {
@@ -177,7 +178,7 @@ impl Rows {
 
     fn next_json(&mut self) -> io::Result<Next> {
         loop {
-            let Some((mut bytes, too_long)) = self.lines.next()? else { return Ok(Next::End) };
+            let Some((mut bytes, too_long)) = self.lines.next_line()? else { return Ok(Next::End) };
             let line = self.lines.line;
             while matches!(bytes.last(), Some(b'\n' | b'\r')) {
                 bytes.pop();

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::base::money::Cents;
 
@@ -87,6 +87,18 @@ pub struct Voucher {
     pub worth: VoucherWorth,
     /// The last day it is good for, in the shop's zone.
     pub valid_until: NaiveDate,
+}
+
+impl Voucher {
+    /// As it stands in a message's stored variables: `{"code", "percent" or "amount_cents", "valid_until": "YYYY-MM-DD"}`.
+    #[must_use]
+    pub fn value(&self) -> Value {
+        let (key, number) = match self.worth {
+            VoucherWorth::Percent(percent) => ("percent", percent),
+            VoucherWorth::Amount(cents) => ("amount_cents", cents),
+        };
+        json!({ "code": self.code, key: number, "valid_until": self.valid_until.to_string() })
+    }
 }
 
 impl VoucherWorth {

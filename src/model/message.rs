@@ -89,3 +89,6 @@ pub struct LeasedMessage {
     /// Legal basis of the rule, as its word.
     pub basis: String,
 }
+
+/// The purpose that the tokens in unsubscribe links are signed for; the id in them is the message's.
+pub const UNSUBSCRIBE_PURPOSE: &str = "unsubscribe";

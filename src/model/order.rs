@@ -2,6 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::email_address::EmailAddress;
 use crate::base::money::{Cents, Currency};
 use crate::base::time::UnixMs;
 
@@ -97,6 +98,7 @@ impl NewOrder {
         number(Some(self.ordered_at.0));
         number(Some(self.revenue.0));
         number(self.cost.map(|cost| cost.0));
+        number(i64::try_from(self.lines.len()).ok());
         for line in &self.lines {
             number(Some(line.quantity));
             number(line.total.map(|total| total.0));
@@ -117,7 +119,7 @@ impl NewOrder {
             text(line.category.as_deref());
         }
         if let Some(customer) = &self.customer {
-            text(customer.email.as_ref().and_then(Option::as_ref).map(|address| address.as_str()));
+            text(customer.email.as_ref().and_then(Option::as_ref).map(EmailAddress::as_str));
             text(customer.first_name.as_ref().and_then(Option::as_deref));
             text(customer.last_name.as_ref().and_then(Option::as_deref));
             if let Some(consent) = &customer.consent {
@@ -132,7 +134,6 @@ impl NewOrder {
     /// The first 64 bits of [`Self::digest`]: equal for an order that did not change.
     #[must_use]
     pub fn content_hash(&self) -> i64 {
-        let [a, b, c, d, e, f, g, h, ..] = self.digest();
-        i64::from_le_bytes([a, b, c, d, e, f, g, h])
+        self.digest().first_chunk().map_or(0, |first| i64::from_le_bytes(*first))
     }
 }

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, NativeCallContext};
 
+use super::crontab::Crontab;
 use super::draft::Draft;
-use super::explain::place;
+use super::explain::{misuse, place};
 use super::helpers::{MAX_DAYS, Span, expected, is_name};
 use super::internals::{Bound, Place};
 use super::set::RuleFault;
@@ -82,7 +83,7 @@ fn caller(context: &NativeCallContext, workshop: &Workshop) -> (String, Place) {
 
 fn begin(context: &NativeCallContext, name: &Dynamic) -> Outcome<Handle> {
     WORKSHOP.with_borrow_mut(|workshop| {
-        let workshop = workshop.as_mut().ok_or("rule(…) belongs at the top of a file, not in a condition or action")?;
+        let workshop = workshop.as_mut().ok_or_else(|| misuse("rule(…) belongs at the top of a file, not in a condition or action".to_owned()))?;
         let (file, at) = caller(context, workshop);
         let text = name.clone().into_string().unwrap_or_default();
         let counts = workshop.importing == 0;
@@ -98,10 +99,11 @@ fn begin(context: &NativeCallContext, name: &Dynamic) -> Outcome<Handle> {
 /// Lets a verb change its draft. What is wrong with its arguments becomes a fault, and the chain goes on.
 fn say(context: &NativeCallContext, handle: Handle, verb: &'static str, change: impl FnOnce(&mut Draft) -> Result<(), String>) -> Outcome<Handle> {
     WORKSHOP.with_borrow_mut(|workshop| {
-        let workshop = workshop.as_mut().ok_or_else(|| format!(".{verb}(…) belongs at the top of a file, not in a condition or action"))?;
+        let outside = || misuse(format!(".{verb}(…) belongs at the top of a file, not in a condition or action"));
+        let workshop = workshop.as_mut().ok_or_else(outside)?;
         let (file, at) = caller(context, workshop);
         let draft = workshop.drafts.get_mut(handle.draft).filter(|_| handle.workshop == workshop.number);
-        let draft = draft.ok_or_else(|| format!(".{verb}(…) follows a rule(…) of another file"))?;
+        let draft = draft.ok_or_else(|| misuse(format!(".{verb}(…) follows a rule(…) of another file")))?;
         let repeated = draft.say(verb, at);
         let problem = change(draft).err().or(repeated);
         if draft.counts
@@ -135,13 +137,6 @@ fn days(value: &Dynamic) -> Result<i64, String> {
 fn closure(context: &NativeCallContext, value: &Dynamic) -> Result<Bound, String> {
     let pointer = value.clone().try_cast::<FnPtr>().ok_or_else(|| expected("a closure |c| …", value))?;
     Bound::capture(context, pointer)
-}
-
-/// Whether a text is a crontab line. The only place that knows how lines are checked.
-fn check_schedule(line: &str) -> Result<(), String> {
-    let fields = line.split_whitespace().count();
-    let named = ["@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"].contains(&line);
-    if fields == 5 || named { Ok(()) } else { Err(format!("'{line}' is no crontab line: expected five fields such as \"0 9 * * *\"")) }
 }
 
 fn missed(value: &Dynamic) -> Result<MissedPolicy, String> {
@@ -207,7 +202,7 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn("every", |at: Context, rule: Handle, line: Dynamic| {
             say(&at, rule, "every", |draft| {
                 let line = text(&line, "a crontab line such as \"0 9 * * *\"")?;
-                check_schedule(&line)?;
+                Crontab::parse(&line).map_err(|fault| fault.to_string())?;
                 draft.schedule = Some(line);
                 Ok(())
             })
@@ -228,9 +223,7 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn("cooldown", |at: Context, rule: Handle, span: Dynamic| {
             say(&at, rule, "cooldown", |draft| occasion(draft, Occasion::Cooldown { days: days(&span)? }))
         })
-        .register_fn("once_per", |at: Context, rule: Handle, word: Dynamic| {
-            say(&at, rule, "once_per", |draft| occasion(draft, once_per(&word)?))
-        })
+        .register_fn("once_per", |at: Context, rule: Handle, word: Dynamic| say(&at, rule, "once_per", |draft| occasion(draft, once_per(&word)?)))
         .register_fn("variant", |at: Context, rule: Handle, name: Dynamic, weight: Dynamic, action: Dynamic| {
             say(&at, rule, "variant", |draft| {
                 variant(draft, text(&name, "a name such as \"A\"")?, whole(&weight, 1, MAX_WEIGHT)?, closure(&at, &action)?)

@@ -44,9 +44,19 @@ pub(super) fn explain(error: &EvalAltResult) -> Trouble {
         EvalAltResult::ErrorFunctionNotFound(signature, _) if signature.starts_with("anon$") => {
             "a closure that a module made does not work here: write the closure in this file and let it call the module".to_owned()
         }
-        EvalAltResult::ErrorFunctionNotFound(signature, _) => format!("there is no {signature}"),
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => {
+            let missing =
+                if signature.contains("()") { ": a value is missing; ask c.has(…) first, or give a stand-in as in c.age ?? 0" } else { "" };
+            format!("no function or operator fits '{signature}'{missing}")
+        }
+        EvalAltResult::ErrorIndexingType(kind, _) if kind.starts_with("Customer") => "a field is read with a dot, as in c.orders".to_owned(),
+        EvalAltResult::ErrorDataTooLarge(..) => "a text or list becomes too large: at most 16 KiB of text and 1000 items".to_owned(),
+        EvalAltResult::ErrorSystem(misuse, _) => misuse.clone(),
         EvalAltResult::ErrorModuleNotFound(name, _) => format!("there is no module '{name}' in the rules' folder"),
         EvalAltResult::ErrorVariableNotFound(name, _) => unknown_variable(name),
+        EvalAltResult::ErrorDataRace(..) => {
+            "a closure uses the same customer that it is called on: take the list out first, as in let tags = c.tags; tags.some(…)".to_owned()
+        }
         EvalAltResult::ErrorStackOverflow(_) => "functions call each other too deeply".to_owned(),
         other => plain(&other.to_string()),
     };
@@ -57,12 +67,19 @@ pub(super) fn explain(error: &EvalAltResult) -> Trouble {
             | EvalAltResult::ErrorVariableNotFound(..)
             | EvalAltResult::ErrorDotExpr(..)
             | EvalAltResult::ErrorIndexingType(..)
+            | EvalAltResult::ErrorDataRace(..)
+            | EvalAltResult::ErrorSystem(..)
             | EvalAltResult::ErrorTerminated(..)
             | EvalAltResult::ErrorStackOverflow(..)
             | EvalAltResult::ErrorDataTooLarge(..)
     );
     let (line, column) = place(position);
     Trouble { file, line, column, sentence, certain }
+}
+
+/// An error that no script can catch: a word is used where it does not belong.
+pub(super) fn misuse(sentence: String) -> EvalAltResult {
+    EvalAltResult::ErrorSystem(sentence, "misuse".into())
 }
 
 /// An error of the compiler.
@@ -81,6 +98,9 @@ fn syntax(kind: &ParseErrorType) -> String {
 }
 
 fn unknown_variable(name: &str) -> String {
+    if let Some((_, variable)) = name.split_once("::") {
+        return format!("unknown variable '{name}': a module shows what it exports, as in export const {variable} = 1;");
+    }
     if registry::field(name).is_some() {
         return format!("unknown variable '{name}': a field is read from the customer, as in |c| c.{name}");
     }

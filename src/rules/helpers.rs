@@ -58,6 +58,7 @@ pub(super) fn kind(value: &Dynamic) -> String {
         _ if value.is_fnptr() => "a closure".to_owned(),
         _ if value.is_array() => "a list".to_owned(),
         _ if value.is_map() => "a map #{…}".to_owned(),
+        _ if value.is::<std::ops::Range<i64>>() || value.is::<std::ops::RangeInclusive<i64>>() => "a range".to_owned(),
         _ if value.is::<Span>() => "a length of time".to_owned(),
         _ if value.is::<Worth>() => "a voucher's worth".to_owned(),
         _ if value.is::<Wish>() => "a voucher".to_owned(),

@@ -198,7 +198,7 @@ pub(super) fn outline(ast: &AST) -> Outline {
 impl Code {
     fn note(&mut self, path: &[ASTNode]) {
         match path.last() {
-            Some(ASTNode::Stmt(Stmt::FnCall(call, at))) | Some(ASTNode::Expr(Expr::FnCall(call, at))) => self.note_call(call, false, None, *at),
+            Some(ASTNode::Stmt(Stmt::FnCall(call, at)) | ASTNode::Expr(Expr::FnCall(call, at))) => self.note_call(call, false, None, *at),
             Some(ASTNode::Expr(expression @ Expr::MethodCall(call, at))) => self.note_call(call, true, receiver(path, expression), *at),
             Some(ASTNode::Expr(expression @ Expr::Property(property, at))) => {
                 self.properties.push(Property { name: property.2.to_string(), of: receiver(path, expression), at: place(*at) });
@@ -208,6 +208,8 @@ impl Code {
             Some(ASTNode::Stmt(Stmt::Assignment(parts))) => {
                 let target = &parts.1.lhs;
                 self.assigned.extend(root(target).map(|name| (name, place(target.start_position()))));
+                // Assigning to a property may be what makes it.
+                self.keys.extend(last_property(target));
             }
             Some(ASTNode::Stmt(Stmt::Import(import, at))) => {
                 let name = text(&import.0);
@@ -291,6 +293,15 @@ fn root(expression: &Expr) -> Option<String> {
     match expression {
         Expr::Dot(sides, ..) | Expr::Index(sides, ..) => root(&sides.lhs),
         other => variable(other),
+    }
+}
+
+/// The property at the end of a chain of dots and brackets.
+fn last_property(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::Dot(sides, ..) | Expr::Index(sides, ..) => last_property(&sides.rhs),
+        Expr::Property(property, _) => Some(property.2.to_string()),
+        _ => None,
     }
 }
 

@@ -78,7 +78,7 @@ impl<'a> Lint<'a> {
         for import in &code.imports {
             let problem = match &import.name {
                 _ if function.is_some() => "import stands at the top of the file, not in a function or closure".to_owned(),
-                None => "import needs a plain text: import \"shared\" as shared;".to_owned(),
+                None => "import needs a plain text: import \"helpers\" as helpers;".to_owned(),
                 Some(name) if !self.units.contains(name) => format!(
                     "there is no module '{name}' in the rules' folder: expected the name of a .rhai file there, without the ending{}",
                     hint(name, self.units.names(), "")
@@ -103,9 +103,15 @@ impl<'a> Lint<'a> {
         let of_customer = customer.is_some() && property.of.as_deref() == customer;
         let name = property.name.as_str();
         let other = self.known.properties.contains(name) || self.keys.contains(name);
-        if registry::field(name).is_none() && (of_customer || !other) {
-            self.fault(property.at, registry::unknown_field(name));
+        if registry::field(name).is_some() || other && !of_customer {
+            return;
         }
+        let told = if of_customer || property.of.is_some() {
+            registry::unknown_field(name)
+        } else {
+            format!("unknown property '{name}'{}", hint(name, self.known.properties.iter().map(String::as_str), ""))
+        };
+        self.fault(property.at, told);
     }
 
     fn method(&mut self, call: &Call, customer: Option<&str>) {

@@ -1,8 +1,8 @@
 //! Floor 2: Rhai rules: load, check, sandbox, evaluate; and the crontab lines in them. Pure.
 
-pub mod crontab;
 mod action;
 mod builder;
+pub mod crontab;
 mod draft;
 mod explain;
 mod helpers;

@@ -88,11 +88,9 @@ impl Units {
 
     /// A file's text with the texts of the modules it imports, and the SHA-256 of that in hexadecimal digits.
     pub(super) fn source_and_hash(&self, unit: &Unit) -> (String, String) {
-        let mut source = unit.text.clone();
-        for module in self.imported_by(unit) {
-            source.push_str(&format!("\n// ---- module {}\n{}", module.module, module.text));
-        }
-        let hash = Sha256::digest(source.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let modules = self.imported_by(unit).into_iter().map(|module| format!("\n// ---- module {}\n{}", module.module, module.text));
+        let source: String = std::iter::once(unit.text.clone()).chain(modules).collect();
+        let hash = Sha256::digest(source.as_bytes()).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         (source, hash)
     }
 }

@@ -137,7 +137,7 @@ fields! {
     "id" Text "", "the shop's key of the customer", "c.id != \"1001\"", |c| c.facts.customer.external_id.clone().into();
     "first_name" Text "", "given name; missing when unknown", "c.has(\"first_name\")", |c| text(c.facts.customer.first_name.as_deref());
     "last_name" Text "", "family name; missing when unknown", "c.has(\"last_name\")", |c| text(c.facts.customer.last_name.as_deref());
-    "locale" Text "de, en", "language of their mails; missing: the shop's", "c.locale == \"de\"", |c| text(c.facts.customer.locale.map(|locale| locale.code()));
+    "locale" Text "de, en", "language of their mails; missing: the shop's", "c.locale == \"de\"", |c| text(c.facts.customer.locale.map(crate::model::customer::Locale::code));
     "tags" Texts "", "the shop's labels", "c.tags.contains(\"vip\")",
         |c| c.facts.customer.tags.iter().map(|tag| Dynamic::from(tag.clone())).collect::<rhai::Array>().into();
     "has_email" Flag "", "whether there is an address to write to", "c.has_email", |c| c.facts.customer.email.is_some().into();

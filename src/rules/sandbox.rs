@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn the_steps_of_a_script_are_counted_across_callbacks() {
-        let few = Limits { operations: 5_000, time: Duration::from_secs(3600) };
+        let few = Limits { operations: 5_000, time: Duration::from_hours(1) };
         assert_eq!(run(few, "loop {}"), "the script takes too many steps");
         // Rhai's own counter is copied for each callback, so that this would run 200 × 200 × 200 steps.
         let nested = "fn work(depth) { if depth == 0 { return 0; } let list = []; list.pad(200, 0); list.map(|x| work(depth - 1)); 0 } work(3)";

@@ -130,7 +130,11 @@ fn read(path: &Path, faults: &mut Vec<RuleFault>) -> BTreeMap<String, Source> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) => {
-            faults.push(RuleFault::new(&path.display().to_string(), (0, 0), format!("cannot be read: {error}: expected a folder with *.rhai files, or one file")));
+            faults.push(RuleFault::new(
+                &path.display().to_string(),
+                (0, 0),
+                format!("cannot be read: {error}: expected a folder with *.rhai files, or one file"),
+            ));
             return sources;
         }
     };

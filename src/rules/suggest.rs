@@ -12,19 +12,24 @@ fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a s
     far.min().map(|(_, candidate)| candidate)
 }
 
-/// Letters to insert, remove or replace (Levenshtein).
+/// Letters to insert, remove, replace, and neighbours to swap (optimal string alignment).
 fn distance(left: &str, right: &str) -> usize {
+    let left: Vec<char> = left.chars().take(100).collect();
     let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (line, a) in left.chars().take(100).enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], line + 1);
+    let mut table: Vec<Vec<usize>> = vec![(0..=right.len()).collect()];
+    for (line, a) in left.iter().enumerate() {
+        let mut row = vec![line + 1];
         for (column, b) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != *b);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+            let replaced = table[line][column] + usize::from(a != b);
+            let mut best = replaced.min(table[line][column + 1] + 1).min(row[column] + 1);
+            if line > 0 && column > 0 && *a == right[column - 1] && left[line - 1] == *b {
+                best = best.min(table[line - 1][column - 1] + 1);
+            }
+            row.push(best);
         }
+        table.push(row);
     }
-    row[right.len()]
+    table[left.len()][right.len()]
 }
 
 #[cfg(test)]
@@ -34,7 +39,14 @@ mod tests {
     #[test]
     fn typing_errors_find_the_word_that_was_meant_and_other_words_none() {
         let known = ["recency_days", "orders", "revenue", "abc", "r"];
-        for (typed, meant) in [("recency_day", Some("recency_days")), ("order", Some("orders")), ("revenu", Some("revenue")), ("colour", None), ("x", None)] {
+        for (typed, meant) in [
+            ("recency_day", Some("recency_days")),
+            ("order", Some("orders")),
+            ("revenu", Some("revenue")),
+            ("acb", Some("abc")),
+            ("colour", None),
+            ("x", None),
+        ] {
             assert_eq!(nearest(typed, known.into_iter()), meant, "{typed}");
         }
         assert_eq!(hint("abd", known.into_iter(), "c."), " - did you mean 'c.abc'?");

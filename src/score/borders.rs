@@ -19,6 +19,8 @@ pub struct Step {
 /// What a full run leaves behind for placing single customers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Borders {
+    /// The settings and the zone that it was made with; under others these borders mean nothing.
+    pub settings: String,
     /// Customers with orders in that run.
     pub customers: i64,
     /// Of minus recency_days, rising.
@@ -31,6 +33,14 @@ pub struct Borders {
     pub abc_cents: [Option<i64>; 2],
     /// The lowest revenue in cents among the top 1, 2 … 100 percent.
     pub top_cents: Vec<i64>,
+}
+
+impl Borders {
+    /// The text that tells whether borders were made with the same settings.
+    #[must_use]
+    pub fn settings(zone: Zone, rules: &ScoreRules) -> String {
+        format!("{} {rules:?}", zone.0.name())
+    }
 }
 
 /// Scores of one customer between full runs. What is about the customer alone is exact; r, f and m are those that anybody with these values got

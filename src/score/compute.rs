@@ -84,7 +84,9 @@ pub fn compute(facts: &[OrderFacts], as_of: UnixMs, zone: Zone, rules: &ScoreRul
         score(facts, as_of, &standing, people, rules)
     });
     let last_of = |percent| by_revenue.get(usize::try_from(last_rank(people, percent) - 1).ok()?).map(|&index| revenue[index]);
-    let borders = Borders { customers: people, r: r_steps, f: f_steps, m: m_steps, abc_cents, top_cents: (1..=100).filter_map(last_of).collect() };
+    let settings = Borders::settings(zone, rules);
+    let borders =
+        Borders { settings, customers: people, r: r_steps, f: f_steps, m: m_steps, abc_cents, top_cents: (1..=100).filter_map(last_of).collect() };
     Scored { scores: scores.collect(), borders }
 }
 

@@ -1,1 +1,11 @@
 //! Floor 2: the mathematics of comparisons: pure.
+
+pub mod mean;
+pub mod proportion;
+mod student;
+
+/// A 95 % interval, lower and upper end.
+pub type Interval = (f64, f64);
+
+/// The 97.5 % quantile of the normal distribution: a 95 % interval reaches so many standard errors to either side.
+const Z_95: f64 = 1.959_963_984_540_054;

@@ -1,12 +1,12 @@
 //! Customers: found by the shop's key, read page by page, written in batches.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::NaiveDate;
 use sqlx::QueryBuilder;
 
-use super::db::{MAX_BINDS, StoreError, Tx};
 use super::consents;
+use super::db::{MAX_BINDS, StoreError, Tx};
 use crate::base::id::{self, Id};
 use crate::base::time::UnixMs;
 use crate::model::customer::{Customer, Locale, NewCustomer};
@@ -147,12 +147,12 @@ pub async fn upsert(tx: &mut Tx, batch: &[NewCustomer], now: UnixMs) -> Result<(
         after.insert(&news.external_id, (customer, news.created_at.unwrap_or(now)));
     }
     let mut counts = ImportCounts { unchanged: (batch.len() - after.len()) as u64, ..ImportCounts::default() };
-    let (mut new, mut changed, mut same) = (Vec::new(), Vec::new(), HashMap::new());
+    let (mut new, mut changed, mut same) = (Vec::new(), Vec::new(), HashSet::new());
     for (key, row) in &after {
         match stored.get(*key) {
             None => new.push(row),
             Some(before) if *before != row.0 => changed.push(row),
-            Some(_) => _ = same.insert(row.0.id, ()),
+            Some(_) => _ = same.insert(row.0.id),
         }
     }
     write(tx, &new, "", now).await?;
@@ -169,7 +169,7 @@ pub async fn upsert(tx: &mut Tx, batch: &[NewCustomer], now: UnixMs) -> Result<(
     let statements: Vec<_> = batch.iter().zip(&ids).filter_map(|(news, id)| Some((*id, news.consent.as_ref()?))).collect();
     for spoken in consents::append(tx, &statements).await? {
         // A new statement is a change, even of a customer whose record is as before.
-        if same.remove(&spoken).is_some() {
+        if same.remove(&spoken) {
             counts.updated += 1;
         }
     }

@@ -10,10 +10,11 @@ use crate::model::outcome::OutcomeKind;
 
 statements! {
     /// Only whoever still holds the lease may go on, and only for customers who did not object or bounce meanwhile: an unsubscribe is final.
+    /// A mark that was written already (by a commit whose answer was lost) is found again: only this claim's fence can have set it.
     MARK = {
         sqlite: "UPDATE messages SET state = 'data'
                  FROM (SELECT value->>0 AS id, value->>1 AS fence FROM json_each($1)) AS v
-                 WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state = 'claimed'
+                 WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data')
                    AND (messages.basis = 'contract' OR NOT EXISTS (
                         SELECT 1 FROM consents o WHERE o.customer_id = messages.customer_id AND o.kind = 'objected' AND o.at <= $2 AND NOT EXISTS (
                             SELECT 1 FROM consents d WHERE d.customer_id = o.customer_id AND d.kind = 'double_opt_in' AND d.at > o.at AND d.at <= $2)))
@@ -21,7 +22,7 @@ statements! {
                  RETURNING messages.id",
         postgres: "UPDATE messages SET state = 'data'
                  FROM (SELECT (value->>0)::bigint AS id, (value->>1)::bigint AS fence FROM json_array_elements($1::json)) AS v
-                 WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state = 'claimed'
+                 WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data')
                    AND (messages.basis = 'contract' OR NOT EXISTS (
                         SELECT 1 FROM consents o WHERE o.customer_id = messages.customer_id AND o.kind = 'objected' AND o.at <= $2 AND NOT EXISTS (
                             SELECT 1 FROM consents d WHERE d.customer_id = o.customer_id AND d.kind = 'double_opt_in' AND d.at > o.at AND d.at <= $2)))

@@ -6,12 +6,12 @@ use crate::base::time::UnixMs;
 statements! {
     TAKE = "INSERT INTO leases (name, owner, until) VALUES ($1, $2, $3)
             ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until
-            WHERE leases.owner = excluded.owner OR leases.until <= $4";
+            WHERE leases.until <= $4 OR substr(leases.owner, 1, length($5)) = $5";
     RENEW = "UPDATE leases SET until = $3 WHERE name = $1 AND owner = $2 AND until > $4";
     RELEASE = "DELETE FROM leases WHERE name = $1 AND owner = $2";
 }
 
-/// Takes or keeps the lease until `until`; false when somebody else holds it.
+/// Takes the lease until `until`; false when somebody else holds it. `owner` is `NAME/PROCESS`; what an earlier process of the same name holds is ours.
 pub async fn take(tx: &mut Tx, name: &str, owner: &str, until: UnixMs, now: UnixMs) -> Result<bool, StoreError> {
     let rows =
         on!(tx, TAKE, |c, q| sqlx::query(q).bind(name).bind(owner).bind(until.0).bind(now.0).execute(c).await.map(|done| done.rows_affected()))?;
@@ -28,4 +28,9 @@ pub async fn renew(tx: &mut Tx, name: &str, owner: &str, until: UnixMs, now: Uni
 /// Gives the lease back.
 pub async fn release(tx: &mut Tx, name: &str, owner: &str) -> Result<(), StoreError> {
     on!(tx, RELEASE, |c, q| sqlx::query(q).bind(name).bind(owner).execute(c).await.map(drop))
+}
+
+/// `NAME/` of `NAME/PROCESS`.
+pub(super) fn family(owner: &str) -> &str {
+    owner.split_inclusive('/').next().unwrap_or(owner)
 }

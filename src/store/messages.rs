@@ -1,6 +1,7 @@
 //! The outbox: claims with lease and fence, the marks around a send, and what a person may do with a message.
 
 use super::db::{StoreError, Tx, id_list};
+use super::leases::family;
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::action::Channel;
@@ -10,8 +11,8 @@ statements! {
     /// SQLite has one writer, so the plain form claims each row once; PostgreSQL's daemons step over each other's rows.
     CLAIM = {
         sqlite: "UPDATE messages SET state = 'claimed', lease_owner = $1, lease_until = $2, fence = fence + 1, attempts = attempts + 1
-                 WHERE id IN (SELECT id FROM messages WHERE state = 'queued' AND due_at <= $3 AND channel IN ($5, $6) ORDER BY due_at, id LIMIT $4) RETURNING id",
-        postgres: "WITH due AS MATERIALIZED (SELECT id FROM messages WHERE state = 'queued' AND due_at <= $3 AND channel IN ($5, $6)
+                 WHERE id IN (SELECT id FROM messages WHERE state = 'queued' AND due_at <= $3 AND channel = $5 ORDER BY due_at, id LIMIT $4) RETURNING id",
+        postgres: "WITH due AS MATERIALIZED (SELECT id FROM messages WHERE state = 'queued' AND due_at <= $3 AND channel = $5
                                              ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED)
                    UPDATE messages SET state = 'claimed', lease_owner = $1, lease_until = $2, fence = fence + 1, attempts = attempts + 1
                    FROM due WHERE messages.id = due.id RETURNING messages.id"
@@ -21,10 +22,10 @@ statements! {
              FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.lease_owner = $2 AND m.id IN ", ids "$1", " ORDER BY m.due_at, m.id"];
     RELEASE = ["UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1
                 WHERE state = 'claimed' AND lease_owner = $2 AND id IN ", ids "$1"];
-    EXPIRE_CLAIMED = "UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL WHERE state = 'claimed' AND lease_until <= $1";
-    EXPIRE_DATA = "UPDATE messages SET state = 'in_doubt', lease_owner = NULL, lease_until = NULL, done_at = $2,
+    EXPIRE_CLAIMED = "UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL WHERE state = 'claimed' AND (lease_until <= $1 OR (lease_owner <> $2 AND substr(lease_owner, 1, length($3)) = $3))";
+    EXPIRE_DATA = "UPDATE messages SET state = 'in_doubt', lease_owner = NULL, lease_until = NULL, done_at = $4,
                           reply = 'the daemon ended while the receiver was taking the message'
-                   WHERE state = 'data' AND lease_until <= $1 RETURNING decision_id";
+                   WHERE state = 'data' AND (lease_until <= $1 OR (lease_owner <> $2 AND substr(lease_owner, 1, length($3)) = $3)) RETURNING decision_id";
     CANCEL_FOR = "UPDATE messages SET state = 'cancelled', done_at = $2, reply = 'the customer objected' WHERE customer_id = $1 AND state = 'queued' AND basis <> 'contract'";
     RESOLVE = "UPDATE messages SET state = $2, done_at = $3, reply = $4 WHERE id = $1 AND state = 'in_doubt'";
     REQUEUE = "UPDATE messages SET state = 'queued', due_at = $2, done_at = NULL, fault = NULL, reply = NULL WHERE id = $1 AND state IN ('in_doubt', 'failed')";
@@ -33,18 +34,9 @@ statements! {
 }
 
 /// Claims up to `limit` messages that are due at `now` for one worker; `until` is when the lease ends, by the machine's clock.
-pub async fn claim(tx: &mut Tx, owner: &str, until: UnixMs, now: UnixMs, limit: i64, channels: &[Channel]) -> Result<Vec<LeasedMessage>, StoreError> {
-    let Some(first) = channels.first() else { return Ok(Vec::new()) };
-    let last = channels.last().unwrap_or(first);
-    let ids: Vec<i64> = on!(tx, CLAIM, |c, q| sqlx::query_scalar(q)
-        .bind(owner)
-        .bind(until.0)
-        .bind(now.0)
-        .bind(limit)
-        .bind(first.code())
-        .bind(last.code())
-        .fetch_all(c)
-        .await)?;
+pub async fn claim(tx: &mut Tx, owner: &str, until: UnixMs, now: UnixMs, limit: i64, channel: Channel) -> Result<Vec<LeasedMessage>, StoreError> {
+    let ids: Vec<i64> =
+        on!(tx, CLAIM, |c, q| sqlx::query_scalar(q).bind(owner).bind(until.0).bind(now.0).bind(limit).bind(channel.code()).fetch_all(c).await)?;
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -100,11 +92,14 @@ pub async fn release(tx: &mut Tx, owner: &str, ids: &[Id]) -> Result<(), StoreEr
     on!(tx, RELEASE, |c, q| sqlx::query(q).bind(list).bind(owner).execute(c).await.map(drop))
 }
 
-/// What expired leases left behind: claimed messages wait again, those that may have been taken are in doubt. `lease_now` is the machine's clock.
-/// Returns how many wait again and the decisions of those in doubt.
-pub async fn recover(tx: &mut Tx, lease_now: UnixMs, now: UnixMs) -> Result<(u64, Vec<Id>), StoreError> {
-    let waiting = on!(tx, EXPIRE_CLAIMED, |c, q| sqlx::query(q).bind(lease_now.0).execute(c).await.map(|done| done.rows_affected()))?;
-    let doubtful: Vec<i64> = on!(tx, EXPIRE_DATA, |c, q| sqlx::query_scalar(q).bind(lease_now.0).bind(now.0).fetch_all(c).await)?;
+/// What expired leases, and earlier processes of our own name, left behind: claimed messages wait again, those that may have been taken are in doubt.
+/// `lease_now` is the machine's clock. Returns how many wait again and the decisions of those in doubt.
+pub async fn recover(tx: &mut Tx, owner: &str, lease_now: UnixMs, now: UnixMs) -> Result<(u64, Vec<Id>), StoreError> {
+    let family = family(owner);
+    let waiting =
+        on!(tx, EXPIRE_CLAIMED, |c, q| sqlx::query(q).bind(lease_now.0).bind(owner).bind(family).execute(c).await.map(|done| done.rows_affected()))?;
+    let doubtful: Vec<i64> =
+        on!(tx, EXPIRE_DATA, |c, q| sqlx::query_scalar(q).bind(lease_now.0).bind(owner).bind(family).bind(now.0).fetch_all(c).await)?;
     Ok((waiting, doubtful.into_iter().map(Id).collect()))
 }
 

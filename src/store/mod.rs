@@ -10,10 +10,12 @@ pub mod facts;
 pub mod leases;
 pub mod messages;
 pub mod orders;
+pub mod outbox;
 pub mod outcomes;
 pub mod report;
 pub mod rules;
 pub mod schema;
+pub mod scores;
 pub mod settings;
 pub mod standings;
 pub mod ticks;
@@ -31,9 +33,11 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         facts::STATEMENTS,
         leases::STATEMENTS,
         messages::STATEMENTS,
+        outbox::STATEMENTS,
         outcomes::STATEMENTS,
         report::STATEMENTS,
         rules::STATEMENTS,
+        scores::STATEMENTS,
         settings::STATEMENTS,
         standings::STATEMENTS,
         ticks::STATEMENTS,

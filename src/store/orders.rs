@@ -9,6 +9,7 @@ use super::{consents, customers};
 use crate::base::id::{self, Id};
 use crate::base::time::UnixMs;
 use crate::model::customer::NewCustomer;
+use crate::model::email_address::EmailAddress;
 use crate::model::import::{ImportCounts, Ingested};
 use crate::model::order::{NewOrder, OrderLine};
 
@@ -103,7 +104,7 @@ async fn customers_of(tx: &mut Tx, news: &[(&NewOrder, i64)], now: UnixMs) -> Re
         missing.entry(&order.customer_external_id).or_insert_with(person);
     }
     // Key → the address in it, where the key is an address (behind the name of a source).
-    let address = |person: &NewCustomer| person.email.as_ref()?.as_ref().map(|address| address.key());
+    let address = |person: &NewCustomer| person.email.as_ref()?.as_ref().map(EmailAddress::key);
     let by_address: Vec<(&str, String)> =
         missing.iter().filter_map(|(key, person)| Some((*key, address(person).filter(|address| key.ends_with(address.as_str()))?))).collect();
     let found = customers::by_email_keys(tx, &by_address.iter().map(|(_, address)| address.as_str()).collect::<Vec<_>>()).await?;

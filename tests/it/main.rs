@@ -13,5 +13,6 @@ mod intake;
 mod policy;
 mod rules;
 mod score;
+mod stats;
 mod store;
 mod web;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 
+use crate::channel::tls::client_config;
 use crate::config::mail::{Mail, Tls};
 
 /// How a connection is protected, ready for use.
@@ -28,7 +28,8 @@ impl Protection {
             Tls::Starttls => starttls(&mail.host, own_authority).map(Self::Starttls),
             Tls::Implicit => {
                 let name = ServerName::try_from(mail.host.clone()).map_err(|_| format!("mail.host: '{}' is not a host name for TLS", mail.host))?;
-                Ok(Self::Implicit(client_config(own_authority)?.into(), name))
+                let config = client_config(own_authority).map_err(|error| format!("mail.ca_file: {error}"))?;
+                Ok(Self::Implicit(Arc::new(config).into(), name))
             }
         }
     }
@@ -50,17 +51,4 @@ fn starttls(host: &str, own_authority: Vec<CertificateDer<'static>>) -> Result<T
         builder = builder.add_root_certificate(Certificate::from_der(certificate.to_vec()).map_err(|error| format!("mail.ca_file: {error}"))?);
     }
     builder.build_rustls().map_err(|error| format!("mail.ca_file: {error}"))
-}
-
-fn client_config(own_authority: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig>, String> {
-    let mut roots = RootCertStore::empty();
-    if own_authority.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    for certificate in own_authority {
-        roots.add(certificate).map_err(|error| format!("mail.ca_file: {error}"))?;
-    }
-    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
-    Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
 }

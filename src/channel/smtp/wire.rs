@@ -48,7 +48,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         let mut part = ReadBuf::new(buffer.initialize_unfilled_to(most));
         let outcome = Pin::new(&mut self.stream).poll_read(context, &mut part);
         let read = part.filled().len();
-        let lines = part.filled().iter().filter(|byte| **byte == b'\n').count();
+        let lines = part.filled().split(|byte| *byte == b'\n').count() - 1;
         if matches!(outcome, Poll::Ready(Ok(()))) {
             buffer.advance(read);
             self.read_since_write += read;

@@ -1,16 +1,12 @@
 //! The good way of a mail over SMTP: sessions, logins, TLS, letters beyond ASCII, dots and line ends.
 
-use std::sync::Arc;
-
-use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use stammgast::channel::smtp::SmtpClient;
 use stammgast::model::attempt::{Delivery, Fault};
 use stammgast::model::email_address::EmailAddress;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use crate::common::smtp::{Act, Manners, Protection, SmtpSink, Step};
+use crate::common::act::Act;
+use crate::common::smtp::{Manners, Protection, SmtpSink, Step};
+use crate::common::tls::authority;
 
 fn address(text: &str) -> EmailAddress {
     EmailAddress::parse(text).unwrap()
@@ -97,21 +93,6 @@ async fn a_login_is_made_and_a_wrong_one_is_the_relays_fault() {
     let later = Manners { login: Some(("shop", "geheim")), fault: Some((Step::Auth, Act::Say(b"454 4.7.0 later\r\n"))), ..Manners::default() };
     let sink = SmtpSink::with(later).await;
     assert!(matches!(send(&sink, right, "max@kunde.example", b"x").await, Err(Delivery::Retry { fault: Fault::Busy, .. })));
-}
-
-/// A server's certificate for 127.0.0.1, signed by an authority of its own, whose certificate is in the file.
-fn authority() -> (TlsAcceptor, tempfile::NamedTempFile) {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
-    let builder = ServerConfig::builder_with_provider(Arc::new(tokio_rustls::rustls::crypto::ring::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-    let config = builder.with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into())).unwrap();
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), authority.pem()).unwrap();
-    (TlsAcceptor::from(Arc::new(config)), file)
 }
 
 #[tokio::test]

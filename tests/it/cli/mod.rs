@@ -1,1 +1,5 @@
 //! Tests of cli.
+
+mod check;
+mod import;
+mod numbers;

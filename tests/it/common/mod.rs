@@ -2,5 +2,10 @@
 
 #[macro_use]
 pub mod databases;
+pub mod act;
+pub mod http;
+pub mod mails;
 pub mod postgres;
+pub mod shop;
 pub mod smtp;
+pub mod tls;

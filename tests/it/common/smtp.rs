@@ -2,14 +2,15 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use base64::Engine as _;
 use stammgast::config::Config;
 use stammgast::config::mail::Mail;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio_rustls::TlsAcceptor;
+
+use super::act::{Act, Over};
 
 /// Where in the dialogue a server misbehaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,25 +27,6 @@ pub enum Step {
     /// After the final dot.
     Dot,
     Quit,
-}
-
-/// What it does there in place of the right answer.
-#[derive(Clone, Copy, Debug)]
-pub enum Act {
-    /// Says this, then goes on as if all were well.
-    Say(&'static [u8]),
-    /// Says this and hangs up.
-    SayAndClose(&'static [u8]),
-    /// Hangs up.
-    Close,
-    /// Keeps the line open and says nothing.
-    Hang,
-    /// Says this and then nothing more.
-    SayAndHang(&'static [u8]),
-    /// One byte at a time, with so many milliseconds between.
-    Drip(&'static [u8], u64),
-    /// Says this again and again without end.
-    Flood(&'static [u8]),
 }
 
 /// How the line is protected.
@@ -99,8 +81,15 @@ impl SmtpSink {
         Self::with(Manners::default()).await
     }
 
+    #[expect(clippy::unused_async, reason = "needs a runtime, as whoever awaits it has")]
     pub async fn with(manners: Manners) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        if matches!(manners.fault, Some((Step::Body, _))) {
+            // So that a message of some megabytes cannot hide in the socket's buffers.
+            socket.set_recv_buffer_size(8192).unwrap();
+        }
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1024).unwrap();
         let address = listener.local_addr().unwrap();
         let (received, connections) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(0)));
         let (kept, counted) = (received.clone(), connections.clone());
@@ -133,7 +122,7 @@ impl SmtpSink {
 
     /// Mail settings that lead to this server; `more` are further lines of the section.
     pub fn settings(&self, more: &str) -> Mail {
-        let toml = format!("[mail]\ntransport = \"smtp\"\nhost = \"127.0.0.1\"\nport = {}\nfrom = \"shop@shop.example\"\n", self.address.port());
+        let toml = format!("[mail]\ntransport = \"smtp\"\nhost = \"127.0.0.1\"\nport = {}\nfrom = \"shop@shop.example\"\n", self.address().port());
         let toml = if more.contains("tls =") { format!("{toml}{more}") } else { format!("{toml}tls = \"none\"\n{more}") };
         Config::from_toml(&toml).unwrap().mail
     }
@@ -142,15 +131,6 @@ impl SmtpSink {
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 type Line = BufReader<Box<dyn Stream>>;
-
-/// The end of a connection, wanted or not.
-struct Over;
-
-impl From<std::io::Error> for Over {
-    fn from(_: std::io::Error) -> Self {
-        Self
-    }
-}
 
 async fn serve(socket: Box<dyn Stream>, manners: Manners, kept: Arc<Mutex<Vec<Received>>>) {
     let socket: Box<dyn Stream> = match &manners.protection {
@@ -178,8 +158,8 @@ async fn converse(mut line: Line, manners: &Manners, kept: &Mutex<Vec<Received>>
             if manners.login.is_some() && secured {
                 lines.push("AUTH LOGIN PLAIN".to_owned());
             }
-            let last = lines.len() - 1;
-            let text: String = lines.iter().enumerate().map(|(n, l)| format!("250{}{l}\r\n", if n == last { ' ' } else { '-' })).collect();
+            let last = lines.pop().unwrap();
+            let text: String = lines.iter().map(|line| format!("250-{line}\r\n")).chain([format!("250 {last}\r\n")]).collect();
             answer(&mut line, manners, Step::Ehlo, text.as_bytes()).await?;
         } else if upper.starts_with("STARTTLS") {
             answer(&mut line, manners, Step::Starttls, b"220 2.0.0 go ahead\r\n").await?;
@@ -223,35 +203,6 @@ async fn answer(line: &mut Line, manners: &Manners, step: Step, right: &[u8]) ->
         _ => {
             line.write_all(right).await?;
             Ok(line.flush().await?)
-        }
-    }
-}
-
-impl Act {
-    async fn perform(self, line: &mut Line) -> Result<(), Over> {
-        match self {
-            Self::Say(words) | Self::SayAndClose(words) | Self::SayAndHang(words) => {
-                line.write_all(words).await?;
-                line.flush().await?;
-                match self {
-                    Self::SayAndClose(_) => Err(Over),
-                    Self::SayAndHang(_) => std::future::pending().await,
-                    _ => Ok(()),
-                }
-            }
-            Self::Close => Err(Over),
-            Self::Hang => std::future::pending().await,
-            Self::Drip(words, pause_ms) => {
-                for byte in words {
-                    line.write_all(&[*byte]).await?;
-                    line.flush().await?;
-                    tokio::time::sleep(Duration::from_millis(pause_ms)).await;
-                }
-                Ok(())
-            }
-            Self::Flood(words) => loop {
-                line.write_all(words).await?;
-            },
         }
     }
 }

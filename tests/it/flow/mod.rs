@@ -1,1 +1,3 @@
 //! Tests of flow.
+
+mod rescore;

@@ -8,6 +8,7 @@ use stammgast::base::time::{HOUR_MS, UnixMs, Zone};
 use stammgast::rules::crontab::Crontab;
 
 const MINUTE_MS: i64 = 60_000;
+const WINDOW_MINUTES: i64 = 50 * 60;
 const CASES: u32 = 16_000;
 
 /// Zones with everything that is awkward: half-hour and 45-minute offsets, a half-hour summer time, changes at midnight, Ramadan, a lost day.
@@ -40,12 +41,12 @@ struct Window {
 impl Window {
     fn around(zone: Zone, change: UnixMs) -> Self {
         let begin = UnixMs(change.0 - change.0.rem_euclid(MINUTE_MS) - 22 * HOUR_MS);
-        let walls = (0..50 * 60).map(|minute| zone.wall(begin.plus(minute * MINUTE_MS))).collect();
+        let walls = (0..WINDOW_MINUTES).map(|minute| zone.wall(begin.plus(minute * MINUTE_MS))).collect();
         Self { zone, begin, walls }
     }
 
     fn end(&self) -> UnixMs {
-        self.begin.plus((self.walls.len() as i64 - 1) * MINUTE_MS)
+        self.begin.plus((WINDOW_MINUTES - 1) * MINUTE_MS)
     }
 }
 
@@ -120,10 +121,12 @@ fn part(low: u32, high: u32, star: u32, single: u32) -> BoxedStrategy<Part> {
     let range = (low..=high, low..=high, prop_oneof![3 => Just(1), 1 => 2..=high.min(20)]).prop_map(move |(a, b, step)| {
         let (from, until) = (a.min(b), a.max(b));
         let text = if step == 1 { format!("{from}-{until}") } else { format!("{from}-{until}/{step}") };
-        Part { text, values: (from..=until).filter(|value| (value - from) % step == 0).map(fold).collect() }
+        Part { text, values: (from..=until).filter(|value| (value - from).is_multiple_of(step)).map(fold).collect() }
     });
-    let every = (2..=high.min(20))
-        .prop_map(move |step| Part { text: format!("*/{step}"), values: (low..=star_end).filter(|value| (value - low) % step == 0).collect() });
+    let every = (2..=high.min(20)).prop_map(move |step| Part {
+        text: format!("*/{step}"),
+        values: (low..=star_end).filter(|value| (value - low).is_multiple_of(step)).collect(),
+    });
     prop_oneof![
         star => Just(Part { text: "*".to_owned(), values: (low..=star_end).collect() }),
         single => list,

@@ -1,1 +1,151 @@
-//! x
+//! What a marketer is told when a rule file is wrong.
+
+use stammgast::rules::RuleSet;
+
+use super::example::load;
+
+/// The faults of a file, one a line.
+fn faults(text: &str) -> String {
+    load(text).map_or_else(|faults| faults.join("\n"), |set| format!("no fault: {set:?}"))
+}
+
+/// A rule without a fault but for what is put into it.
+fn rule(verbs: &str) -> String {
+    faults(&format!("rule(\"r\")\n  .basis(\"consent\")\n  .when(|c| c.orders > 1)\n  {verbs}\n  .send(|c| email(\"t\"));"))
+}
+
+fn condition(condition: &str) -> String {
+    faults(&format!("rule(\"r\").basis(\"consent\").send(|c| email(\"t\"))\n.when({condition});"))
+}
+
+#[test]
+fn what_is_wrong_with_a_verb() {
+    let wrong = [
+        ".every(\"9 Uhr\")",
+        ".every(\"0 25 * * *\")",
+        ".every(\"0 9 31 feb *\")",
+        ".every(5)",
+        ".missed(\"never\")",
+        ".cooldown(days(0))",
+        ".cooldown(days(-3))",
+        ".cooldown(days(3651))",
+        ".cooldown(hours(36))",
+        ".cooldown(90)",
+        ".once_per(\"decade\")",
+        ".cooldown(days(3)).once_per(\"year\")",
+        ".control(91)",
+        ".control(-1)",
+        ".control(\"10\")",
+        ".control(2.5)",
+        ".control(10).control(20)",
+        ".goal(\"click\", days(3))",
+        ".goal(\"order\", 14)",
+        ".quiet(\"20:00\", \"25:00\")",
+        ".quiet(20, 8)",
+        ".priority(\"high\")",
+        ".priority(1001)",
+        ".experiment(\"\")",
+        ".basis(\"contract\")",
+        ".variant(\"A\", 50, |c| email(\"t\"))",
+        ".cooldown(days(1.5))",
+        ".cooldown(days(9223372036854775807))",
+    ];
+    let told: Vec<String> = wrong.iter().map(|verbs| format!("{verbs}\n    {}", rule(verbs).replace('\n', "\n    "))).collect();
+    insta::assert_snapshot!("verbs", told.join("\n"));
+}
+
+#[test]
+fn what_is_wrong_with_a_rule() {
+    let wrong = [
+        "rule(\"Win Back\").basis(\"consent\").when(|c| true).send(|c| email(\"t\"));",
+        "rule(5).basis(\"consent\").when(|c| true).send(|c| email(\"t\"));",
+        "rule(\"r\");",
+        "rule(\"r\").basis(\"opt-in\").when(|c| true).send(|c| email(\"t\"));",
+        "rule(\"r\").basis(\"consent\").when(true).send(\"t\");",
+        "rule(\"r\").basis(\"consent\").when(|c| true).variant(\"A\", 0, |c| email(\"t\"));",
+        "rule(\"r\").basis(\"consent\").when(|c| true).variant(\"A\", 1, |c| email(\"t\")).variant(\"A\", 1, |c| email(\"t\"));",
+        "rule(\"r\").basis(\"consent\").when(|c| true).variant(\"control\", 1, |c| email(\"t\"));",
+        "rule(\"r\").basis(\"consent\").when(|c| true).variant(\"A\", -5, |c| email(\"t\")).variant(1, 2, |c| email(\"t\"));",
+        "rule(\"r\").basis(\"consent\").when(|| true).send(|c, d| email(\"t\"));",
+        "let n = 3;\nrule(\"r\").basis(\"consent\").when(|c, d| c.orders > n).send(|c| email(\"t\"));",
+        "rule(\"r\").basis(\"consent\").when(|c| true).send(|c| email(\"t\"));\nrule(\"r\").basis(\"consent\").when(|c| true).send(|c| email(\"t\"));",
+        "rule(\"r\").on(\"order.paid\").basis(\"consent\").when(|c| true).send(|c| email(\"t\"));",
+        "rule(\"r\").basis(\"consent\").when(|c| true).send(|c| email(\"t\")).limit(200, \"day\").budget(eur(5), \"day\").after(days(7)).unless(\"x\");",
+        "rule(\"r\").basis(\"consent\").wehn(|c| true).send(|c| email(\"t\"));",
+        "rule(\"r\").basis(\"consent\", \"contract\").when(|c| true).send(|c| email(\"t\"));",
+        "rule(\"r\").basis(\"consent\").when(|c| rule(\"x\") == 1).send(|c| email(\"t\"));",
+        "fn days(n) { n }\nrule(\"r\").basis(\"consent\").when(|c| true).send(|c| email(\"t\"));",
+        "throw \"own error\";",
+        "let x = 1 / 0;",
+        "let x = sleep(5);",
+        "rule(\"r\").basis(\"consent\").when(|c| true).send(|c| email(\"t\"))",
+        "rule(\"r\").basis(\"consent\")\n.when(|c| c.orders > ).send(|c| email(\"t\"));",
+        "rule(\"r\").basis(\"consent\").when(|c| true).send(|c| email(\"t\"));\nrule(\"s\").basis(\"consent\").if(|c| true);",
+        "eval(\"1\");",
+        "print(\"hello\");",
+    ];
+    let told: Vec<String> = wrong.iter().map(|text| format!("{text}\n    {}", faults(text).replace('\n', "\n    "))).collect();
+    insta::assert_snapshot!("rules", told.join("\n"));
+}
+
+#[test]
+fn what_is_wrong_with_a_condition() {
+    let wrong = [
+        "|c| c.recency_day > 60",
+        "|c| c.colour == \"red\"",
+        "|c| recency_days > 60",
+        "|c| c.orders > 1 && ordrs > 2",
+        "|c| c.abc = \"A\"",
+        "|c| { c = 5; true }",
+        "|c| c.orders()",
+        "|c| c.has(\"birthday\")",
+        "|c| c.tags.contain(\"vip\")",
+        "|c| c.tags.contains()",
+        "|c| day(3) == 3",
+        "|c| days(3, 4) == 3",
+        "|c| c.abc == 5",
+        "|c| \"60\" < c.recency_days",
+        "|c| c.tags == \"vip\"",
+        "|c| c.has_email == \"yes\"",
+        "|c| c.orders",
+        "|c| { let x = c.orders; }",
+        "|c| c.first_name.len > 3 && c.first_name.lenght > 3",
+        "|c| { let m = #{ size: 3 }; m.size == 3 && c.size == 3 }",
+        "|c| c.tags.some(|tag| tag == c.id)",
+        "|c| helpers::loyal(c)",
+        "|c| loop {}",
+        "Fn(\"loyal\")",
+        "|c| c[\"orders\"] > 3",
+        "|c| { if c.orders > 1 { rule(\"x\"); } true }",
+    ];
+    let told: Vec<String> = wrong.iter().map(|text| format!("{text}\n    {}", condition(text).replace('\n', "\n    "))).collect();
+    insta::assert_snapshot!("conditions", told.join("\n"));
+}
+
+#[test]
+fn all_faults_of_all_files_come_at_once_in_order() {
+    let good = "rule(\"good\").basis(\"consent\").when(|c| true).send(|c| email(\"t\"));";
+    let sources = [
+        ("b.rhai", "rule(\"b\").control(99).basis(\"x\").when(|c| c.order > 1).send(|c| email(\"t\"));\nrule(\"c\");"),
+        ("a.rhai", "rule(\"a\".basis(\"consent\");"),
+        ("c.rhai", good),
+        ("d.rhai", good),
+    ];
+    let sources = sources.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    let faults: Vec<String> = RuleSet::from_sources(sources).unwrap_err().iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(faults.join("\n"), @r#"
+    a.rhai:1:26 expecting ',' to separate the arguments to function call 'rule'
+    b.rhai:1:11 .control: expected a whole number from 0 to 90, got the number 99
+    b.rhai:1:23 .basis: expected "consent", "existing_customer" or "contract", got the text "x"
+    b.rhai:1:45 unknown field 'order' - did you mean 'orders'?
+    b.rhai:2:1 rule 'c' does nothing: expected .send(|c| email("…")) or .variant("A", 50, |c| email("…"))
+    b.rhai:2:1 rule 'c' has no .basis(…): expected "consent", "existing_customer" or "contract"
+    b.rhai:2:1 rule 'c' has no .when(…): expected e.g. .when(|c| c.recency_days > 60)
+    d.rhai:1:1 rule 'good' is already defined at c.rhai:1:1
+    "#);
+}
+
+#[test]
+fn a_column_counts_letters_not_bytes() {
+    assert_eq!(faults("/* ÄÖÜ */ let x = foo(1);"), "test.rhai:1:19 unknown function 'foo'");
+}

@@ -1,1 +1,117 @@
-//! x
+//! Files, folders and imports between them.
+
+use std::fs;
+
+use sha2::{Digest, Sha256};
+use stammgast::rules::{Evaluation, RuleSet};
+
+use super::example::{regular, today};
+
+const SHARED: &str = "export const MIN = 60;\nfn long_ago(c) { c.recency_days > global::MIN && few(c) }\nfn few(c) { c.orders < 10 }\n";
+const USER: &str =
+    "import \"shared\" as s;\nrule(\"r\").basis(\"consent\").when(|c| s::long_ago(c) && c.recency_days > s::MIN).send(|c| email(\"t\"));\n";
+
+fn from(files: &[(&str, &str)]) -> Result<RuleSet, Vec<String>> {
+    let sources = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    RuleSet::from_sources(sources).map_err(|faults| faults.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn a_rule_may_use_what_a_neighbour_defines() {
+    let set = from(&[("shared.rhai", SHARED), ("user.rhai", USER)]).unwrap();
+    let Evaluation::Match { inputs } = set.rules()[0].evaluate(&[regular()], today()).remove(0) else { panic!("a match") };
+    assert_eq!(inputs.keys().collect::<Vec<_>>(), ["orders", "recency_days"], "also what the module reads");
+}
+
+#[test]
+fn the_hash_covers_the_file_and_its_modules_and_nothing_else() {
+    let hash = |files: &[(&str, &str)]| from(files).unwrap().rule("r").unwrap().spec.hash.clone();
+    let first = hash(&[("shared.rhai", SHARED), ("user.rhai", USER)]);
+    assert_eq!(first, hash(&[("shared.rhai", SHARED), ("user.rhai", USER), ("other.rhai", "fn f() { 1 }")]));
+    assert_ne!(first, hash(&[("shared.rhai", &SHARED.replace("60", "61")), ("user.rhai", USER)]));
+    assert_ne!(first, hash(&[("shared.rhai", SHARED), ("user.rhai", &format!("{USER} "))]));
+    let set = from(&[("shared.rhai", SHARED), ("user.rhai", USER)]).unwrap();
+    let rule = set.rule("r").unwrap();
+    let digest = Sha256::digest(rule.source.as_bytes()).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    assert_eq!(rule.spec.hash, digest);
+    assert!(rule.source.starts_with(USER) && rule.source.ends_with(SHARED));
+}
+
+#[test]
+fn a_file_that_is_imported_makes_its_own_rules_once() {
+    let both = format!("{SHARED}rule(\"own\").basis(\"consent\").when(|c| long_ago(c)).send(|c| email(\"t\"));");
+    let set = from(&[("a.rhai", USER), ("shared.rhai", &both), ("z.rhai", &USER.replace("\"r\"", "\"s\""))]).unwrap();
+    let names: Vec<&str> = set.rules().iter().map(|rule| rule.spec.name.as_str()).collect();
+    assert_eq!(names, ["r", "own", "s"]);
+}
+
+#[test]
+fn an_import_reaches_no_other_place() {
+    for path in ["/etc/passwd", "../secret", "lib/x", "shared.rhai", "", "SHARED"] {
+        let faults = from(&[("a.rhai", &format!("import \"{path}\" as x;")), ("shared.rhai", SHARED)]).unwrap_err();
+        assert!(faults[0].starts_with("a.rhai:1:1 there is no module"), "{faults:?}");
+    }
+    let faults = from(&[("a.rhai", "let name = \"shared\";\nimport name as x;"), ("shared.rhai", SHARED)]).unwrap_err();
+    assert_eq!(faults, ["a.rhai:2:1 import needs a plain text: import \"helpers\" as helpers;"]);
+    let faults = from(&[("a.rhai", "fn f() {\n  import \"shared\" as x;\n  1\n}"), ("shared.rhai", SHARED)]).unwrap_err();
+    assert_eq!(faults, ["a.rhai:2:3 import stands at the top of the file, not in a function or closure"]);
+}
+
+#[test]
+fn a_circle_of_imports_is_a_fault() {
+    let faults = from(&[("a.rhai", "import \"b\" as b;"), ("b.rhai", "import \"a\" as a;")]).unwrap_err();
+    assert!(faults.iter().all(|fault| fault.contains("imports itself")), "{faults:?}");
+}
+
+#[test]
+fn what_a_module_lacks_is_named() {
+    let user = "import \"shared\" as s;\nrule(\"r\").basis(\"consent\").when(|c| s::long_agi(c) && s::few(c, 1)).send(|c| email(\"t\"));";
+    let faults = from(&[("a.rhai", user), ("shared.rhai", SHARED)]).unwrap_err();
+    assert_eq!(
+        faults,
+        ["a.rhai:2:40 module 'shared' has no function 'long_agi' - did you mean 'long_ago'?", "a.rhai:2:58 's::few' takes 1 argument, not 2"]
+    );
+}
+
+#[test]
+fn a_closure_that_a_module_made_is_refused_before_it_fails_for_everybody() {
+    let maker = "fn more_than(n) { |c| c.orders > n }";
+    let user = "import \"maker\" as maker;\nrule(\"r\").basis(\"consent\").when(maker::more_than(2)).send(|c| email(\"t\"));";
+    match from(&[("a.rhai", user), ("maker.rhai", maker)]) {
+        Err(faults) => assert!(faults[0].starts_with("a.rhai:2:") && faults[0].contains("closure that a module made"), "{faults:?}"),
+        Ok(set) => assert!(matches!(set.rules()[0].evaluate(&[regular()], today())[0], Evaluation::Match { .. })),
+    }
+}
+
+#[test]
+fn a_folder_is_loaded_in_name_order_and_other_files_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("user.rhai"), USER).unwrap();
+    fs::write(path("shared.rhai"), SHARED).unwrap();
+    fs::write(path("notes.txt"), "no rules").unwrap();
+    fs::write(path(".hidden.rhai"), "broken (").unwrap();
+    fs::create_dir(path("folder.rhai")).unwrap();
+    let set = RuleSet::load(folder.path()).unwrap();
+    assert_eq!(set.rules().len(), 1);
+    assert_eq!(set.rules()[0].spec.place, format!("{}:2", path("user.rhai").display()));
+
+    // One file alone still finds its neighbours, and is not troubled by the broken ones.
+    fs::write(path("broken.rhai"), "broken (").unwrap();
+    assert_eq!(RuleSet::load(&path("user.rhai")).unwrap().rules().len(), 1);
+    assert!(RuleSet::load(folder.path()).unwrap_err()[0].file.ends_with("broken.rhai"));
+}
+
+#[test]
+fn what_cannot_be_read_is_a_fault_with_the_files_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let gone = folder.path().join("gone");
+    let faults = RuleSet::load(&gone).unwrap_err();
+    assert!(faults[0].to_string().starts_with(&format!("{} cannot be read", gone.display())), "{faults:?}");
+    fs::write(folder.path().join("latin.rhai"), b"// Gr\xfc\xdfe").unwrap();
+    fs::write(folder.path().join("long.rhai"), vec![b' '; 300 * 1024]).unwrap();
+    let faults = RuleSet::load(folder.path()).unwrap_err();
+    assert!(faults[0].to_string().ends_with("latin.rhai is not UTF-8 text"), "{faults:?}");
+    assert!(faults[1].to_string().ends_with("long.rhai is longer than 256 KiB: expected a smaller file"), "{faults:?}");
+    assert!(RuleSet::load(tempfile::tempdir().unwrap().path()).unwrap().rules().is_empty());
+}

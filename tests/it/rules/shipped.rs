@@ -35,10 +35,23 @@ fn the_shipped_rules_load_and_say_what_they_should() {
             let variants: Vec<String> = spec.variants.iter().map(|variant| format!("{} {}", variant.name, variant.weight)).collect();
             let goal = spec.goal.as_ref().map_or_else(|| "no goal".to_owned(), |goal| format!("{} in {} days", goal.event, goal.window_days));
             let schedule = spec.schedule.as_deref().unwrap_or("never");
-            format!("{} | {schedule} | {:?} | {:?} | {} | control {} | {goal}", spec.name, spec.basis, spec.occasion, variants.join(", "), spec.control_percent)
+            format!(
+                "{} | {schedule} | {:?} | {:?} | {} | control {} | {goal}",
+                spec.name,
+                spec.basis,
+                spec.occasion,
+                variants.join(", "),
+                spec.control_percent
+            )
         })
         .collect();
-    insta::assert_snapshot!(lines.join("\n"), @r"");
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    anniversary | 0 10 * * * | ExistingCustomer | Year | A 100 | control 0 | order in 14 days
+    birthday-gift | 0 8 * * * | Consent | Year | A 100 | control 0 | order in 30 days
+    second-order | 30 9 * * * | ExistingCustomer | Ever | A 100 | control 10 | order in 30 days
+    thank-you | 0 11 * * * | ExistingCustomer | Order | A 100 | control 0 | no goal
+    win-back | 0 9 * * * | Consent | Cooldown { days: 90 } | A 50, B 50 | control 10 | order in 14 days
+    ");
     assert_eq!(set.rule("win-back").unwrap().spec.basis, LegalBasis::Consent);
     assert_eq!(set.rule("win-back").unwrap().spec.occasion, Occasion::Cooldown { days: 90 });
 }

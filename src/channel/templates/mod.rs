@@ -1,0 +1,105 @@
+//! Mail templates: folders `templates/NAME/{de,en}.{txt,mjml}`, compiled once, rendered for each person.
+//!
+//! The `.txt` begins with `Subject: …` (and `Kind: transactional` for mails that belong to an order), an empty line, then the text part. The
+//! `.mjml` is the HTML part and may be missing. Shared pieces are in `templates/_shared/`: MJML takes them by `<mj-include path="../_shared/…"/>`,
+//! text by `{% include "_shared/…" %}`. `sample.json` in a template's folder holds example values of the rule's own variables for the check.
+
+mod engine;
+mod load;
+mod mjml;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use minijinja::Environment;
+use minijinja::value::{Serde, Value};
+use serde_json::Map;
+
+use crate::model::customer::Locale;
+use crate::model::text::clean;
+
+/// All templates of a shop, checked.
+#[derive(Debug)]
+pub struct TemplateSet {
+    engine: Environment<'static>,
+    templates: BTreeMap<String, Parts>,
+}
+
+/// What there is of one template.
+#[derive(Clone, Debug, Default)]
+struct Parts {
+    /// Languages that it exists in; at least one.
+    locales: Vec<Locale>,
+    /// Languages that have an HTML part.
+    html: Vec<Locale>,
+    /// Needs no unsubscribe link.
+    transactional: bool,
+}
+
+/// A mail's content for one person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    /// One line, without control characters.
+    pub subject: String,
+    /// The HTML part, if the template has one.
+    pub html: Option<String>,
+    /// The text part.
+    pub text: String,
+}
+
+impl TemplateSet {
+    /// Reads, compiles and test-renders all templates of a folder.
+    ///
+    /// # Errors
+    /// All faults at once, each with file and, if known, line: what cannot be read or compiled, unknown variables, and parts that would go out
+    /// without the imprint or the unsubscribe link.
+    pub fn load(folder: &Path) -> Result<Self, Vec<String>> {
+        load::load(folder)
+    }
+
+    /// Whether there is such a template.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.templates.contains_key(name)
+    }
+
+    /// All names, sorted.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        self.templates.keys().map(String::as_str).collect()
+    }
+
+    /// Whether the template says that it belongs to an order (`Kind: transactional`), so that it need not offer to unsubscribe.
+    #[must_use]
+    pub fn is_transactional(&self, name: &str) -> bool {
+        self.templates.get(name).is_some_and(|parts| parts.transactional)
+    }
+
+    /// Fills a template in for one person; in the other language when it does not exist in `locale`. `vars` as [`super::vars::standard_vars`] makes them.
+    ///
+    /// # Errors
+    /// A sentence: no such template, a variable that is missing, a link that is none, or work beyond the limit.
+    pub fn render(&self, name: &str, locale: Locale, vars: &Map<String, serde_json::Value>) -> Result<Rendered, String> {
+        let parts = self.templates.get(name).ok_or_else(|| format!("there is no template '{name}'; there are: {}", self.names().join(", ")))?;
+        let locale = if parts.locales.contains(&locale) { locale } else { *parts.locales.first().ok_or("a template without languages")? };
+        let context = Value::from(Serde(vars));
+        let part = |kind: &str| self.render_part(&part_name(name, locale, kind), &context);
+        let subject = clean(&part("subject")?).ok_or_else(|| format!("template '{name}': the subject is empty"))?;
+        let html = if parts.html.contains(&locale) { Some(part("html")?) } else { None };
+        if let Some(html) = &html {
+            engine::check_links(html).map_err(|problem| format!("template '{name}': {problem}"))?;
+        }
+        Ok(Rendered { subject, html, text: part("txt")? })
+    }
+
+    fn render_part(&self, part: &str, context: &Value) -> Result<String, String> {
+        let rendered = self.engine.get_template(part).and_then(|template| template.render(context));
+        let text = rendered.map_err(|error| engine::explain(&error))?;
+        Ok(text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect())
+    }
+}
+
+/// The engine's name of a part; its ending decides how values are escaped.
+fn part_name(name: &str, locale: Locale, kind: &str) -> String {
+    format!("{name}/{}.{kind}", locale.code())
+}

@@ -1,0 +1,12 @@
+//! Logs go to stderr: as text for people, as JSON lines for machines.
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::sections::Log;
+
+/// Starts logging as the configuration says; a second start changes nothing.
+pub(super) fn start(log: &Log) {
+    let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let _ = if log.json { builder.json().try_init() } else { builder.try_init() };
+}

@@ -1,0 +1,120 @@
+//! `stammgast report`: variants side by side with intervals, control, money.
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::{App, Done};
+use crate::base::money::Cents;
+use crate::flow::analyse::{self, ArmReport, Comparison, Report};
+use crate::flow::{Ctx, record};
+use crate::model::decision::Refusal;
+
+/// What each rule earned: variants and control side by side, with intervals; refusals by reason
+///
+/// People count for the arm they were assigned to, also when their mail failed. A rate is the share of people with an order inside the goal's window.
+/// Intervals are 95 %: Wilson for rates, Newcombe for differences of rates, Welch for differences of revenue per person.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  stammgast report\n  stammgast report win-back --json")]
+pub(super) struct Args {
+    /// Only this rule
+    rule: Option<String>,
+}
+
+pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
+    let ctx = app.open(app.config()?, None).await?;
+    record::conversions(&ctx).await?;
+    let report = analyse::report(&ctx, args.rule.as_deref()).await?;
+    if let Some(rule) = &args.rule {
+        anyhow::ensure!(!report.rules.is_empty(), "rule '{rule}' has decided nothing yet; `stammgast report` lists those that have");
+    }
+    if app.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        print(&ctx, &report);
+    }
+    Ok(Done::Well)
+}
+
+/// The report as text.
+pub(super) fn print(ctx: &Ctx, report: &Report) {
+    let currency = ctx.config.shop.currency.code();
+    if report.rules.is_empty() {
+        println!("No rule has decided anything yet.");
+    }
+    for rule in &report.rules {
+        println!("\n{}: {} proposals", rule.rule, rule.proposed);
+        let mut table = Table::new();
+        table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+        table.set_header([
+            "arm",
+            "people",
+            "sent",
+            "failed",
+            "in doubt",
+            "waiting",
+            "left",
+            "bought",
+            "rate",
+            "95 % interval",
+            "revenue",
+            "per person",
+        ]);
+        let control = (rule.control.people > 0).then_some(&rule.control);
+        for arm in control.into_iter().chain(&rule.variants) {
+            table.add_row(row(arm, currency));
+        }
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        println!("{table}");
+        for comparison in &rule.comparisons {
+            println!("  {}", sentence(comparison, currency));
+        }
+        let refused: Vec<String> = rule.refused.iter().map(|(reason, count)| format!("{count} × {}", why(reason))).collect();
+        if !refused.is_empty() {
+            println!("  not written to: {}", refused.join("; "));
+        }
+    }
+}
+
+fn why(reason: &str) -> String {
+    Refusal::parse(reason).map_or_else(|| reason.to_owned(), |refusal| refusal.sentence().to_owned())
+}
+
+fn row(arm: &ArmReport, currency: &str) -> Vec<String> {
+    let percent = |ratio: f64| format!("{:.1} %", ratio * 100.0);
+    let control = arm.name == "control";
+    let count = |count: i64| if control { "–".to_owned() } else { count.to_string() };
+    vec![
+        arm.name.clone(),
+        arm.people.to_string(),
+        count(arm.sent),
+        count(arm.failed),
+        count(arm.in_doubt),
+        count(arm.pending),
+        count(arm.unsubscribed),
+        arm.converted.to_string(),
+        arm.rate.map_or_else(|| "–".to_owned(), percent),
+        arm.rate_interval.map_or_else(|| "–".to_owned(), |(low, high)| format!("{} to {}", percent(low), percent(high))),
+        format!("{} {currency}", Cents(arm.revenue_cents)),
+        arm.revenue_per_person_cents.map_or_else(|| "–".to_owned(), |cents| money(cents, currency)),
+    ]
+}
+
+fn sentence(comparison: &Comparison, currency: &str) -> String {
+    let points = |ratio: f64| format!("{:+.1}", ratio * 100.0);
+    let rates = match (comparison.rate_difference, comparison.rate_interval) {
+        (Some(difference), Some((low, high))) => format!("{} points bought more ({} to {})", points(difference), points(low), points(high)),
+        _ => "too few people to compare rates".to_owned(),
+    };
+    let revenue = match (comparison.revenue_difference_cents, comparison.revenue_interval_cents) {
+        (Some(difference), Some((low, high))) => {
+            format!("{:+.2} {currency} per person ({:+.2} to {:+.2})", difference / 100.0, low / 100.0, high / 100.0)
+        }
+        _ => "too few people to compare revenue".to_owned(),
+    };
+    format!("{} against {}: {rates}; {revenue}", comparison.arm, comparison.against)
+}
+
+fn money(cents: f64, currency: &str) -> String {
+    format!("{:.2} {currency}", cents / 100.0)
+}

@@ -1,0 +1,117 @@
+//! `stammgast run`: one pass, then exit.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::{App, Done};
+use crate::daemon::lock;
+use crate::flow::campaign::InForce;
+use crate::flow::dispatch::{DispatchReport, Dispatcher};
+use crate::flow::evaluate::TickReport;
+use crate::flow::trigger::Due;
+use crate::flow::{Ctx, evaluate, record, trigger};
+
+/// One pass: everything due, or the named rules, through decide and dispatch; then exit
+///
+/// Without names the runs are made that the rules' schedules ask for at TIME: the latest one that was missed in the last 24 hours too, unless the rule
+/// is newer. A rule that is named runs whatever its schedule says. A run that was made for the same moment before is not made again.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  stammgast run\n  stammgast run win-back --as-of 2026-07-01T09:00 --no-dispatch")]
+pub(super) struct Args {
+    /// Rules to run, whatever their schedule says
+    rules: Vec<String>,
+    /// Act as if it were TIME, e.g. 2026-07-01T09:00 in the shop's zone: scores, gates, decisions and mails of that moment
+    #[arg(long, value_name = "TIME")]
+    as_of: Option<String>,
+    /// Decide, but leave the messages in the outbox
+    #[arg(long)]
+    no_dispatch: bool,
+}
+
+pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
+    let ctx = app.open(app.config()?, args.as_of.as_deref()).await?;
+    let identity = lock::take(&ctx.config, &ctx.db)?;
+    let in_force = Arc::new(InForce::new(app.campaign(&ctx).await?));
+    let runs = decide(&ctx, &in_force, &args.rules, &identity.who).await?;
+    record::conversions(&ctx).await?;
+    let dispatched = if args.no_dispatch {
+        None
+    } else {
+        let dispatcher = Arc::new(Dispatcher::new(ctx.clone(), in_force, identity.who.clone()).map_err(anyhow::Error::msg)?);
+        let stop = stop_on_signal()?;
+        let report = dispatcher.drain(&stop).await?;
+        dispatcher.close().await;
+        Some(report)
+    };
+    ctx.db.close().await;
+    let faults = runs.iter().any(|run| run.failed > 0) || dispatched.as_ref().is_some_and(|report| report.relay_fault.is_some());
+    if app.json {
+        println!("{}", json!({ "as_of": ctx.clock.now(), "runs": runs, "dispatch": dispatched }));
+    } else {
+        print(&ctx, &runs, dispatched.as_ref());
+    }
+    Ok(if faults { Done::WithFaults } else { Done::Well })
+}
+
+/// Runs what is due, or what was named, under the lease to decide.
+async fn decide(ctx: &Ctx, in_force: &InForce, named: &[String], who: &str) -> anyhow::Result<Vec<TickReport>> {
+    let campaign = in_force.get();
+    for name in named {
+        let known = || campaign.rules.rules().iter().map(|rule| rule.spec.name.as_str()).collect::<Vec<_>>().join(", ");
+        campaign.rules.rule(name).with_context(|| format!("there is no rule '{name}': expected one of {}", known()))?;
+    }
+    let lease =
+        evaluate::lease(ctx, who).await?.context("another daemon is deciding at the moment: try again in a minute, or leave it to the daemon")?;
+    // Notes the versions in force also when rules are named, so that a later pass makes up for nothing older.
+    let due = trigger::due(ctx, &campaign).await?;
+    let now = ctx.clock.now();
+    let due = if named.is_empty() { due } else { named.iter().map(|rule| Due { rule: rule.clone(), tick_at: now }).collect() };
+    let mut runs = Vec::new();
+    for run in due {
+        runs.push(evaluate::tick(ctx, &campaign, &run.rule, run.tick_at, &lease).await?);
+    }
+    lease.release(ctx).await?;
+    Ok(runs)
+}
+
+fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let (mut terminate, token) = (tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?, stop.clone());
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        token.cancel();
+    });
+    Ok(stop)
+}
+
+fn print(ctx: &Ctx, runs: &[TickReport], dispatched: Option<&DispatchReport>) {
+    let zone = ctx.config.shop.zone();
+    println!("As of {}:", zone.format(ctx.clock.now()));
+    if runs.is_empty() {
+        println!("  no rule is due; name one to run it anyway: stammgast run RULE");
+    }
+    for run in runs {
+        if run.already_ran {
+            println!("  {}: had run for {} before; nothing to do", run.rule, zone.format(run.tick_at));
+            continue;
+        }
+        println!("  {}: {} customers, {} proposals, {} messages", run.rule, run.customers, run.proposed, run.messages);
+        if let Some(sentence) = &run.failure {
+            println!("    failed for {} customers, e.g.: {sentence}", run.failed);
+        }
+    }
+    let Some(report) = dispatched else { return };
+    println!(
+        "  outbox: {} sent, {} later, {} failed, {} in doubt, {} cancelled",
+        report.sent, report.retried, report.failed, report.in_doubt, report.cancelled
+    );
+    if let Some(fault) = &report.relay_fault {
+        println!("  no mail leaves: {fault}");
+    }
+}

@@ -1,0 +1,137 @@
+//! `stammgast score`: recompute and summarise the scores, export them as CSV.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
+
+use super::{App, Done, score_export};
+use crate::base::money::Cents;
+use crate::base::time::UnixMs;
+use crate::flow::rescore;
+use crate::model::score::{Abc, Score};
+
+/// Recompute and summarise the scores of all customers with orders
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  stammgast score\n  stammgast score --as-of 2026-06-30T23:59:59 --export scores.csv\n\n\
+    Without --as-of the scores of the present moment are stored, and rules see them. With --as-of they are only shown and\n\
+    exported: a look at the past does not move what rules see.")]
+pub(super) struct Args {
+    /// Scores as they were (or will be) then: 2026-06-30, 2026-06-30T23:59:59 (shop's time zone) or with an offset
+    #[arg(long, value_name = "TIME")]
+    as_of: Option<String>,
+    /// CSV, one line for each customer with orders, by external id
+    #[arg(long, value_name = "FILE")]
+    export: Option<PathBuf>,
+}
+
+pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
+    let ctx = app.open(app.config()?, args.as_of.as_deref()).await?;
+    let as_of = ctx.clock.now();
+    let scored = if args.as_of.is_some() { rescore::preview(&ctx, as_of).await? } else { rescore::recompute(&ctx, as_of).await? };
+    if let Some(path) = &args.export {
+        score_export::write(path, &scored.scores, &rescore::external_ids(&ctx).await?)?;
+    }
+    let summary = Summary::of(&scored.scores);
+    if app.json {
+        println!("{}", summary.json(as_of, args.as_of.is_none()));
+    } else {
+        println!("{} customers with orders as of {}", summary.all.customers, ctx.config.shop.zone().format(as_of));
+        println!("{}", summary.table(ctx.config.shop.currency.code()));
+        println!("{}", summary.buckets_table());
+    }
+    Ok(Done::Well)
+}
+
+/// A group of customers.
+#[derive(Clone, Copy, Default)]
+struct Group {
+    customers: usize,
+    revenue: i128,
+}
+
+impl Group {
+    fn of<'a>(scores: impl Iterator<Item = &'a Score>) -> Self {
+        scores.fold(Self::default(), |group, score| Self { customers: group.customers + 1, revenue: group.revenue + i128::from(score.revenue.0) })
+    }
+
+    /// Part of the whole turnover, for people to read.
+    #[expect(clippy::cast_precision_loss, reason = "a share for people, not an amount")]
+    fn share(self, all: Self) -> Option<f64> {
+        (all.revenue > 0).then(|| self.revenue as f64 / all.revenue as f64)
+    }
+
+    fn cents(self) -> Cents {
+        Cents(i64::try_from(self.revenue).unwrap_or(i64::MAX))
+    }
+}
+
+struct Summary {
+    all: Group,
+    classes: [(Abc, Group); 3],
+    top: [(i64, Group); 3],
+    /// Customers by score, for r, f and m.
+    buckets: [(&'static str, Vec<usize>); 3],
+}
+
+impl Summary {
+    fn of(scores: &[Score]) -> Self {
+        let group = |keep: &dyn Fn(&Score) -> bool| Group::of(scores.iter().filter(|score| keep(score)));
+        let most = scores.iter().map(|score| score.r.max(score.f).max(score.m)).max().unwrap_or(0);
+        let counts = |value: fn(&Score) -> i64| (1..=most).map(|bucket| scores.iter().filter(|score| value(score) == bucket).count()).collect();
+        Self {
+            all: Group::of(scores.iter()),
+            classes: [Abc::A, Abc::B, Abc::C].map(|class| (class, group(&|score| score.abc == class))),
+            top: [5, 10, 20].map(|percent| (percent, group(&|score| score.top_percent <= percent))),
+            buckets: [("r", counts(|score| score.r)), ("f", counts(|score| score.f)), ("m", counts(|score| score.m))],
+        }
+    }
+
+    fn json(&self, as_of: UnixMs, stored: bool) -> Value {
+        let group = |group: Group| json!({ "customers": group.customers, "revenue_cents": group.cents().0, "share": group.share(self.all) });
+        let mut document = json!({
+            "as_of": as_of,
+            "stored": stored,
+            "customers": self.all.customers,
+            "revenue_cents": self.all.cents().0,
+            "abc": self.classes.iter().map(|(class, of)| (class.code().to_owned(), group(*of))).collect::<Map<_, _>>(),
+            "top": self.top.iter().map(|(percent, of)| (percent.to_string(), group(*of))).collect::<Map<_, _>>(),
+            "models": {},
+        });
+        for (name, counts) in &self.buckets {
+            let counts = (1..).zip(counts).map(|(bucket, &count): (i64, _)| (bucket.to_string(), Value::from(count)));
+            document[*name] = counts.collect::<Map<_, _>>().into();
+        }
+        document
+    }
+
+    fn table(&self, currency: &str) -> comfy_table::Table {
+        let mut table = comfy_table::Table::new();
+        table.load_preset(comfy_table::presets::NOTHING).set_header(["", "customers", currency, "share"]);
+        let classes = self.classes.iter().map(|(class, group)| (format!("class {}", class.code()), *group));
+        let top = self.top.iter().map(|(percent, group)| (format!("top {percent} %"), *group));
+        for (name, group) in classes.chain(top).chain([("all".to_owned(), self.all)]) {
+            let share = group.share(self.all).map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", share * 100.0));
+            table.add_row([name, group.customers.to_string(), group.cents().to_string(), share]);
+        }
+        right_aligned(table)
+    }
+
+    fn buckets_table(&self) -> comfy_table::Table {
+        let mut table = comfy_table::Table::new();
+        table.load_preset(comfy_table::presets::NOTHING);
+        let header = (1..=self.buckets[0].1.len()).map(|bucket| bucket.to_string());
+        table.set_header(std::iter::once("score".to_owned()).chain(header));
+        for (name, counts) in &self.buckets {
+            table.add_row(std::iter::once((*name).to_owned()).chain(counts.iter().map(ToString::to_string)));
+        }
+        right_aligned(table)
+    }
+}
+
+/// All columns but the first hold numbers.
+fn right_aligned(mut table: comfy_table::Table) -> comfy_table::Table {
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(comfy_table::CellAlignment::Right);
+    }
+    table
+}

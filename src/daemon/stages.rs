@@ -1,0 +1,113 @@
+//! The loops of the daemon: each runs its stage, notes what it did, and looks again when woken or after a while.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::base::clock::Clock;
+use crate::flow::campaign::InForce;
+use crate::flow::dispatch::Dispatcher;
+use crate::flow::{Ctx, FlowError, evaluate, record, trigger};
+use crate::web::pulse::Pulse;
+
+/// What the loops share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) ctx: Ctx,
+    pub(super) in_force: Arc<InForce>,
+    pub(super) pulse: Arc<Pulse>,
+    /// "Look now": carries no data.
+    pub(super) wake: Arc<Notify>,
+    pub(super) stop: CancellationToken,
+}
+
+impl Shared {
+    fn poll(&self) -> Duration {
+        Duration::from_secs(self.ctx.config.daemon.poll_s)
+    }
+
+    fn note(&self, stage: &'static str, result: Result<String, &FlowError>) {
+        let now = Clock::System.now();
+        match result {
+            Ok(said) => self.pulse.note(stage, now, true, said),
+            Err(error) => {
+                tracing::error!(stage, %error, "a stage failed; it looks again later");
+                self.pulse.note(stage, now, false, error.to_string());
+            }
+        }
+    }
+}
+
+/// Runs due rules, logs conversions; sleeps until the next run, never longer than a poll: the clock may be set, the machine may have slept.
+pub(super) async fn decide(shared: Shared, who: String) {
+    while !shared.stop.is_cancelled() {
+        let result = decide_once(&shared, &who).await;
+        shared.note("decide", result.as_ref().map(Clone::clone));
+        let now = shared.ctx.clock.now();
+        let until_next = trigger::next(&shared.ctx, &shared.in_force.get()).map_or(i64::MAX, |due| due.tick_at.since(now));
+        let wait = Duration::from_millis(u64::try_from(until_next).unwrap_or(0)).clamp(Duration::from_millis(10), shared.poll());
+        tokio::select! {
+            () = shared.stop.cancelled() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+async fn decide_once(shared: &Shared, who: &str) -> Result<String, FlowError> {
+    let Some(lease) = evaluate::lease(&shared.ctx, who).await? else {
+        return Ok("another daemon decides".to_owned());
+    };
+    let result = run_due(shared, &lease).await;
+    lease.release(&shared.ctx).await?;
+    result
+}
+
+async fn run_due(shared: &Shared, lease: &evaluate::Lease) -> Result<String, FlowError> {
+    let campaign = shared.in_force.get();
+    let due = trigger::due(&shared.ctx, &campaign).await?;
+    let mut messages = 0;
+    for run in &due {
+        if shared.stop.is_cancelled() {
+            break;
+        }
+        let report = evaluate::tick(&shared.ctx, &campaign, &run.rule, run.tick_at, lease).await?;
+        metrics::counter!("stammgast_runs_total", "rule" => run.rule.clone()).increment(1);
+        metrics::counter!("stammgast_proposals_total", "rule" => run.rule.clone()).increment(report.proposed as u64);
+        messages += report.messages;
+        if messages > 0 {
+            shared.wake.notify_one();
+        }
+    }
+    let converted = record::conversions(&shared.ctx).await?;
+    Ok(format!("{} runs, {messages} messages, {converted} conversions", due.len()))
+}
+
+/// Empties the outbox.
+pub(super) async fn dispatch(shared: Shared, dispatcher: Arc<Dispatcher>) {
+    let mut pause = Duration::ZERO;
+    while !shared.stop.is_cancelled() {
+        let result = dispatcher.drain(&shared.stop).await;
+        let said = result.as_ref().map(|report| match &report.relay_fault {
+            Some(fault) => format!("the mail relay cannot be used: {fault}"),
+            None => format!("{} sent, {} later, {} failed, {} in doubt", report.sent, report.retried, report.failed, report.in_doubt),
+        });
+        let relay_down = matches!(&result, Ok(report) if report.relay_fault.is_some());
+        if relay_down {
+            // 5 s, 10 s … 5 min: a relay that is down is not hammered.
+            pause = (pause * 2).clamp(Duration::from_secs(5), Duration::from_mins(5));
+            shared.pulse.note("dispatch", Clock::System.now(), false, said.unwrap_or_default());
+        } else {
+            pause = Duration::ZERO;
+            shared.note("dispatch", said);
+        }
+        let wait = if relay_down { pause } else { shared.poll() };
+        tokio::select! {
+            () = shared.stop.cancelled() => {}
+            () = shared.wake.notified(), if !relay_down => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+    dispatcher.close().await;
+}

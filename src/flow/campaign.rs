@@ -1,0 +1,93 @@
+//! What is in force: rules and templates, loaded together and swapped together, and the installation's key.
+
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::base::token::TokenKey;
+use crate::channel::templates::TemplateSet;
+use crate::config::Config;
+use crate::model::action::Channel;
+use crate::rules::RuleSet;
+
+/// A set of rules with the templates that it was loaded with.
+#[derive(Debug)]
+pub struct Campaign {
+    /// The rules.
+    pub rules: RuleSet,
+    /// The mail templates.
+    pub templates: TemplateSet,
+    /// Names of the webhook targets.
+    pub targets: HashSet<String>,
+    /// Signs links, derives voucher codes.
+    pub token_key: TokenKey,
+}
+
+impl Campaign {
+    /// Loads rules and templates from the folders that the configuration names.
+    ///
+    /// # Errors
+    /// Every fault of every file, one sentence each with its place.
+    pub fn load(config: &Config, token_key: TokenKey) -> Result<Self, Vec<String>> {
+        let rules = RuleSet::load(&config.rules.path).map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let templates = TemplateSet::load(&config.templates.path);
+        match (rules, templates) {
+            (Ok(rules), Ok(templates)) => {
+                let targets = config.webhooks.iter().map(|target| target.name.clone()).collect();
+                let campaign = Self { rules, templates, targets, token_key };
+                let missing = campaign.missing();
+                if missing.is_empty() { Ok(campaign) } else { Err(missing) }
+            }
+            (rules, templates) => Err([rules.err().unwrap_or_default(), templates.err().unwrap_or_default()].concat()),
+        }
+    }
+}
+
+impl Campaign {
+    /// Templates and targets that rules name and that are not there.
+    fn missing(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        for mention in self.rules.rules().iter().flat_map(|rule| &rule.mentions) {
+            let (there, what, known) = match mention.channel {
+                Channel::Email => (self.templates.contains(&mention.name), "template", self.templates.names().join(", ")),
+                Channel::Webhook => {
+                    let mut names: Vec<&str> = self.targets.iter().map(String::as_str).collect();
+                    names.sort_unstable();
+                    (self.targets.contains(&mention.name), "webhook target", names.join(", "))
+                }
+            };
+            if !there {
+                let known = if known.is_empty() { "there is none".to_owned() } else { format!("expected one of {known}") };
+                faults.push(format!("{}:{}:{} there is no {what} '{}': {known}", mention.file, mention.line, mention.column, mention.name));
+            }
+        }
+        faults
+    }
+}
+
+/// The campaign in force; a reload swaps it whole, whoever works with the old one ends with the old one.
+#[derive(Debug)]
+pub struct InForce(RwLock<Arc<Campaign>>);
+
+impl InForce {
+    /// Puts the first campaign in force.
+    #[must_use]
+    pub fn new(campaign: Campaign) -> Self {
+        Self(RwLock::new(Arc::new(campaign)))
+    }
+
+    /// The campaign in force now.
+    #[must_use]
+    pub fn get(&self) -> Arc<Campaign> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Loads aside and swaps; on any fault the old one stays.
+    ///
+    /// # Errors
+    /// As [`Campaign::load`].
+    pub fn reload(&self, config: &Config) -> Result<(), Vec<String>> {
+        let fresh = Campaign::load(config, self.get().token_key.clone())?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
+        Ok(())
+    }
+}

@@ -1,0 +1,212 @@
+//! Stage: proposals pass the gates, then are split into control and variants; the action of those who get a message is made.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::campaign::Campaign;
+use super::{Ctx, FlowError};
+use crate::base::id::{self, Id};
+use crate::base::time::{DAY_MS, UnixMs};
+use crate::config::sections::Policy;
+use crate::model::action::{Action, Channel};
+use crate::model::consent::Consent;
+use crate::model::decision::{Decision, Refusal, Verdict};
+use crate::model::facts::{Facts, Moment};
+use crate::model::rule::{QuietHours, RuleSpec};
+use crate::policy::gates::{self, Limits, Standing};
+use crate::policy::{bucket, occasion, quiet};
+use crate::rules::{ActJob, Acted};
+use crate::store::decisions::Entry;
+use crate::store::standings;
+
+/// A customer that a rule wants to write to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// What is known.
+    pub facts: Facts,
+    /// What the condition saw.
+    pub inputs: Map<String, Value>,
+    /// The condition failed, with this sentence.
+    pub failure: Option<String>,
+}
+
+/// A candidate on the way through the gates.
+struct Case {
+    candidate: Candidate,
+    occasion: String,
+    /// The arm by the published hash; `None`: control.
+    variant: Option<String>,
+    /// The variant whose action is made: the arm's, or for control the first one's, so that a broken action or a missing address stops both alike.
+    shown: String,
+    code_seed: [u8; 32],
+}
+
+/// Decides about every candidate of one page. Reads the standings, writes nothing.
+pub async fn decide(ctx: &Ctx, campaign: &Arc<Campaign>, rule: &str, moment: Moment, candidates: Vec<Candidate>) -> Result<Vec<Entry>, FlowError> {
+    let Some(spec) = campaign.rules.rule(rule).map(|rule| rule.spec.clone()) else { return Ok(Vec::new()) };
+    if candidates.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut known = standings_of(ctx, &spec, &candidates, moment.now).await?;
+    let limits = limits(&ctx.config.policy);
+    let (mut entries, mut cases) = (Vec::with_capacity(candidates.len()), Vec::new());
+    for candidate in candidates {
+        let standing = known.remove(&candidate.facts.customer.id).unwrap_or_default();
+        let key = occasion::key(spec.occasion, &moment, standing.taken.len(), standing.last_order_at);
+        let stopped = match &candidate.failure {
+            Some(sentence) => Some((Refusal::RuleFailed, sentence.clone())),
+            None => gates::judge(&spec, &key, &standing, &limits, moment.now).err().map(|reason| (reason, String::new())),
+        };
+        match stopped {
+            Some((reason, detail)) => entries.push(refused(candidate, key, reason, detail, moment.now)),
+            None => cases.push(case(campaign, &spec, candidate, key)),
+        }
+    }
+    let (cases, acted) = act(campaign, rule, moment, cases).await?;
+    for (case, acted) in cases.into_iter().zip(acted) {
+        entries.push(settle(ctx, campaign, &spec, moment, case, acted));
+    }
+    Ok(entries)
+}
+
+fn case(campaign: &Campaign, spec: &RuleSpec, candidate: Candidate, occasion: String) -> Case {
+    let arm = bucket::choose(&spec.experiment, &candidate.facts.customer.external_id, &spec.split_weights());
+    let first = usize::from(spec.control_percent > 0);
+    // Nobody falls outside: the weights add up to one. Whoever has no bucket (an empty id) is held out rather than written to.
+    let variant = arm.and_then(|arm| arm.checked_sub(first)).and_then(|index| spec.variants.get(index)).map(|variant| variant.name.clone());
+    let shown = variant.clone().or_else(|| spec.variants.first().map(|variant| variant.name.clone())).unwrap_or_default();
+    let what = format!("{}\0{}\0{occasion}", spec.name, candidate.facts.customer.external_id);
+    let code_seed = campaign.token_key.derive("voucher", what.as_bytes());
+    Case { candidate, occasion, variant, shown, code_seed }
+}
+
+/// Makes the actions, away from the async workers: they are scripts.
+async fn act(campaign: &Arc<Campaign>, rule: &str, moment: Moment, cases: Vec<Case>) -> Result<(Vec<Case>, Vec<Result<Acted, String>>), FlowError> {
+    if cases.is_empty() {
+        return Ok((cases, Vec::new()));
+    }
+    let (campaign, rule) = (Arc::clone(campaign), rule.to_owned());
+    let acted = tokio::task::spawn_blocking(move || {
+        let jobs: Vec<ActJob<'_>> =
+            cases.iter().map(|case| ActJob { facts: &case.candidate.facts, variant: &case.shown, code_seed: case.code_seed }).collect();
+        let acted = campaign.rules.rule(&rule).map(|rule| rule.act(&jobs, moment)).unwrap_or_default();
+        drop(jobs);
+        (cases, acted)
+    });
+    acted.await.map_err(|error| FlowError::Worker(error.to_string()))
+}
+
+/// The last gate (address, template, target), then the verdict.
+fn settle(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, moment: Moment, case: Case, acted: Result<Acted, String>) -> Entry {
+    let acted = match acted.and_then(|acted| exists(campaign, &acted.action).map(|()| acted)) {
+        Ok(acted) => acted,
+        Err(sentence) => return refused(case.candidate, case.occasion, Refusal::RuleFailed, sentence, moment.now),
+    };
+    let channel = acted.action.channel();
+    if channel == Channel::Email && case.candidate.facts.customer.email.is_none() {
+        return refused(case.candidate, case.occasion, Refusal::NoAddress, String::new(), moment.now);
+    }
+    let effective_at = if channel == Channel::Email { quiet::first_loud(quiet_hours(ctx, spec), &moment) } else { moment.now };
+    let message_id = id::next();
+    let body = match (&case.variant, &acted.action) {
+        (Some(variant), Action::Webhook { payload, .. }) => {
+            Some(webhook_body(spec, variant, &case.occasion, &case.candidate.facts, payload, moment.now))
+        }
+        _ => None,
+    };
+    let detail = if effective_at > moment.now { format!("quiet hours: waits until {}", moment.zone.format(effective_at)) } else { String::new() };
+    let (verdict, vouchers) = match case.variant {
+        Some(variant) => (Verdict::Send { variant, action: Box::new(acted.action) }, acted.vouchers),
+        None => (Verdict::Control, Vec::new()),
+    };
+    let decision = Decision {
+        id: id::next(),
+        customer_id: case.candidate.facts.customer.id,
+        occasion: case.occasion,
+        verdict,
+        detail,
+        effective_at,
+        goal_until: spec.goal.as_ref().map(|goal| effective_at.plus(goal.window_days * DAY_MS)),
+        inputs: Value::Object(case.candidate.inputs).to_string(),
+    };
+    Entry { decision, vouchers, body, message_id }
+}
+
+fn exists(campaign: &Campaign, action: &Action) -> Result<(), String> {
+    match action {
+        Action::Email { template, .. } if !campaign.templates.contains(template) => {
+            Err(format!("there is no template '{template}': expected one of {}", campaign.templates.names().join(", ")))
+        }
+        Action::Webhook { target, .. } if !campaign.targets.contains(target) => {
+            Err(format!("there is no webhook target '{target}' in the configuration"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn quiet_hours(ctx: &Ctx, spec: &RuleSpec) -> QuietHours {
+    let minute = |text: &str| Policy::minute_of_day(text).unwrap_or(0);
+    let policy = &ctx.config.policy;
+    spec.quiet.unwrap_or_else(|| QuietHours { from_minute: minute(&policy.quiet_from), until_minute: minute(&policy.quiet_until) })
+}
+
+/// The bytes that the target gets, in the shape that Standard Webhooks recommends; made once, sent unchanged on each try.
+fn webhook_body(spec: &RuleSpec, variant: &str, occasion: &str, facts: &Facts, payload: &Map<String, Value>, now: UnixMs) -> String {
+    let customer = &facts.customer;
+    json!({
+        "type": "rule.matched",
+        "timestamp": now,
+        "data": {
+            "rule": spec.name, "variant": variant, "occasion": occasion,
+            "customer": { "id": customer.external_id, "email": customer.email.as_ref().map(ToString::to_string), "first_name": customer.first_name, "last_name": customer.last_name },
+            "payload": payload,
+        },
+    })
+    .to_string()
+}
+
+fn refused(candidate: Candidate, occasion: String, reason: Refusal, detail: String, now: UnixMs) -> Entry {
+    let decision = Decision {
+        id: id::next(),
+        customer_id: candidate.facts.customer.id,
+        occasion,
+        verdict: Verdict::Refused(reason),
+        detail,
+        effective_at: now,
+        goal_until: None,
+        inputs: Value::Object(candidate.inputs).to_string(),
+    };
+    Entry { decision, vouchers: Vec::new(), body: None, message_id: Id(0) }
+}
+
+fn limits(policy: &Policy) -> Limits {
+    let capped = policy.cap_days > 0 && policy.cap_messages > 0;
+    Limits { cap_messages: capped.then(|| i64::from(policy.cap_messages)), existing_customer_days: i64::from(policy.existing_customer_days) }
+}
+
+/// What the gates need to know about each candidate, in a handful of statements for the whole page.
+async fn standings_of(ctx: &Ctx, spec: &RuleSpec, candidates: &[Candidate], now: UnixMs) -> Result<HashMap<Id, Standing>, FlowError> {
+    let ids: Vec<Id> = candidates.iter().map(|candidate| candidate.facts.customer.id).collect();
+    let mut known: HashMap<Id, Standing> = HashMap::with_capacity(ids.len());
+    for candidate in candidates {
+        let last_order_at = candidate.facts.score.map(|score| score.last_order_at);
+        known.insert(candidate.facts.customer.id, Standing { last_order_at, ..Standing::default() });
+    }
+    let mut tx = ctx.db.read().await?;
+    for id in standings::suppressed(&mut tx, &ids).await? {
+        known.entry(id).or_default().suppressed = true;
+    }
+    for (id, kind, at) in standings::consents(&mut tx, &ids, now).await? {
+        known.entry(id).or_default().consents.push(Consent { kind, at, source: String::new() });
+    }
+    for (id, occasion, at) in standings::taken(&mut tx, &ids, &spec.name).await? {
+        known.entry(id).or_default().taken.push((occasion, at));
+    }
+    let cap_days = i64::from(ctx.config.policy.cap_days);
+    for (id, count) in standings::recent_emails(&mut tx, &ids, now.plus(-cap_days * DAY_MS), now).await? {
+        known.entry(id).or_default().recent_emails = count;
+    }
+    Ok(known)
+}

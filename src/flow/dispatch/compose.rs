@@ -1,0 +1,54 @@
+//! Makes the bytes of an email from a message of the outbox: template, standard headers, unsubscribe link.
+
+use super::email::Post;
+use crate::channel::message::OutgoingEmail;
+use crate::channel::vars::{self, Recipient};
+use crate::flow::Ctx;
+use crate::flow::campaign::Campaign;
+use crate::model::action::Action;
+use crate::model::attempt::{Delivery, Fault};
+use crate::model::consent::LegalBasis;
+use crate::model::customer::Locale;
+use crate::model::email_address::EmailAddress;
+use crate::model::message::{LeasedMessage, UNSUBSCRIBE_PURPOSE};
+
+/// The mail's bytes and the address it goes to.
+///
+/// # Errors
+/// What becomes of a message that cannot be made: refused for good, with the reason.
+pub(super) fn compose(ctx: &Ctx, campaign: &Campaign, post: &Post, message: &LeasedMessage) -> Result<(Vec<u8>, EmailAddress), Delivery> {
+    let refuse = |fault: Fault, detail: String| Delivery::Refused { fault, detail };
+    let Action::Email { template, vars } = &message.action else {
+        return Err(refuse(Fault::Missing, "not an email".to_owned()));
+    };
+    let shop = &ctx.config.shop;
+    let from = post.from.clone().ok_or_else(|| refuse(Fault::Missing, "no sender: set [mail] from".to_owned()))?;
+    let to = message.email.as_deref().map(EmailAddress::parse);
+    let to = to.and_then(Result::ok).ok_or_else(|| refuse(Fault::Missing, "the customer has no valid address any more".to_owned()))?;
+    let locale = message.locale.as_deref().and_then(Locale::parse).or_else(|| Locale::parse(&shop.locale)).unwrap_or_default();
+    let basis = LegalBasis::parse(&message.basis).ok_or_else(|| refuse(Fault::Render, format!("'{}' is no legal basis", message.basis)))?;
+    let advertising = basis != LegalBasis::Contract;
+    let unsubscribe_url = format!("{}/u/{}", ctx.config.server.public_url, campaign.token_key.sign(UNSUBSCRIBE_PURPOSE, message.id));
+    let (first_name, last_name) = (message.first_name.as_deref(), message.last_name.as_deref());
+    let recipient = Recipient { first_name, last_name, locale, basis, unsubscribe_url: &unsubscribe_url };
+    let vars = vars::standard_vars(shop, &recipient, vars);
+    let rendered = campaign.templates.render(template, locale, &vars).map_err(|problem| refuse(Fault::Render, problem))?;
+    let name: Vec<&str> = [message.first_name.as_deref(), message.last_name.as_deref()].into_iter().flatten().collect();
+    let mail = OutgoingEmail {
+        id: message.id,
+        from,
+        reply_to: post.reply_to.clone(),
+        to: to.clone(),
+        to_name: (!name.is_empty()).then(|| name.join(" ")),
+        subject: rendered.subject,
+        html: rendered.html,
+        text: rendered.text,
+        list_id: advertising.then(|| message.rule.clone()),
+        unsubscribe_url: advertising.then_some(unsubscribe_url),
+        date: ctx.clock.now(),
+        auto_submitted: !advertising,
+        feedback_id: advertising.then(|| format!("{}:{}:{}", message.rule, message.variant, "stammgast")),
+    };
+    let bytes = mail.build().map_err(|fault| refuse(Fault::Render, fault.to_string()))?;
+    Ok((bytes, to))
+}

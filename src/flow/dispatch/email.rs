@@ -1,0 +1,212 @@
+//! Delivers emails: one worker per connection to the relay, or files.
+
+use std::time::Duration;
+
+use tokio::sync::{Mutex, oneshot};
+use tokio::time::Instant;
+
+use super::compose::compose;
+use super::settle::{Patience, settle};
+use super::writer::{Change, Permit, Suppress};
+use super::{Dispatcher, Ordering, Pass, Queue};
+use crate::base::retry::Curve;
+use crate::base::time::UnixMs;
+use crate::channel::file::MailFolder;
+use crate::channel::message::Sender;
+use crate::channel::smtp::{SmtpClient, SmtpSession};
+use crate::config::Config;
+use crate::config::mail::Transport;
+use crate::model::action::Channel;
+use crate::model::attempt::{Delivery, Fault};
+use crate::model::email_address::EmailAddress;
+use crate::model::message::LeasedMessage;
+
+/// A connection that was not used for longer is not trusted any more: relays close after a minute or so.
+const KEEP_IDLE: Duration = Duration::from_secs(30);
+
+/// The way out for emails.
+pub(super) struct Post {
+    way: Way,
+    /// Who mails come from; `None`: not configured, nothing is sent.
+    pub(super) from: Option<Sender>,
+    pub(super) reply_to: Option<Sender>,
+    idle: Mutex<Vec<Kept>>,
+    messages_per_connection: u32,
+}
+
+enum Way {
+    Smtp(Box<SmtpClient>),
+    File(MailFolder),
+}
+
+/// An open connection and what it has been through.
+struct Kept {
+    session: SmtpSession,
+    messages: u32,
+    last_used: Instant,
+}
+
+impl std::fmt::Debug for Post {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Post").field("from", &self.from.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl Post {
+    pub(super) fn new(config: &Config) -> Result<Self, String> {
+        let mail = &config.mail;
+        let way = match mail.transport {
+            Transport::Smtp => Way::Smtp(Box::new(SmtpClient::new(mail)?)),
+            Transport::File => Way::File(MailFolder::new(&mail.folder)),
+        };
+        let sender = |key: &str, text: &str| match text {
+            "" => Ok(None),
+            text => Sender::parse(text).map(Some).map_err(|problem| format!("[mail] {key}: {problem}")),
+        };
+        let (from, reply_to) = (sender("from", &mail.from)?, sender("reply_to", &mail.reply_to)?);
+        Ok(Self { way, from, reply_to, idle: Mutex::new(Vec::new()), messages_per_connection: mail.messages_per_connection })
+    }
+
+    /// A kept connection that may still be good.
+    async fn kept(&self) -> Option<Kept> {
+        let mut idle = self.idle.lock().await;
+        while let Some(kept) = idle.pop() {
+            if kept.last_used.elapsed() < KEEP_IDLE && kept.session.is_usable() {
+                return Some(kept);
+            }
+        }
+        None
+    }
+
+    async fn keep(&self, kept: Kept) {
+        if kept.session.is_usable() && kept.messages < self.messages_per_connection {
+            self.idle.lock().await.push(kept);
+        } else {
+            kept.session.quit().await;
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        let idle = std::mem::take(&mut *self.idle.lock().await);
+        for kept in idle {
+            kept.session.quit().await;
+        }
+    }
+}
+
+/// Delivers messages until the queue ends.
+pub(super) async fn work(dispatcher: &Dispatcher, pass: &Pass, queue: &Queue) {
+    let mut open = None;
+    while let Some(message) = pass.next(queue, Channel::Email).await {
+        let started_at = dispatcher.ctx.clock.now();
+        let delivery = deliver(dispatcher, pass, &message, &mut open).await;
+        if let Delivery::Retry { fault, detail, .. } = &delivery
+            && fault.concerns_relay()
+        {
+            pass.relay_down.store(true, Ordering::Relaxed);
+            pass.relay_fault.lock().await.get_or_insert_with(|| format!("{}: {detail}", fault.code()));
+        }
+        record(dispatcher, pass, &message, &delivery, started_at).await;
+    }
+    if let Some(kept) = open {
+        dispatcher.post.keep(kept).await;
+    }
+}
+
+/// Hands the end of a try to the writer. Does not wait: the mark of this worker's next message is committed after it or with it.
+async fn record(dispatcher: &Dispatcher, pass: &Pass, message: &LeasedMessage, delivery: &Delivery, started_at: UnixMs) {
+    let give_up_after_days = dispatcher.ctx.config.dispatch.give_up_after_days;
+    let patience = Patience { curve: Curve::Email, give_up_after_days, jitter_ratio: rand::random() };
+    let end = settle(message, delivery, started_at, dispatcher.ctx.clock.now(), patience);
+    let dead = matches!(delivery, Delivery::Refused { fault: Fault::BadAddress, .. });
+    let address = message.email.as_deref().filter(|_| dead).and_then(|text| EmailAddress::parse(text).ok());
+    let suppress = address.map(|address| Suppress { email_key: address.key(), reason: Fault::BadAddress.code() });
+    pass.tally.count(delivery);
+    let _ = pass.changes.send(Change::Finish { end: Box::new(end), suppress }).await;
+}
+
+async fn deliver(dispatcher: &Dispatcher, pass: &Pass, message: &LeasedMessage, open: &mut Option<Kept>) -> Delivery {
+    let post = &dispatcher.post;
+    let (mail, to) = match compose(&dispatcher.ctx, &pass.campaign, post, message) {
+        Ok(composed) => composed,
+        Err(delivery) => return delivery,
+    };
+    match &post.way {
+        Way::File(folder) => match permit(pass, message).await {
+            Permit::Go => folder.write(message.id, &mail).await,
+            Permit::Stop => Delivery::Cancelled,
+            Permit::Unavailable => unavailable(),
+        },
+        Way::Smtp(client) => {
+            let Some(from) = &post.from else { return missing("no sender: set [mail] from") };
+            let mut kept = match begin(post, client, &from.address, &to, open).await {
+                Ok(kept) => kept,
+                Err(delivery) => return delivery,
+            };
+            let delivery = match permit(pass, message).await {
+                Permit::Go => kept.session.finish(&mail).await,
+                // Closing before the final dot is the only way to take DATA back.
+                Permit::Stop => {
+                    kept.session.abandon();
+                    return Delivery::Cancelled;
+                }
+                Permit::Unavailable => {
+                    kept.session.abandon();
+                    return unavailable();
+                }
+            };
+            kept.messages += 1;
+            kept.last_used = Instant::now();
+            if kept.session.is_usable() && kept.messages < post.messages_per_connection {
+                *open = Some(kept);
+            } else {
+                kept.session.quit().await;
+            }
+            delivery
+        }
+    }
+}
+
+/// MAIL, RCPT and DATA on this worker's connection, on a kept one, or on a new one. A kept connection may have been closed by the relay meanwhile:
+/// that is no fault of the message, so a new one is tried.
+async fn begin(post: &Post, client: &SmtpClient, from: &EmailAddress, to: &EmailAddress, open: &mut Option<Kept>) -> Result<Kept, Delivery> {
+    let used = match open.take() {
+        Some(kept) => Some(kept),
+        None => post.kept().await,
+    };
+    if let Some(mut kept) = used {
+        match kept.session.begin(from, to).await {
+            Ok(()) => return Ok(kept),
+            Err(Delivery::Retry { fault: Fault::Closed | Fault::Timeout | Fault::Connect, .. }) if !kept.session.is_usable() => {}
+            Err(delivery) => {
+                *open = Some(kept).filter(|kept| kept.session.is_usable());
+                return Err(delivery);
+            }
+        }
+    }
+    let mut kept = Kept { session: client.connect().await?, messages: 0, last_used: Instant::now() };
+    match kept.session.begin(from, to).await {
+        Ok(()) => Ok(kept),
+        Err(delivery) => {
+            *open = Some(kept).filter(|kept| kept.session.is_usable());
+            Err(delivery)
+        }
+    }
+}
+
+/// Asks the writer for the durable mark "its bytes may be with the receiver".
+async fn permit(pass: &Pass, message: &LeasedMessage) -> Permit {
+    let (answer, answered) = oneshot::channel();
+    if pass.changes.send(Change::Mark { id: message.id, fence: message.fence, answer }).await.is_err() {
+        return Permit::Unavailable;
+    }
+    answered.await.unwrap_or(Permit::Unavailable)
+}
+
+fn unavailable() -> Delivery {
+    Delivery::Retry { fault: Fault::Busy, detail: "our own database could not record the send".to_owned(), after_ms: None }
+}
+
+fn missing(what: &str) -> Delivery {
+    Delivery::Refused { fault: Fault::Missing, detail: what.to_owned() }
+}

@@ -1,0 +1,24 @@
+//! Delivers webhooks: the same id and the same bytes on each try, so that the receiver can tell a repeat; a crash means one more try.
+
+use super::settle::{Patience, settle};
+use super::writer::Change;
+use super::{Dispatcher, Pass, Queue};
+use crate::base::retry::Curve;
+use crate::model::action::{Action, Channel};
+use crate::model::attempt::{Delivery, Fault};
+
+/// Delivers messages until the queue ends.
+pub(super) async fn work(dispatcher: &Dispatcher, pass: &Pass, queue: &Queue) {
+    while let Some(message) = pass.next(queue, Channel::Webhook).await {
+        let started_at = dispatcher.ctx.clock.now();
+        let delivery = match (&message.action, &message.body) {
+            (Action::Webhook { target, .. }, Some(body)) => dispatcher.webhooks.post(target, message.id, started_at, body).await,
+            _ => Delivery::Refused { fault: Fault::Missing, detail: "the webhook has no body".to_owned() },
+        };
+        let give_up_after_days = dispatcher.ctx.config.dispatch.give_up_after_days;
+        let patience = Patience { curve: Curve::Webhook, give_up_after_days, jitter_ratio: rand::random() };
+        let end = settle(&message, &delivery, started_at, dispatcher.ctx.clock.now(), patience);
+        pass.tally.count(&delivery);
+        let _ = pass.changes.send(Change::Finish { end: Box::new(end), suppress: None }).await;
+    }
+}

@@ -1,0 +1,135 @@
+//! Stage: a run of a rule. Customers go through the condition page by page; each page's decisions are one transaction with the run's cursor,
+//! so that a crash goes on where it was and nobody is decided twice.
+
+use std::sync::Arc;
+
+use super::campaign::Campaign;
+use super::decide::{self, Candidate};
+use super::{Ctx, FlowError, rescore};
+use crate::base::clock::Clock;
+use crate::base::time::UnixMs;
+use crate::model::facts::{Facts, Moment};
+use crate::rules::Evaluation;
+use crate::store::{decisions, facts, leases, ticks};
+
+/// Customers per page.
+const PAGE: i64 = 1_000;
+/// The lease under which one daemon at a time decides: the caps of two rules for the same customer must not race.
+const LEASE: &str = "decide";
+/// How long the lease lasts without a sign of life, in milliseconds.
+const LEASE_MS: i64 = 60_000;
+
+/// What a run did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct TickReport {
+    /// The rule.
+    pub rule: String,
+    /// The moment it ran for.
+    pub tick_at: UnixMs,
+    /// Whether it had run for that moment before: then nothing happened now.
+    pub already_ran: bool,
+    /// Customers looked at.
+    pub customers: usize,
+    /// Customers the condition is true for, and those it failed for.
+    pub proposed: usize,
+    /// Messages put into the outbox.
+    pub messages: usize,
+    /// Customers for whom the condition failed, with the first sentence.
+    pub failed: usize,
+    /// The first failure's sentence.
+    pub failure: Option<String>,
+}
+
+/// Takes the lease to decide for `who` (`NAME/PROCESS`); `None` when another daemon has it.
+pub async fn lease(ctx: &Ctx, who: &str) -> Result<Option<Lease>, FlowError> {
+    let lease = Lease { owner: who.to_owned() };
+    let now = Clock::System.now();
+    let mut tx = ctx.db.write().await?;
+    let ours = leases::take(&mut tx, LEASE, &lease.owner, now.plus(LEASE_MS), now).await?;
+    tx.commit().await?;
+    Ok(ours.then_some(lease))
+}
+
+/// The right to decide, held by one daemon at a time.
+#[derive(Debug)]
+pub struct Lease {
+    owner: String,
+}
+
+impl Lease {
+    /// Gives it back.
+    pub async fn release(self, ctx: &Ctx) -> Result<(), FlowError> {
+        let mut tx = ctx.db.write().await?;
+        leases::release(&mut tx, LEASE, &self.owner).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+/// Runs a rule for one moment, or goes on with a run that a crash left. Whoever holds `lease` is the only one who decides.
+pub async fn tick(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, tick_at: UnixMs, lease: &Lease) -> Result<TickReport, FlowError> {
+    let mut report = TickReport { rule: name.to_owned(), tick_at, ..TickReport::default() };
+    let Some(rule) = campaign.rules.rule(name) else { return Ok(report) };
+    let mut tx = ctx.db.write().await?;
+    let tick = ticks::begin(&mut tx, name, tick_at, &rule.spec.hash, ctx.clock.now()).await?;
+    tx.commit().await?;
+    if tick.finished {
+        report.already_ran = true;
+        return Ok(report);
+    }
+    rescore::ensure_fresh(ctx, tick_at).await?;
+    let moment = Moment { now: tick_at, zone: ctx.config.shop.zone() };
+    let mut cursor = tick.cursor;
+    loop {
+        let mut tx = ctx.db.read().await?;
+        let page = facts::page(&mut tx, cursor, PAGE).await?;
+        drop(tx);
+        let Some(last) = page.last().map(|facts| facts.customer.id) else { break };
+        report.customers += page.len();
+        let candidates = matches(campaign, name, page, moment, &mut report).await?;
+        let entries = decide::decide(ctx, campaign, name, moment, candidates).await?;
+        let mut tx = ctx.db.write().await?;
+        let now = Clock::System.now();
+        if !leases::renew(&mut tx, LEASE, &lease.owner, now.plus(LEASE_MS), now).await? {
+            return Err(FlowError::LeaseLost);
+        }
+        report.messages += decisions::append(&mut tx, &rule.spec, tick_at, ctx.clock.now(), &entries).await?;
+        ticks::advance(&mut tx, name, tick_at, last).await?;
+        tx.commit().await?;
+        cursor = last;
+    }
+    let mut tx = ctx.db.write().await?;
+    ticks::finish(&mut tx, name, tick_at, ctx.clock.now()).await?;
+    tx.commit().await?;
+    tracing::info!(rule = name, tick_at = %tick_at, customers = report.customers, proposed = report.proposed, messages = report.messages, "rule ran");
+    Ok(report)
+}
+
+/// Customers of a page that the rule wants to write to, and those for whom its condition failed.
+async fn matches(
+    campaign: &Arc<Campaign>,
+    name: &str,
+    page: Vec<Facts>,
+    moment: Moment,
+    report: &mut TickReport,
+) -> Result<Vec<Candidate>, FlowError> {
+    let (campaign, rule_name) = (Arc::clone(campaign), name.to_owned());
+    let evaluated = tokio::task::spawn_blocking(move || {
+        let found = campaign.rules.rule(&rule_name).map(|rule| rule.evaluate(&page, moment)).unwrap_or_default();
+        (page, found)
+    });
+    let (page, evaluations) = evaluated.await.map_err(|error| FlowError::Worker(error.to_string()))?;
+    let mut candidates = Vec::new();
+    for (facts, evaluation) in page.into_iter().zip(evaluations) {
+        match evaluation {
+            Evaluation::NoMatch => {}
+            Evaluation::Match { inputs } => candidates.push(Candidate { facts, inputs, failure: None }),
+            Evaluation::Failed(sentence) => {
+                report.failed += 1;
+                report.failure.get_or_insert_with(|| sentence.clone());
+                candidates.push(Candidate { facts, inputs: serde_json::Map::new(), failure: Some(sentence) });
+            }
+        }
+    }
+    report.proposed += candidates.len();
+    Ok(candidates)
+}

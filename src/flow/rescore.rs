@@ -1,0 +1,135 @@
+//! Keeps the stored scores true: full runs, and single customers when an order arrives.
+
+use std::collections::HashSet;
+
+use super::Ctx;
+use crate::base::id::Id;
+use crate::base::time::UnixMs;
+use crate::config::Config;
+use crate::model::score::{AbcBy, AbcRule, BucketRule, OrderFacts, ScoreRules};
+use crate::score::{Borders, Scored, compute, place};
+use crate::store::{StoreError, Tx, scores};
+
+/// What a call of this stage did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RescoreReport {
+    /// The moment that the stored scores are for now.
+    pub as_of: UnixMs,
+    /// Customers who have scores.
+    pub customers: i64,
+    /// Whether they were computed by this call, or were fresh already.
+    pub recomputed: bool,
+}
+
+/// More single customers than this at once are left to the next full run.
+pub const MAX_SINGLE: usize = 1_000;
+
+/// How the configuration wants scores to be made.
+#[must_use]
+pub fn rules(config: &Config) -> ScoreRules {
+    let score = &config.score;
+    // The words were checked when the configuration was loaded.
+    ScoreRules {
+        buckets: score.buckets,
+        bucket_rule: BucketRule::parse(&score.bucket_rule).unwrap_or_default(),
+        weights: score.weights,
+        abc_by: AbcBy::parse(&score.abc_by).unwrap_or_default(),
+        abc_rule: AbcRule::parse(&score.abc_rule).unwrap_or_default(),
+        abc_percent: score.abc_percent,
+    }
+}
+
+/// Computes everybody's scores as of a moment and stores them in place of what was there, in one transaction.
+///
+/// # Errors
+/// When the database fails; then the old scores stay.
+pub async fn all(ctx: &Ctx, as_of: UnixMs) -> Result<RescoreReport, StoreError> {
+    let scored = recompute(ctx, as_of).await?;
+    Ok(RescoreReport { as_of, customers: scored.borders.customers, recomputed: true })
+}
+
+/// As [`all`], and returns the scores.
+///
+/// # Errors
+/// As [`all`].
+pub async fn recompute(ctx: &Ctx, as_of: UnixMs) -> Result<Scored, StoreError> {
+    let mut tx = ctx.db.write().await?;
+    scores::begin_run(&mut tx, as_of).await?;
+    let scored = computed(ctx, &mut tx, as_of).await?;
+    scores::end_run(&mut tx, as_of, &scored.scores, &scored.borders).await?;
+    tx.commit().await?;
+    Ok(scored)
+}
+
+/// Computes everybody's scores as of a moment, past or future, and stores nothing.
+///
+/// # Errors
+/// When the database fails.
+pub async fn preview(ctx: &Ctx, as_of: UnixMs) -> Result<Scored, StoreError> {
+    let mut tx = ctx.db.read().await?;
+    computed(ctx, &mut tx, as_of).await
+}
+
+/// The shop's key of everybody who ever ordered, by our id: for exports.
+///
+/// # Errors
+/// When the database fails.
+pub async fn external_ids(ctx: &Ctx) -> Result<Vec<(Id, String)>, StoreError> {
+    let mut tx = ctx.db.read().await?;
+    scores::external_ids(&mut tx).await
+}
+
+async fn computed(ctx: &Ctx, tx: &mut Tx, as_of: UnixMs) -> Result<Scored, StoreError> {
+    let facts: Vec<OrderFacts> = scores::facts(tx, as_of).await?;
+    let (zone, rules) = (ctx.config.shop.zone(), rules(&ctx.config));
+    // Up to a second of sorting: not on a thread that serves others.
+    let scored = tokio::task::spawn_blocking(move || compute(&facts, as_of, zone, &rules)).await;
+    scored.map_err(|error| StoreError::Unfit(format!("the scores could not be computed: {error}")))
+}
+
+/// Computes everybody's scores unless the stored ones will do for `at`: made with the same settings, not stale, not later than `at`, and on the
+/// same calendar day of the shop's zone (days pass at midnight, and orders that arrive refresh their customer). Under a simulated clock orders do
+/// not arrive, time passes over them: then only scores of that very moment will do.
+///
+/// # Errors
+/// When the database fails.
+pub async fn ensure_fresh(ctx: &Ctx, at: UnixMs) -> Result<RescoreReport, StoreError> {
+    let mut tx = ctx.db.read().await?;
+    let run = scores::run(&mut tx).await?;
+    drop(tx);
+    let zone = ctx.config.shop.zone();
+    let will_do = |run: &scores::ScoreRun| {
+        let same_moment = if ctx.clock.is_simulated() { run.as_of == at } else { run.as_of <= at && zone.date(run.as_of) == zone.date(at) };
+        same_moment && !run.stale && run.borders.settings == Borders::settings(zone, &rules(&ctx.config))
+    };
+    match run.filter(will_do) {
+        Some(run) => Ok(RescoreReport { as_of: run.as_of, customers: run.borders.customers, recomputed: false }),
+        None => all(ctx, at).await,
+    }
+}
+
+/// Refreshes the scores of customers whose orders have changed, in the transaction of the change, by the borders of the last full run (see [`place`]
+/// for what is approximate). Returns how many were refreshed: none when there are more than [`MAX_SINGLE`] or the last full run does not fit; then
+/// the next one is asked for.
+///
+/// # Errors
+/// When the database fails.
+pub async fn customers(ctx: &Ctx, tx: &mut Tx, ids: &[Id], at: UnixMs) -> Result<usize, StoreError> {
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let (zone, rules) = (ctx.config.shop.zone(), rules(&ctx.config));
+    let fits = |run: &scores::ScoreRun| run.as_of <= at && run.borders.customers > 0 && run.borders.settings == Borders::settings(zone, &rules);
+    let run = scores::lock_run(tx).await?.filter(fits).filter(|_| ids.len() <= MAX_SINGLE);
+    let Some(run) = run else {
+        scores::mark_stale(tx).await?;
+        return Ok(0);
+    };
+    let facts = scores::facts_of(tx, ids, at).await?;
+    let placed: Vec<_> = facts.iter().map(|facts| place(facts, at, zone, &rules, &run.borders)).collect();
+    scores::put(tx, &placed).await?;
+    let with_orders: HashSet<Id> = facts.iter().map(|facts| facts.customer_id).collect();
+    let without: Vec<Id> = ids.iter().copied().filter(|id| !with_orders.contains(id)).collect();
+    scores::remove(tx, &without).await?;
+    Ok(placed.len())
+}

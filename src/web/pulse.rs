@@ -1,0 +1,41 @@
+//! What each stage last did, for health and the status page.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::base::time::UnixMs;
+
+/// A stage's last sign of life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beat {
+    /// When.
+    pub at: UnixMs,
+    /// What it did, in a sentence.
+    pub said: String,
+    /// Whether it worked.
+    pub well: bool,
+}
+
+/// The stages' last signs of life, by name.
+#[derive(Debug, Default)]
+pub struct Pulse(Mutex<BTreeMap<&'static str, Beat>>);
+
+impl Pulse {
+    /// Notes what a stage did.
+    pub fn note(&self, stage: &'static str, at: UnixMs, well: bool, said: impl Into<String>) {
+        let beat = Beat { at, said: said.into(), well };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(stage, beat);
+    }
+
+    /// All stages with their last sign of life.
+    #[must_use]
+    pub fn all(&self) -> Vec<(&'static str, Beat)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(stage, beat)| (*stage, beat.clone())).collect()
+    }
+
+    /// The oldest sign of life; `None` before the first.
+    #[must_use]
+    pub fn oldest(&self) -> Option<UnixMs> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().map(|beat| beat.at).min()
+    }
+}

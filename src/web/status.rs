@@ -1,0 +1,119 @@
+//! `/`: what an owner wants to see at a glance: what each rule earned, what waits, what runs next.
+
+use std::fmt::Write as _;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::text::{escape, pick};
+use super::{Web, problem};
+use crate::base::money::Cents;
+use crate::flow::analyse::{self, ArmReport, RuleReport};
+use crate::flow::{FlowError, trigger};
+use crate::store::report;
+
+/// The status page, in the shop's language.
+pub(super) async fn page_of(web: &Web) -> Result<String, FlowError> {
+    let shop = &web.ctx.config.shop;
+    let t = |german, english| pick(&shop.locale, german, english);
+    let found = analyse::report(&web.ctx, None).await?;
+    let states = report::message_states(&mut web.ctx.db.read().await?).await?;
+    let mut body = format!("<h1>{}</h1>", escape(&shop.name));
+    let waiting: Vec<String> = states.iter().map(|(state, count)| format!("{count} {}", state_word(state, &shop.locale))).collect();
+    let outbox = if waiting.is_empty() { t("noch keine", "none yet").to_owned() } else { waiting.join(", ") };
+    let _ = write!(body, "<p>{}: {outbox}</p>", t("Nachrichten", "Messages"));
+    if let Some((_, count)) = states.iter().find(|(state, _)| state == "in_doubt") {
+        let text = t("Nachrichten sind unklar: niemand weiß, ob sie ankamen. Siehe", "messages are in doubt: nobody knows whether they arrived. See");
+        let _ = write!(body, "<p class=\"bad\">{count} {text} <code>stammgast messages</code>.</p>");
+    }
+    if let Some(due) = trigger::next(&web.ctx, &web.in_force.get()) {
+        let when = shop.zone().wall(due.tick_at).format("%d.%m.%Y %H:%M");
+        let _ = write!(body, "<p class=\"quiet\">{}: {} – {when}</p>", t("Nächster Lauf", "Next run"), escape(&due.rule));
+    }
+    for rule in &found.rules {
+        body.push_str(&rule_table(rule, &shop.locale, shop.currency.code()));
+    }
+    let _ = write!(body, "<h2>{}</h2><table>", t("Betrieb", "Operation"));
+    for (stage, beat) in web.pulse.all() {
+        let class = if beat.well { "quiet" } else { "bad" };
+        let when = shop.zone().wall(beat.at).format("%H:%M:%S");
+        let _ = write!(body, "<tr><td>{stage}</td><td>{when}</td><td class=\"{class}\">{}</td></tr>", escape(&beat.said));
+    }
+    body.push_str("</table>");
+    Ok(body)
+}
+
+/// Answers with the page.
+pub(super) async fn page(State(web): State<Web>) -> Response {
+    match page_of(&web).await {
+        Ok(body) => super::page(StatusCode::OK, &web.ctx.config.shop.locale, &web.ctx.config.shop.name, &body),
+        Err(error) => problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+    }
+}
+
+fn state_word<'a>(state: &'a str, locale: &str) -> &'a str {
+    let words = match state {
+        "queued" | "claimed" | "data" => ("unterwegs", "on the way"),
+        "sent" => ("versendet", "sent"),
+        "failed" => ("gescheitert", "failed"),
+        "in_doubt" => ("unklar", "in doubt"),
+        "cancelled" => ("zurückgezogen", "cancelled"),
+        other => (other, other),
+    };
+    pick(locale, words.0, words.1)
+}
+
+fn rule_table(rule: &RuleReport, locale: &str, currency: &str) -> String {
+    let t = |german, english| pick(locale, german, english);
+    let mut html = format!("<h2>{}</h2><table><tr>", escape(&rule.rule));
+    let headers = [
+        t("Gruppe", "Group"),
+        t("Personen", "People"),
+        t("Versendet", "Sent"),
+        t("Gekauft", "Bought"),
+        t("Quote", "Rate"),
+        t("Umsatz", "Revenue"),
+        t("je Person", "per person"),
+    ];
+    for header in headers {
+        let _ = write!(html, "<th>{header}</th>");
+    }
+    html.push_str("</tr>");
+    let control = (rule.control.people > 0).then_some(&rule.control);
+    for arm in control.into_iter().chain(&rule.variants) {
+        html.push_str(&arm_row(arm, locale, currency));
+    }
+    html.push_str("</table>");
+    for comparison in rule.comparisons.iter().filter(|comparison| comparison.against == "control") {
+        let (Some(difference), Some((low, high))) = (comparison.revenue_difference_cents, comparison.revenue_interval_cents) else { continue };
+        let clear = low > 0.0 || high < 0.0;
+        let verdict = if clear { t("deutlich", "clear") } else { t("noch kein klarer Unterschied", "no clear difference yet") };
+        let _ = write!(
+            html,
+            "<p>{} {}: {:+.2} {currency} {} ({:+.2} {} {:+.2}; 95 %) – {verdict}</p>",
+            escape(&comparison.arm),
+            t("gegen Kontrolle", "against control"),
+            difference / 100.0,
+            t("je Person", "per person"),
+            low / 100.0,
+            t("bis", "to"),
+            high / 100.0
+        );
+    }
+    html
+}
+
+fn arm_row(arm: &ArmReport, locale: &str, currency: &str) -> String {
+    let name = if arm.name == "control" { pick(locale, "Kontrolle (nicht angeschrieben)", "control (not written to)") } else { &arm.name };
+    let rate = arm.rate.map_or_else(|| "–".to_owned(), |rate| format!("{:.1} %", rate * 100.0));
+    let per_person = arm.revenue_per_person_cents.map_or_else(|| "–".to_owned(), |cents| format!("{:.2} {currency}", cents / 100.0));
+    let sent = if arm.name == "control" { "–".to_owned() } else { arm.sent.to_string() };
+    format!(
+        "<tr><td>{}</td><td>{}</td><td>{sent}</td><td>{}</td><td>{rate}</td><td>{} {currency}</td><td>{per_person}</td></tr>",
+        escape(name),
+        arm.people,
+        arm.converted,
+        Cents(arm.revenue_cents)
+    )
+}

@@ -1,0 +1,62 @@
+//! `/u/TOKEN`: the way out of every mail. GET asks (link scanners must not unsubscribe anybody), POST does it at once (RFC 8058 one-click and the button).
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::text::{escape, pick};
+use super::{Web, page, problem};
+use crate::flow::object;
+
+/// The purpose that unsubscribe tokens are signed for.
+pub(super) const PURPOSE: &str = crate::model::message::UNSUBSCRIBE_PURPOSE;
+
+/// Shows a button; changes nothing.
+pub(super) async fn ask(State(web): State<Web>, Path(token): Path<String>) -> Response {
+    let shop = &web.ctx.config.shop;
+    if web.in_force.get().token_key.verify(PURPOSE, &token).is_none() {
+        return unknown(&web);
+    }
+    let body = format!(
+        "<div class=\"card\"><h1>{}</h1><p>{}</p><form method=\"post\"><button type=\"submit\">{}</button></form></div>",
+        escape(&shop.name),
+        pick(&shop.locale, "Möchten Sie keine Werbung per E-Mail mehr von uns bekommen?", "Would you like to stop receiving our marketing emails?"),
+        pick(&shop.locale, "Ja, bitte abmelden", "Yes, unsubscribe me"),
+    );
+    page(StatusCode::OK, &shop.locale, pick(&shop.locale, "Abmelden", "Unsubscribe"), &body)
+}
+
+/// Unsubscribes; a repeat does no harm.
+pub(super) async fn done(State(web): State<Web>, Path(token): Path<String>) -> Response {
+    let shop = &web.ctx.config.shop;
+    let Some(message) = web.in_force.get().token_key.verify(PURPOSE, &token) else { return unknown(&web) };
+    match object::unsubscribe(&web.ctx, message).await {
+        Ok(true) => {
+            let body = format!(
+                "<div class=\"card\"><h1>{}</h1><p>{}</p></div>",
+                escape(&shop.name),
+                pick(
+                    &shop.locale,
+                    "Sie sind abgemeldet und bekommen keine Werbung per E-Mail mehr von uns.",
+                    "You are unsubscribed and will receive no more marketing emails from us."
+                ),
+            );
+            page(StatusCode::OK, &shop.locale, pick(&shop.locale, "Abgemeldet", "Unsubscribed"), &body)
+        }
+        Ok(false) => unknown(&web),
+        Err(error) => {
+            tracing::error!(%error, "an objection could not be recorded");
+            problem(StatusCode::SERVICE_UNAVAILABLE, "Please try again in a minute.")
+        }
+    }
+}
+
+fn unknown(web: &Web) -> Response {
+    let shop = &web.ctx.config.shop;
+    let text = pick(
+        &shop.locale,
+        "Dieser Link ist unvollständig. Bitte kopieren Sie die ganze Adresse aus der E-Mail.",
+        "This link is incomplete. Please copy the whole address from the email.",
+    );
+    page(StatusCode::NOT_FOUND, &shop.locale, &shop.name, &format!("<div class=\"card\"><h1>{}</h1><p>{text}</p></div>", escape(&shop.name)))
+}

@@ -1,0 +1,162 @@
+//! `stammgast import` as a person or a script calls it.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use crate::common::databases::{TestDb, sqlite};
+use crate::store::{number, texts};
+
+const CUSTOMERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/cdnow/customers.csv");
+const TRANSACTIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/cdnow/transactions.csv");
+
+fn command(db: &TestDb, folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stammgast"));
+    command.arg("import").args(arguments).current_dir(folder).env("STAMMGAST__DATABASE__URL", &db.url).stdin(Stdio::null());
+    command
+}
+
+fn import(db: &TestDb, folder: &Path, arguments: &[&str]) -> Output {
+    command(db, folder, arguments).output().unwrap()
+}
+
+fn text(output: &Output) -> (String, String) {
+    (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// `[inserted, updated, unchanged, rejected]` and the exit code.
+fn counts(output: &Output) -> ([u64; 4], i32) {
+    let (out, err) = text(output);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("no JSON: {out}{err}"));
+    assert_eq!(json.as_object().unwrap().len(), 4);
+    (["inserted", "updated", "unchanged", "rejected"].map(|key| json[key].as_u64().unwrap()), output.status.code().unwrap())
+}
+
+/// Everything an import says, without our own ids and dates.
+async fn dump(db: &TestDb) -> Vec<String> {
+    let query = "SELECT o.external_id || '|' || c.external_id || '|' || CAST(o.ordered_at AS TEXT) || '|' || CAST(o.revenue_cents AS TEXT)
+                 || '|' || CAST((SELECT COALESCE(SUM(l.quantity), 0) FROM order_lines l WHERE l.order_id = o.id) AS TEXT)
+                 FROM orders o JOIN customers c ON c.id = o.customer_id ORDER BY o.external_id";
+    texts(&db.db, query).await
+}
+
+on_both!(cdnow_needs_no_mapping_and_a_second_import_changes_nothing, |db| {
+    let folder = tempfile::tempdir().unwrap();
+    let first = import(db, folder.path(), &["customers", CUSTOMERS, "--json"]);
+    assert_eq!(String::from_utf8_lossy(&first.stdout), "{\"inserted\":2357,\"updated\":0,\"unchanged\":0,\"rejected\":0}\n");
+    assert_eq!(counts(&import(db, folder.path(), &["orders", TRANSACTIONS, "--json"])), ([6_919, 0, 0, 0], 0));
+    let before = dump(db).await;
+    assert_eq!(counts(&import(db, folder.path(), &["customers", CUSTOMERS, "--json"])), ([0, 0, 2_357, 0], 0));
+    assert_eq!(counts(&import(db, folder.path(), &["orders", TRANSACTIONS, "--json"])), ([0, 0, 6_919, 0], 0));
+    assert_eq!(dump(db).await, before);
+    assert_eq!(number(&db.db, "SELECT COUNT(DISTINCT customer_id) FROM orders").await, 2_357);
+    assert_eq!(number(&db.db, "SELECT COUNT(*) FROM consents WHERE kind = 'objected'").await, 47);
+    assert_eq!(number(&db.db, "SELECT COUNT(*) FROM customers").await, 2_357);
+});
+
+on_both!(an_import_that_is_killed_and_repeated_gives_the_same_data, |db| {
+    let folder = tempfile::tempdir().unwrap();
+    let file = std::fs::read(TRANSACTIONS).unwrap();
+    let mut child = command(db, folder.path(), &["orders", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    // The rest is held back, so that it cannot end before it is killed.
+    child.stdin.as_mut().unwrap().write_all(&file[..file.len() * 5 / 6]).unwrap();
+    while number(&db.db, "SELECT COUNT(*) FROM orders").await == 0 {
+        assert!(child.try_wait().unwrap().is_none(), "it must not end by itself");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let part = number(&db.db, "SELECT COUNT(*) FROM orders").await;
+    assert!((1..6_919).contains(&part), "{part}");
+    let (sums, code) = counts(&import(db, folder.path(), &["orders", TRANSACTIONS, "--json"]));
+    assert_eq!((sums[0] + sums[2], sums[1], sums[3], code), (6_919, 0, 0, 0));
+    let fresh = sqlite().await;
+    import(&fresh, folder.path(), &["orders", TRANSACTIONS]);
+    assert_eq!(dump(db).await, dump(&fresh).await);
+});
+
+on_both!(rejected_lines_can_be_mended_in_their_file_and_imported_from_there, |db| {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("o.csv"), "Nr;Kundennummer;Bestelldatum;Betrag\n1;K1;31.12.2025;9,90\n2;K1;32.12.2025;8,00\n3;K2;1.1.2026;\"viel; sehr\"\n")
+        .unwrap();
+    let arguments = |file: &'static str| ["orders", file, "--json", "--map", "order_id=Nr"];
+    assert_eq!(counts(&import(db, folder.path(), &arguments("o.csv"))), ([1, 0, 0, 2], 1));
+    let rejected = std::fs::read_to_string(path("o.csv.rejected")).unwrap();
+    let lines: Vec<&str> = rejected.lines().collect();
+    assert_eq!(lines[0], "line;reason;Nr;Kundennummer;Bestelldatum;Betrag");
+    assert!(
+        lines[1].starts_with("3;") && lines[1].contains("ordered_at: '32.12.2025' is not a date") && lines[1].ends_with(";2;K1;32.12.2025;8,00"),
+        "{rejected}"
+    );
+    assert!(lines[2].starts_with("4;\"revenue: ") && lines[2].ends_with(";3;K2;1.1.2026;\"viel; sehr\""), "{rejected}");
+
+    std::fs::write(path("o.csv.rejected"), rejected.replace("32.12.2025;8", "30.12.2025;8")).unwrap();
+    assert_eq!(counts(&import(db, folder.path(), &arguments("o.csv.rejected"))), ([1, 0, 0, 1], 1));
+    let again = std::fs::read_to_string(path("o.csv.rejected.rejected")).unwrap();
+    assert!(again.starts_with("line;reason;Nr;") && again.lines().count() == 2 && again.ends_with(";3;K2;1.1.2026;\"viel; sehr\"\n"), "{again}");
+    std::fs::write(path("o.csv.rejected"), again.replace("\"viel; sehr\"", "7")).unwrap();
+    assert_eq!(counts(&import(db, folder.path(), &arguments("o.csv.rejected"))), ([1, 0, 0, 0], 0));
+    assert!(!path("o.csv.rejected.rejected").exists(), "the list of an import without rejected lines is removed");
+    assert_eq!(texts(&db.db, "SELECT external_id FROM orders ORDER BY 1").await, ["1", "2", "3"]);
+});
+
+#[tokio::test]
+async fn rejected_json_lines_stand_below_their_reason_and_can_be_imported_from_there() {
+    let (db, folder) = (sqlite().await, tempfile::tempdir().unwrap());
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("c.jsonl"), "{\"customer_id\":1,\"email\":\"a@b.example\"}\n{\"customer_id\":2,\"email\":\"nobody\"}\n{\"customer_id\":3,\n")
+        .unwrap();
+    assert_eq!(counts(&import(&db, folder.path(), &["customers", "c.jsonl", "--json"])), ([1, 0, 0, 2], 1));
+    let rejected = std::fs::read_to_string(path("c.jsonl.rejected")).unwrap();
+    assert!(rejected.starts_with("# line 2: email: not an email address: expected ") && rejected.ends_with("\n{\"customer_id\":3,\n"), "{rejected}");
+    std::fs::write(path("c.jsonl.rejected"), rejected.replace("nobody", "n@b.example").replace("3,", "3}")).unwrap();
+    assert_eq!(counts(&import(&db, folder.path(), &["customers", "c.jsonl.rejected", "--json"])), ([2, 0, 0, 0], 0));
+}
+
+#[tokio::test]
+async fn people_are_told_what_was_read_as_what() {
+    let (db, folder) = (sqlite().await, tempfile::tempdir().unwrap());
+    std::fs::write(folder.path().join("c.csv"), "Kd-Nr.,E-Mail,Telefon\n1,a@b.example,5\n2,nobody,6\n").unwrap();
+    let (out, err) = text(&import(&db, folder.path(), &["customers", "c.csv"]));
+    assert_eq!(
+        out,
+        "c.csv: customers: 1 inserted, 0 updated, 0 unchanged; 1 lines rejected\nColumns: customer_id ← Kd-Nr., email ← E-Mail\nNot used: Telefon\n\
+         The rejected lines stand in c.csv.rejected with their reasons: mend them there and import that file.\n"
+    );
+    assert_eq!(err, "", "no progress bar without a terminal");
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_understood_changes_nothing_and_says_what_to_do() {
+    let (db, folder) = (sqlite().await, tempfile::tempdir().unwrap());
+    std::fs::write(folder.path().join("c.csv"), "Nr,Post\n1,a@b.example\n").unwrap();
+    std::fs::write(folder.path().join("o.csv"), "customer_id,date,amount\n1,04/05/2025,5\n").unwrap();
+    for (arguments, sentence) in [
+        (vec!["customers", "c.csv"], "error: c.csv: no column is known as customer_id or email; say which it is, e.g. --map customer_id=COLUMN"),
+        (vec!["customers", "missing.csv"], "error: missing.csv: "),
+        (vec!["orders", "o.csv"], "error: o.csv: dates such as '04/05/2025' can be read in two ways: say --date-order dmy"),
+    ] {
+        let output = import(&db, folder.path(), &arguments);
+        let (out, err) = text(&output);
+        assert!(err.starts_with(sentence) && out.is_empty() && output.status.code() == Some(1), "{arguments:?}: {err}");
+    }
+    for arguments in [vec!["customers", "c.csv", "--map", "email"], vec!["customers", "c.csv", "--source", "a:b"], vec!["shoes", "c.csv"]] {
+        assert_eq!(import(&db, folder.path(), &arguments).status.code(), Some(2), "{arguments:?}");
+    }
+    assert_eq!(number(&db.db, "SELECT COUNT(*) FROM customers").await, 0);
+    assert_eq!(counts(&import(&db, folder.path(), &["customers", "c.csv", "--map", "email=Post", "--json"])), ([1, 0, 0, 0], 0));
+    assert_eq!(counts(&import(&db, folder.path(), &["orders", "o.csv", "--date-order", "mdy", "--json"])), ([1, 0, 0, 0], 0));
+    assert_eq!(number(&db.db, "SELECT ordered_at FROM orders").await, 1_743_804_000_000);
+}
+
+#[tokio::test]
+async fn the_configuration_names_columns_and_a_source_keeps_numbers_apart() {
+    let (db, folder) = (sqlite().await, tempfile::tempdir().unwrap());
+    std::fs::write(folder.path().join("c.csv"), "Nr,Post,consent\n1,a@b.example,yes\n").unwrap();
+    std::fs::write(folder.path().join("s.toml"), "[import]\ncustomers = { customer_id = \"Nr\", email = \"Post\" }\n").unwrap();
+    assert_eq!(counts(&import(&db, folder.path(), &["customers", "c.csv", "--json", "--config", "s.toml"])), ([1, 0, 0, 0], 0));
+    let with_source = ["customers", "c.csv", "--json", "--config", "s.toml", "--source", "kasse"];
+    assert_eq!(counts(&import(&db, folder.path(), &with_source)), ([1, 0, 0, 0], 0));
+    assert_eq!(texts(&db.db, "SELECT external_id FROM customers ORDER BY 1").await, ["1", "kasse:1"]);
+    assert_eq!(texts(&db.db, "SELECT source FROM consents ORDER BY 1").await, ["import", "kasse"]);
+}

@@ -1,0 +1,132 @@
+//! The commands that calculate: `cron`, `calc bucket`, `score`.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use stammgast::base::time::Zone;
+use stammgast::store::Db;
+
+use crate::common::shop::{customers, execute, order};
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_stammgast")).args(arguments).current_dir(folder).env_remove("STAMMGAST_CONFIG").output().unwrap()
+}
+
+fn text(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn document(folder: &Path, arguments: &[&str]) -> Value {
+    serde_json::from_str(&text(folder, &[arguments, &["--json"]].concat())).unwrap()
+}
+
+#[test]
+fn cron_shows_the_next_runs_with_what_a_clock_change_does_to_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["cron", "30 2 * * *", "--zone", "Europe/Berlin", "--from", "2026-03-28T02:30", "--count", "2"];
+    let found = document(folder.path(), &arguments);
+    assert_eq!(
+        found["runs"],
+        json!([
+            { "local": "2026-03-28T02:30:00+01:00", "utc": "2026-03-28T01:30:00Z", "remark": null },
+            { "local": "2026-03-29T03:00:00+02:00", "utc": "2026-03-29T01:00:00Z", "remark": "02:30 does not exist on 2026-03-29, runs 03:00" },
+        ])
+    );
+    let table = text(folder.path(), &arguments);
+    assert!(table.contains("Sun 2026-03-29T03:00:00+02:00") && table.contains("02:30 does not exist on 2026-03-29, runs 03:00"), "{table}");
+    std::fs::write(folder.path().join("shop.toml"), "[shop]\ntime_zone = \"Asia/Kathmandu\"").unwrap();
+    let in_the_shops_zone = document(folder.path(), &["cron", "@daily", "--from", "2026-01-01", "--count", "1", "--config", "shop.toml"]);
+    assert_eq!(in_the_shops_zone["runs"][0]["utc"], "2025-12-31T18:15:00Z");
+}
+
+#[test]
+fn cron_refuses_what_it_does_not_understand_with_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, code, sentence) in [
+        (&["cron", "0 9 30 2 *"][..], 1, "field 3 (day of month): '30' never comes in month '2'"),
+        (&["cron", "@daily", "--zone", "Mars"], 1, "--zone: 'Mars' is not a time zone"),
+        (&["cron", "@daily", "--from", "soon"], 1, "--from: 'soon' is not a time: expected e.g."),
+        (&["cron", "@daily", "--count", "0"], 2, "invalid value '0' for '--count <COUNT>'"),
+    ] {
+        let output = run(folder.path(), arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(code) && said.contains(sentence), "{:?}: {said}", output.status);
+    }
+}
+
+#[test]
+fn calc_bucket_shows_bucket_and_variation() {
+    let folder = tempfile::tempdir().unwrap();
+    let bucket =
+        |value: &str, weights: &str| document(folder.path(), &["calc", "bucket", "--seed", "win-back", "--value", value, "--weights", weights]);
+    assert_eq!(bucket("1", "0.1,0.45,0.45"), json!({ "bucket": 0.2889, "variation": 1 }));
+    assert_eq!(bucket("", "0.5,0.5"), json!({ "bucket": null, "variation": null }));
+    let sentence = text(folder.path(), &["calc", "bucket", "--seed", "win-back", "--value", "2", "--weights", "0.1,0.45,0.45"]);
+    assert_eq!(sentence, "bucket 0.8045, variation 2\n");
+}
+
+/// A folder with a database: customers 1 to 20, number n ordered for n euros; 7 is called "anna".
+async fn shop() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Db::open(&format!("sqlite://{}/data/stammgast.db", folder.path().display()), 2).await.unwrap();
+    db.migrate().await.unwrap();
+    customers(&db, 1..=21).await;
+    let at = Zone::parse("Europe/Berlin").unwrap().parse_time("2026-03-01T10:00").unwrap();
+    for id in 1..=20 {
+        order(&db, id, id, at.0, id * 100, None, "paid").await;
+    }
+    execute(&db, "UPDATE customers SET external_id = 'anna' WHERE id = 7".to_owned()).await;
+    db.close().await;
+    folder
+}
+
+#[tokio::test]
+async fn score_exports_everybody_with_orders_by_external_id() {
+    let folder = shop().await;
+    let found = document(folder.path(), &["score", "--as-of", "2026-03-11T23:59", "--export", "scores.csv"]);
+    assert_eq!((&found["as_of"], &found["customers"], &found["models"]), (&json!("2026-03-11T22:59:00Z"), &json!(20), &json!({})));
+    let top = &found["top"]["5"];
+    assert_eq!((&top["customers"], &top["revenue_cents"]), (&json!(1), &json!(2000)));
+    assert!((top["share"].as_f64().unwrap() - 2000.0 / 21_000.0).abs() < 1e-9, "{top}");
+    assert_eq!((&found["abc"]["A"]["customers"], &found["m"]["5"], &found["stored"]), (&json!(11), &json!(4), &json!(false)));
+    let csv = std::fs::read_to_string(folder.path().join("scores.csv")).unwrap();
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(
+        lines[0],
+        "customer_id,recency_days,orders,revenue_cents,r,f,m,rfm,abc,revenue_rank,top_percent,rfm_weighted_e4,average_order_value_cents,\
+         first_order_at,last_order_at,tenure_days"
+    );
+    assert_eq!(lines[1], "1,10,1,100,1,1,1,111,C,20,96,10000,100,2026-03-01T09:00:00Z,2026-03-01T09:00:00Z,10");
+    assert!(lines[2].starts_with("2,10,1,200,") && lines[19].starts_with("20,10,1,2000,1,1,5,115,A,1,1,") && lines[20].starts_with("anna,"), "{csv}");
+    assert_eq!(lines.len(), 21);
+    assert!(!folder.path().join("scores.csv.part").exists());
+}
+
+#[tokio::test]
+async fn score_stores_the_present_and_only_looks_at_the_past() {
+    let folder = shop().await;
+    let stored = async || {
+        let db = Db::open(&format!("sqlite://{}/data/stammgast.db", folder.path().display()), 2).await.unwrap();
+        let run = stammgast::store::scores::run(&mut db.read().await.unwrap()).await.unwrap();
+        db.close().await;
+        run
+    };
+    text(folder.path(), &["score", "--as-of", "2026-03-11"]);
+    assert_eq!(stored().await, None);
+    let summary = text(folder.path(), &["score"]);
+    assert!(summary.starts_with("20 customers with orders as of 2") && summary.contains("class A"), "{summary}");
+    let run = stored().await.unwrap();
+    text(folder.path(), &["score", "--as-of", "2026-03-11"]);
+    assert_eq!(stored().await.unwrap(), run);
+}
+
+#[tokio::test]
+async fn score_says_which_file_it_cannot_write() {
+    let folder = shop().await;
+    let output = run(folder.path(), &["score", "--as-of", "2026-03-11", "--export", "no/such/folder.csv"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && said.contains("error: no/such/folder.csv: cannot be written"), "{said}");
+}

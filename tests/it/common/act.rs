@@ -1,0 +1,62 @@
+//! Ways in which a peer misbehaves.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+
+/// What a peer does in place of the right answer.
+#[derive(Clone, Copy, Debug)]
+pub enum Act {
+    /// Says this, then goes on as if all were well.
+    Say(&'static [u8]),
+    /// Says this and hangs up.
+    SayAndClose(&'static [u8]),
+    /// Hangs up.
+    Close,
+    /// Keeps the line open and says nothing.
+    Hang,
+    /// Says this and then nothing more.
+    SayAndHang(&'static [u8]),
+    /// One byte at a time, with so many milliseconds between.
+    Drip(&'static [u8], u64),
+    /// Says this again and again without end.
+    Flood(&'static [u8]),
+}
+
+/// The end of a connection, wanted or not.
+pub struct Over;
+
+impl From<std::io::Error> for Over {
+    fn from(_: std::io::Error) -> Self {
+        Self
+    }
+}
+
+impl Act {
+    pub async fn perform<S: AsyncWrite + Unpin>(self, line: &mut S) -> Result<(), Over> {
+        match self {
+            Self::Say(words) | Self::SayAndClose(words) | Self::SayAndHang(words) => {
+                line.write_all(words).await?;
+                line.flush().await?;
+                match self {
+                    Self::SayAndClose(_) => Err(Over),
+                    Self::SayAndHang(_) => std::future::pending().await,
+                    _ => Ok(()),
+                }
+            }
+            Self::Close => Err(Over),
+            Self::Hang => std::future::pending().await,
+            Self::Drip(words, pause_ms) => {
+                for byte in words {
+                    line.write_all(&[*byte]).await?;
+                    line.flush().await?;
+                    tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+                }
+                Ok(())
+            }
+            Self::Flood(words) => loop {
+                line.write_all(words).await?;
+            },
+        }
+    }
+}
