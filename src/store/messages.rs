@@ -22,10 +22,10 @@ statements! {
              FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.lease_owner = $2 AND m.id IN ", ids "$1", " ORDER BY m.due_at, m.id"];
     RELEASE = ["UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1
                 WHERE state = 'claimed' AND lease_owner = $2 AND id IN ", ids "$1"];
-    EXPIRE_CLAIMED = "UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL WHERE state = 'claimed' AND (lease_until <= $1 OR (lease_owner <> $2 AND substr(lease_owner, 1, length($3)) = $3))";
-    EXPIRE_DATA = "UPDATE messages SET state = 'in_doubt', lease_owner = NULL, lease_until = NULL, done_at = $4,
+    EXPIRE_CLAIMED = "UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL WHERE state = 'claimed' AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2)";
+    EXPIRE_DATA = "UPDATE messages SET state = 'in_doubt', lease_owner = NULL, lease_until = NULL, done_at = $3,
                           reply = 'the daemon ended while the receiver was taking the message'
-                   WHERE state = 'data' AND (lease_until <= $1 OR (lease_owner <> $2 AND substr(lease_owner, 1, length($3)) = $3)) RETURNING decision_id";
+                   WHERE state = 'data' AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2) RETURNING decision_id";
     CANCEL_FOR = "UPDATE messages SET state = 'cancelled', done_at = $2, reply = 'the customer objected' WHERE customer_id = $1 AND state = 'queued' AND basis <> 'contract'";
     RESOLVE = "UPDATE messages SET state = $2, done_at = $3, reply = $4 WHERE id = $1 AND state = 'in_doubt'";
     REQUEUE = "UPDATE messages SET state = 'queued', due_at = $2, done_at = NULL, fault = NULL, reply = NULL WHERE id = $1 AND state IN ('in_doubt', 'failed')";
@@ -92,14 +92,13 @@ pub async fn release(tx: &mut Tx, owner: &str, ids: &[Id]) -> Result<(), StoreEr
     on!(tx, RELEASE, |c, q| sqlx::query(q).bind(list).bind(owner).execute(c).await.map(drop))
 }
 
-/// What expired leases, and earlier processes of our own name, left behind: claimed messages wait again, those that may have been taken are in doubt.
+/// What expired leases, earlier processes of our own name, and earlier passes of our own that could not finish, left behind: claimed messages wait
+/// again, those that may have been taken are in doubt. Only for when this process is at work on none.
 /// `lease_now` is the machine's clock. Returns how many wait again and the decisions of those in doubt.
 pub async fn recover(tx: &mut Tx, owner: &str, lease_now: UnixMs, now: UnixMs) -> Result<(u64, Vec<Id>), StoreError> {
     let family = family(owner);
-    let waiting =
-        on!(tx, EXPIRE_CLAIMED, |c, q| sqlx::query(q).bind(lease_now.0).bind(owner).bind(family).execute(c).await.map(|done| done.rows_affected()))?;
-    let doubtful: Vec<i64> =
-        on!(tx, EXPIRE_DATA, |c, q| sqlx::query_scalar(q).bind(lease_now.0).bind(owner).bind(family).bind(now.0).fetch_all(c).await)?;
+    let waiting = on!(tx, EXPIRE_CLAIMED, |c, q| sqlx::query(q).bind(lease_now.0).bind(family).execute(c).await.map(|done| done.rows_affected()))?;
+    let doubtful: Vec<i64> = on!(tx, EXPIRE_DATA, |c, q| sqlx::query_scalar(q).bind(lease_now.0).bind(family).bind(now.0).fetch_all(c).await)?;
     Ok((waiting, doubtful.into_iter().map(Id).collect()))
 }
 

@@ -87,6 +87,8 @@ pub struct Dispatcher {
     post: email::Post,
     webhooks: WebhookClient,
     owner: String,
+    /// Tries that came to an end since the start.
+    ended: AtomicU64,
 }
 
 /// What the workers of one pass share.
@@ -96,7 +98,8 @@ struct Pass {
     changes: mpsc::Sender<Change>,
     tally: Tally,
     stop: CancellationToken,
-    relay_down: AtomicBool,
+    /// No more emails in this pass: the relay is down, or our database.
+    no_more_emails: AtomicBool,
     relay_fault: Mutex<Option<String>>,
     unused: Mutex<Vec<Id>>,
 }
@@ -111,7 +114,7 @@ impl Dispatcher {
     pub fn new(ctx: Ctx, in_force: Arc<InForce>, owner: String) -> Result<Self, String> {
         let post = email::Post::new(&ctx.config)?;
         let webhooks = WebhookClient::new(&ctx.config.webhook, &ctx.config.webhooks)?;
-        Ok(Self { ctx, in_force, post, webhooks, owner })
+        Ok(Self { ctx, in_force, post, webhooks, owner, ended: AtomicU64::new(0) })
     }
 
     /// Sends everything that is due, until nothing is or `stop`: then messages that were not begun are given back and open transactions end.
@@ -124,7 +127,7 @@ impl Dispatcher {
             changes,
             tally: Tally::default(),
             stop: stop.clone(),
-            relay_down: AtomicBool::new(false),
+            no_more_emails: AtomicBool::new(false),
             relay_fault: Mutex::new(None),
             unused: Mutex::new(Vec::new()),
         });
@@ -132,15 +135,15 @@ impl Dispatcher {
         let webhooks = self.drain_channel(&pass, Channel::Webhook, self.ctx.config.webhook.connections);
         let (emails, webhooks) = tokio::join!(emails, webhooks);
         let unused = std::mem::take(&mut *pass.unused.lock().await);
+        let report = report(&pass, recovered).await;
+        // The last sender goes, so the writer ends when all is written. It comes first: no end of a try may outlive the pass.
+        drop(pass);
+        writer.await.map_err(|error| FlowError::Worker(error.to_string()))?;
         if !unused.is_empty() {
             let mut tx = self.ctx.db.write().await?;
             messages::release(&mut tx, &self.owner, &unused).await?;
             tx.commit().await?;
         }
-        let report = report(&pass, recovered).await;
-        // The last sender goes, so the writer ends when all is written.
-        drop(pass);
-        writer.await.map_err(|error| FlowError::Worker(error.to_string()))?;
         emails.and(webhooks)?;
         Ok(report)
     }
@@ -152,7 +155,7 @@ impl Dispatcher {
         let queue: Queue = Arc::new(Mutex::new(queue));
         let mut crew = JoinSet::new();
         let claimed = loop {
-            if pass.stop.is_cancelled() || (channel == Channel::Email && pass.relay_down.load(Ordering::Relaxed)) {
+            if pass.stop.is_cancelled() || (channel == Channel::Email && pass.no_more_emails.load(Ordering::Relaxed)) {
                 break Ok(());
             }
             let claimed = match self.claim(channel, batch).await {
@@ -206,6 +209,12 @@ impl Dispatcher {
         Ok(waiting + doubtful.len() as u64)
     }
 
+    /// Tries that came to an end since the start: grows while a pass is at work.
+    #[must_use]
+    pub fn ended(&self) -> u64 {
+        self.ended.load(Ordering::Relaxed)
+    }
+
     /// Says goodbye on the connections that were kept.
     pub async fn close(&self) {
         self.post.close().await;
@@ -226,11 +235,11 @@ async fn report(pass: &Pass, recovered: u64) -> DispatchReport {
 }
 
 impl Pass {
-    /// The next message for a worker; `None` when the pass is over. After a stop, or when the relay is down, the rest is set aside to be given back.
+    /// The next message for a worker; `None` when the pass is over. After a stop, or when no more emails can go, the rest is set aside to be given back.
     async fn next(&self, queue: &Queue, channel: Channel) -> Option<LeasedMessage> {
         loop {
             let message = queue.lock().await.recv().await?;
-            let halted = self.stop.is_cancelled() || (channel == Channel::Email && self.relay_down.load(Ordering::Relaxed));
+            let halted = self.stop.is_cancelled() || (channel == Channel::Email && self.no_more_emails.load(Ordering::Relaxed));
             if !halted {
                 return Some(message);
             }
