@@ -108,7 +108,11 @@ fn settle(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, moment: Moment, case:
     if channel == Channel::Email && case.candidate.facts.customer.email.is_none() {
         return refused(case.candidate, case.occasion, Refusal::NoAddress, String::new(), moment.now);
     }
-    let effective_at = if channel == Channel::Email { quiet::first_loud(quiet_hours(ctx, spec), &moment) } else { moment.now };
+    // A run that is made up for is decided later than the moment it is for: the night that counts is the present one.
+    let present = Moment { now: moment.now.max(ctx.clock.now()), ..moment };
+    let loud_at = if channel == Channel::Email { quiet::first_loud(quiet_hours(ctx, spec), &present) } else { present.now };
+    let waits = loud_at > present.now;
+    let effective_at = if waits { loud_at } else { moment.now };
     let message_id = id::next();
     let body = match (&case.variant, &acted.action) {
         (Some(variant), Action::Webhook { payload, .. }) => {
@@ -116,7 +120,7 @@ fn settle(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, moment: Moment, case:
         }
         _ => None,
     };
-    let detail = if effective_at > moment.now { format!("quiet hours: waits until {}", moment.zone.format(effective_at)) } else { String::new() };
+    let detail = if waits { format!("quiet hours: waits until {}", moment.zone.format(effective_at)) } else { String::new() };
     let (verdict, vouchers) = match case.variant {
         Some(variant) => (Verdict::Send { variant, action: Box::new(acted.action) }, acted.vouchers),
         None => (Verdict::Control, Vec::new()),
