@@ -1,1 +1,4 @@
-//! Tests of daemon.
+//! Tests of the daemon: the real program as a child process.
+
+mod kill;
+mod killable;
