@@ -1,0 +1,127 @@
+//! The way out of every mail, over HTTP: asking changes nothing, the click works at once and for good.
+
+use std::sync::Arc;
+
+use reqwest::{Method, StatusCode};
+use stammgast::base::id::Id;
+use stammgast::model::message::UNSUBSCRIBE_PURPOSE;
+use stammgast::web::{self, Web, pulse::Pulse};
+use tokio_util::sync::CancellationToken;
+
+use crate::common::shop::execute;
+use crate::common::smtp::SmtpSink;
+use crate::common::stage::{MONDAY_NINE, Stage, people, to_sink};
+use crate::store::{number, texts};
+
+const RULES: &str = "rule(\"hello\").basis(\"consent\").when(|c| c.orders >= 1).send(|c| email(\"win-back-plain\"));
+                     rule(\"later\").basis(\"consent\").when(|c| c.orders >= 1).send(|c| email(\"win-back-plain\"));
+                     rule(\"receipt\").basis(\"contract\").when(|c| c.orders >= 1).send(|c| email(\"thank-you\"));";
+
+struct Site {
+    stage: Stage,
+    base: String,
+    _stop: tokio_util::sync::DropGuard,
+}
+
+impl Site {
+    async fn start(stage: Stage) -> Self {
+        let web =
+            Web { ctx: stage.ctx.clone(), in_force: Arc::clone(&stage.in_force), pulse: Arc::new(Pulse::default()), metrics: Arc::new(String::new) };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let stop = CancellationToken::new();
+        tokio::spawn(web::server::serve(listener, web::router(web), stop.clone()));
+        Self { stage, base, _stop: stop.drop_guard() }
+    }
+
+    /// The link of the message to a customer from a rule.
+    async fn link(&self, rule: &str, customer: i64) -> String {
+        let id = number(&self.stage.ctx.db, &format!("SELECT id FROM messages WHERE rule = '{rule}' AND customer_id = {customer}")).await;
+        format!("{}/u/{}", self.base, self.stage.in_force.get().token_key.sign(UNSUBSCRIBE_PURPOSE, Id(id)))
+    }
+
+    async fn ask(&self, method: Method, url: &str) -> reqwest::Response {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client.request(method.clone(), url);
+        let form = request.try_clone().unwrap().header("content-type", "application/x-www-form-urlencoded").body("List-Unsubscribe=One-Click");
+        (if method == Method::POST { form } else { request }).send().await.unwrap()
+    }
+
+    async fn objections(&self) -> i64 {
+        number(&self.stage.ctx.db, "SELECT COUNT(DISTINCT customer_id) FROM consents WHERE kind = 'objected'").await
+    }
+}
+
+on_both!(one_click_stops_what_waits_and_all_that_would_follow, |test| {
+    people(&test.db, 1..=2).await;
+    let sink = SmtpSink::start().await;
+    let site = Site::start(Stage::new(&test.db, MONDAY_NINE, RULES, &to_sink(&sink))).await;
+    for rule in ["hello", "later", "receipt"] {
+        site.stage.tick(rule).await;
+    }
+    let link = site.link("hello", 1).await;
+    for _ in 0..2 {
+        assert_eq!(site.ask(Method::GET, &link).await.status(), StatusCode::OK);
+        assert_eq!(site.ask(Method::HEAD, &link).await.status(), StatusCode::OK);
+    }
+    assert_eq!(site.objections().await, 0, "a link scanner unsubscribes nobody");
+    for _ in 0..3 {
+        assert_eq!(site.ask(Method::POST, &link).await.status(), StatusCode::OK, "a repeat does no harm");
+    }
+    assert_eq!(site.objections().await, 1);
+    assert_eq!(texts(&test.db, "SELECT DISTINCT source FROM consents WHERE kind = 'objected'").await, ["unsubscribe link"]);
+    assert_eq!(
+        texts(&test.db, "SELECT m.rule FROM messages m JOIN outcomes o ON o.decision_id = m.decision_id WHERE o.kind = 'unsubscribed'").await,
+        ["hello"]
+    );
+    let states = texts(&test.db, "SELECT rule || ' ' || state FROM messages WHERE customer_id = 1 ORDER BY rule").await;
+    assert_eq!(states, ["hello cancelled", "later cancelled", "receipt queued"], "order mails still come");
+    site.stage.drain().await;
+    let to: Vec<String> = sink.messages().into_iter().map(|mail| mail.to).collect();
+    assert_eq!((to.len(), to.iter().filter(|to| *to == "p1@kunde.example").count()), (4, 1));
+    execute(&test.db, "DELETE FROM ticks".to_owned()).await;
+    site.stage.set("2024-07-10T09:00");
+    site.stage.tick("later").await;
+    assert_eq!(number(&test.db, "SELECT COUNT(*) FROM decisions WHERE customer_id = 1 AND slot = 'objected'").await, 1);
+});
+
+on_both!(a_token_that_we_did_not_make_is_worth_nothing, |test| {
+    people(&test.db, 1..=1).await;
+    let site = Site::start(Stage::new(&test.db, MONDAY_NINE, RULES, "")).await;
+    site.stage.tick("hello").await;
+    let link = site.link("hello", 1).await;
+    let id = Id(number(&test.db, "SELECT id FROM messages").await);
+    let foreign = stammgast::base::token::TokenKey::new([8; 32]).sign(UNSUBSCRIBE_PURPOSE, id);
+    let other_purpose = site.stage.in_force.get().token_key.sign("click", id);
+    let nobody = site.stage.in_force.get().token_key.sign(UNSUBSCRIBE_PURPOSE, Id(12));
+    let cut = link[..link.len() - 4].to_owned();
+    let at = |token: &str| format!("{}/u/{token}", site.base);
+    for url in [cut, at(&foreign), at(&other_purpose), at(&nobody), at("v1."), at("%00"), at(&"A".repeat(5_000))] {
+        assert_eq!(site.ask(Method::POST, &url).await.status(), StatusCode::NOT_FOUND, "{url}");
+    }
+    assert_eq!((site.objections().await, site.stage.messages().await), (0, vec!["1 queued 0 -".to_owned()]));
+});
+
+#[tokio::test]
+async fn the_pages_speak_the_shops_language_and_forbid_what_they_do_not_need() {
+    let test = crate::common::databases::sqlite().await;
+    people(&test.db, 1..=1).await;
+    let mut pages = String::new();
+    for locale in ["de", "en"] {
+        let site = Site::start(Stage::new(&test.db, MONDAY_NINE, RULES, &format!("locale = \"{locale}\""))).await;
+        site.stage.tick("hello").await;
+        let link = site.link("hello", 1).await;
+        for (method, url) in [(Method::GET, link.clone()), (Method::POST, link.clone()), (Method::GET, format!("{}/u/x", site.base))] {
+            let answer = site.ask(method.clone(), &url).await;
+            let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
+            assert_eq!((header("x-content-type-options"), header("referrer-policy")), ("nosniff".to_owned(), "no-referrer".to_owned()));
+            let policy = header("content-security-policy");
+            assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+            let body = answer.text().await.unwrap();
+            let main = body.split_once("<main>").unwrap().1.split_once("</main>").unwrap().0;
+            assert!(body.contains(&format!("<html lang=\"{locale}\">")) && body.contains("noindex") && !body.contains("<script"));
+            pages += &format!("{locale} {method}: {}\n", main.trim());
+        }
+    }
+    insta::assert_snapshot!(pages);
+}
