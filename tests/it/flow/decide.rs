@@ -64,9 +64,9 @@ on_both!(the_cap_counts_the_messages_of_all_rules_also_of_the_same_moment, |test
     let rules = ["a", "b", "c"].map(|name| plain(name, "")).concat();
     let stage = Stage::new(&test.db, MONDAY_NINE, &rules, "[policy]\ncap_messages = 2\ncap_days = 7");
     let nine = stage.ctx.clock.now();
-    for (number, rule) in ["a", "b", "c"].into_iter().enumerate() {
+    for (milliseconds, rule) in [(12, "a"), (24, "b"), (36, "c")] {
         // As in a daemon: what is decided for 09:00 is written some milliseconds later.
-        stage.ctx.clock.set(nine.plus(12 * (number as i64 + 1)));
+        stage.ctx.clock.set(nine.plus(milliseconds));
         let lease = stammgast::flow::evaluate::lease(&stage.ctx, "test/1").await.unwrap().unwrap();
         let report = stammgast::flow::evaluate::tick(&stage.ctx, &stage.in_force.get(), rule, nine, &lease).await.unwrap();
         assert_eq!(report.messages, if rule == "c" { 0 } else { 3 }, "{rule}");
@@ -134,7 +134,7 @@ on_both!(whoever_is_held_out_has_a_decision_and_no_message, |test| {
     let stage = Stage::new(&test.db, MONDAY_NINE, &rule, "");
     let report = stage.tick("half").await;
     let held_out = number(&test.db, "SELECT COUNT(*) FROM decisions WHERE verdict = 'control' AND variant IS NULL AND goal_until IS NOT NULL").await;
-    assert_eq!(held_out + report.messages as i64, 200);
+    assert_eq!(usize::try_from(held_out).unwrap() + report.messages, 200);
     assert!((70..=130).contains(&held_out), "{held_out}");
     let both = "SELECT COUNT(*) FROM decisions d JOIN messages m ON m.decision_id = d.id WHERE d.verdict <> 'send'";
     assert_eq!(number(&test.db, both).await, 0);
@@ -225,7 +225,7 @@ on_both!(two_deciders_at_once_make_one_message_an_occasion, |test| {
     };
     let (one, two) = tokio::join!(write(&first), write(&second));
     let messages = number(&test.db, "SELECT COUNT(*) FROM messages").await;
-    assert_eq!((one + two) as i64, messages);
+    assert_eq!(i64::try_from(one + two).unwrap(), messages);
     assert_eq!(number(&test.db, "SELECT COUNT(*) FROM decisions").await, 100);
     assert_eq!(number(&test.db, "SELECT COUNT(*) FROM decisions WHERE verdict = 'send'").await, messages);
 });

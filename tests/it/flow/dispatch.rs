@@ -129,7 +129,7 @@ on_both!(a_relay_that_is_down_loses_nothing_and_burns_no_tries, |test| {
     assert!(report.relay_fault.is_some_and(|fault| fault.starts_with("connect: ")));
     assert!((1..=2).contains(&report.retried), "each of two workers found out: {}", report.retried);
     let untouched = number(&test.db, "SELECT COUNT(*) FROM messages WHERE state = 'queued' AND attempts = 0").await;
-    assert_eq!(untouched + report.retried as i64, 50);
+    assert_eq!(u64::try_from(untouched).unwrap() + report.retried, 50);
     let (later, sink) = mended(test, "2024-07-01T09:30").await;
     assert_eq!(later.drain().await.sent, 50);
     assert_eq!(sink.messages().len(), 50);

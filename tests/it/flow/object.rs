@@ -1,5 +1,6 @@
 //! The way out of every mail, over HTTP: asking changes nothing, the click works at once and for good.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use stammgast::base::id::Id;
@@ -141,7 +142,7 @@ async fn the_pages_speak_the_shops_language_and_forbid_what_they_do_not_need() {
             let body = answer.body;
             let main = body.split_once("<main>").unwrap().1.split_once("</main>").unwrap().0;
             assert!(body.contains(&format!("<html lang=\"{locale}\">")) && body.contains("noindex") && !body.contains("<script"));
-            pages += &format!("{locale} {method}: {}\n", main.trim());
+            writeln!(pages, "{locale} {method}: {}", main.trim()).unwrap();
         }
     }
     insta::assert_snapshot!(pages);
