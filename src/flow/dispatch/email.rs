@@ -121,7 +121,7 @@ async fn record(dispatcher: &Dispatcher, pass: &Pass, message: &LeasedMessage, d
     let dead = matches!(delivery, Delivery::Refused { fault: Fault::BadAddress, .. });
     let address = message.email.as_deref().filter(|_| dead).and_then(|text| EmailAddress::parse(text).ok());
     let suppress = address.map(|address| Suppress { email_key: address.key(), reason: Fault::BadAddress.code() });
-    pass.tally.count(delivery);
+    pass.tally.count(&end);
     dispatcher.ended.fetch_add(1, Ordering::Relaxed);
     let _ = pass.changes.send(Change::Finish { end: Box::new(end), suppress }).await;
 }

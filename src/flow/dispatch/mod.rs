@@ -25,11 +25,11 @@ use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::channel::webhook::WebhookClient;
 use crate::model::action::Channel;
-use crate::model::attempt::Delivery;
 use crate::model::facts::Moment;
-use crate::model::message::LeasedMessage;
+use crate::model::message::{LeasedMessage, MessageState};
 use crate::model::outcome::OutcomeKind;
 use crate::policy::quiet;
+use crate::store::deliveries::Finish;
 use crate::store::{deliveries, messages};
 use writer::Change;
 
@@ -71,16 +71,17 @@ struct Tally {
 }
 
 impl Tally {
-    fn count(&self, delivery: &Delivery) {
-        let (counter, result) = match delivery {
-            Delivery::Accepted { .. } => (&self.sent, "accepted"),
-            Delivery::Retry { .. } => (&self.retried, "retry"),
-            Delivery::Refused { .. } => (&self.failed, "refused"),
-            Delivery::InDoubt { .. } => (&self.in_doubt, "in_doubt"),
-            Delivery::Cancelled => (&self.cancelled, "cancelled"),
+    /// Counts what became of the message: a try that was the last one has failed, though the receiver said "later".
+    fn count(&self, end: &Finish) {
+        let counter = match end.state {
+            MessageState::Sent => &self.sent,
+            MessageState::Failed => &self.failed,
+            MessageState::InDoubt => &self.in_doubt,
+            MessageState::Cancelled => &self.cancelled,
+            MessageState::Queued | MessageState::Claimed | MessageState::Data => &self.retried,
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        metrics::counter!("stammgast_attempts_total", "result" => result).increment(1);
+        metrics::counter!("stammgast_attempts_total", "result" => end.result).increment(1);
     }
 }
 
