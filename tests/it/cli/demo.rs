@@ -5,6 +5,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
+use stammgast::base::clock::Clock;
+use stammgast::base::time::DAY_MS;
+use stammgast::store::{Db, settings};
 
 /// In memory if the machine can: thousands of commits, each of which waits for the disk.
 fn folder() -> tempfile::TempDir {
@@ -60,20 +63,36 @@ fn sum(report: &Value, key: &str) -> i64 {
     arms.map(|arm| arm[key].as_i64().unwrap()).sum()
 }
 
+/// A shop's database five days before the end of its six weeks: all of them would take a program without optimisation a minute.
+async fn five_days_before_the_end() -> tempfile::TempDir {
+    let start = folder();
+    end_after(start.path(), 1, "-INT").await;
+    let db = Db::open(&format!("sqlite://{}/stammgast.db", start.path().display()), 2).await.unwrap();
+    let mut tx = db.write().await.unwrap();
+    settings::remember(&mut tx, "demo_position", Clock::System.now().plus(-5 * DAY_MS)).await.unwrap();
+    tx.commit().await.unwrap();
+    db.close().await;
+    start
+}
+
+fn copy(start: &Path) -> tempfile::TempDir {
+    let copy = folder();
+    std::fs::copy(start.join("stammgast.db"), copy.path().join("stammgast.db")).unwrap();
+    copy
+}
+
 #[tokio::test]
 async fn a_second_start_changes_nothing_and_an_interrupted_or_killed_one_goes_on_to_the_same_figures() {
-    let whole = folder();
+    let start = five_days_before_the_end().await;
+    let (whole, interrupted) = (copy(start.path()), copy(start.path()));
     let first = report(whole.path());
-    assert_eq!(first["rules"].as_array().unwrap().len(), 5, "each shipped rule finds somebody: {first}");
-    assert!(sum(&first, "sent") > 300 && sum(&first, "failed") + sum(&first, "in_doubt") == 0, "{first}");
-    assert_eq!(mails(whole.path()), usize::try_from(sum(&first, "sent")).unwrap());
+    assert!(sum(&first, "sent") > 100 && sum(&first, "failed") + sum(&first, "in_doubt") == 0, "{first}");
     let second = report(whole.path());
     assert_eq!(second, first);
 
-    let interrupted = folder();
-    end_after(interrupted.path(), 40, "-INT").await;
-    let killed = mails(interrupted.path());
-    end_after(interrupted.path(), killed + 40, "-KILL").await;
+    let written = mails(whole.path());
+    end_after(interrupted.path(), written / 3, "-INT").await;
+    end_after(interrupted.path(), written * 2 / 3, "-KILL").await;
     let last = report(interrupted.path());
     assert_eq!(people(&last), people(&first));
     // A kill may leave as many messages in doubt as were being written at that moment, never more, and none is lost.
