@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use stammgast::base::clock::Clock;
 use stammgast::base::time::DAY_MS;
 use stammgast::store::{Db, settings};
@@ -42,18 +42,18 @@ async fn end_after(dir: &Path, count: usize, signal: &str) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(120), waiting).await.expect("mails are written");
+    tokio::time::timeout(Duration::from_mins(2), waiting).await.expect("mails are written");
     assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
     child.wait().unwrap();
 }
 
 /// What a report says about people, without what depends on how messages ended.
-fn people(report: &Value) -> Vec<(String, Value, Value, Vec<(Value, Value)>)> {
+fn people(report: &Value) -> Vec<Value> {
     let rules = report["rules"].as_array().unwrap().iter();
     rules
         .map(|rule| {
-            let arms = rule["variants"].as_array().unwrap().iter().map(|arm| (arm["name"].clone(), arm["people"].clone())).collect();
-            (rule["rule"].as_str().unwrap().to_owned(), rule["proposed"].clone(), rule["control"]["people"].clone(), arms)
+            let arms = rule["variants"].as_array().unwrap().iter().map(|arm| json!([arm["name"], arm["people"]]));
+            json!([rule["rule"], rule["proposed"], rule["control"]["people"], arms.collect::<Vec<_>>()])
         })
         .collect()
 }

@@ -40,7 +40,9 @@ async fn on_postgresql_each_daemon_of_a_machine_needs_its_own_name() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("another stammgast named 'one' works on this machine") && said.contains("another [daemon] name"), "{said}");
     let second = Daemon::start_with(&shop, &[("STAMMGAST__DAEMON__NAME", "two")]).await;
-    assert_eq!(second.get("/healthz").await.status, 200);
+    for daemon in [&first, &second] {
+        daemon.until_ready_is(200).await;
+    }
     second.stop().await;
     first.stop().await;
 }

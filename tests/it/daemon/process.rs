@@ -54,13 +54,12 @@ impl Shop {
     }
 
     async fn new(folder: TempDir, url: &str, people: i64, settings: &str) -> Self {
-        for (path, source) in [("_shared", "templates/_shared"), ("thank-you", "templates/thank-you")]
-            .map(|(name, source)| (folder.path().join("templates").join(name), source))
-        {
-            std::fs::create_dir_all(&path).unwrap();
-            for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(source)).unwrap() {
+        for name in ["_shared", "thank-you"] {
+            let copy = folder.path().join("templates").join(name);
+            std::fs::create_dir_all(&copy).unwrap();
+            for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("templates").join(name)).unwrap() {
                 let file = file.unwrap();
-                std::fs::copy(file.path(), path.join(file.file_name())).unwrap();
+                std::fs::copy(file.path(), copy.join(file.file_name())).unwrap();
             }
         }
         std::fs::create_dir_all(folder.path().join("rules")).unwrap();
@@ -176,7 +175,7 @@ impl Daemon {
         let mut daemon = Self { child, notify, address: String::new(), log };
         let ready = daemon.hear("READY=1").await;
         let address = ready.lines().find_map(|line| line.strip_prefix("STATUS=listening on "));
-        daemon.address = address.unwrap_or_else(|| panic!("no address in {ready:?}")).to_owned();
+        address.unwrap_or_else(|| panic!("no address in {ready:?}")).clone_into(&mut daemon.address);
         daemon
     }
 
