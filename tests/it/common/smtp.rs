@@ -85,14 +85,20 @@ impl SmtpSink {
         Self::with(Manners::default()).await
     }
 
-    #[expect(clippy::unused_async, reason = "needs a runtime, as whoever awaits it has")]
     pub async fn with(manners: Manners) -> Self {
+        Self::on(0, manners).await
+    }
+
+    /// On a port of the test's choice; 0: any free one.
+    #[expect(clippy::unused_async, reason = "needs a runtime, as whoever awaits it has")]
+    pub async fn on(port: u16, manners: Manners) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         if matches!(manners.fault, Some((Step::Body, _))) {
             // So that a message of some megabytes cannot hide in the socket's buffers.
             socket.set_recv_buffer_size(8192).unwrap();
         }
-        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
         let listener = socket.listen(1024).unwrap();
         let address = listener.local_addr().unwrap();
         let (received, connections) = (Arc::new(Mutex::new(Vec::new())), watch::Sender::new(0));

@@ -2,3 +2,10 @@
 
 mod kill;
 mod killable;
+mod lifecycle;
+mod lock;
+mod outage;
+mod process;
+mod reload;
+mod schedule;
+mod shutdown;
