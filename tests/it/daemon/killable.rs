@@ -106,7 +106,11 @@ impl Shop {
     /// What a command that must succeed says. The receivers of this process answer meanwhile.
     pub(super) async fn json(&self, arguments: &[&str], settings: &[(&str, String)]) -> Value {
         let mut command = self.command(arguments, settings);
-        let output = timeout(HANGS, command.arg("--json").output()).await.expect("it hangs").unwrap();
+        let Ok(output) = timeout(HANGS, command.arg("--json").output()).await else {
+            let states = tally(self.states().await.into_values());
+            panic!("{arguments:?} hangs: {states:?}\n{}", self.log())
+        };
+        let output = output.unwrap();
         assert!(output.status.success(), "{arguments:?}: {}{}", String::from_utf8_lossy(&output.stderr), self.log());
         serde_json::from_slice(&output.stdout).unwrap()
     }
@@ -188,6 +192,14 @@ impl Shop {
         let rows = self.look(async |db| texts(db, "SELECT CAST(id AS TEXT) || ' ' || state FROM messages").await).await;
         rows.iter().map(|row| row.split_once(' ').unwrap()).map(|(id, state)| (id.to_owned(), state.to_owned())).collect()
     }
+}
+
+/// How often each text comes.
+fn tally(texts: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
+    texts.fold(BTreeMap::new(), |mut counts, text| {
+        *counts.entry(text).or_default() += 1;
+        counts
+    })
 }
 
 /// What was done to a daemon.
