@@ -58,11 +58,11 @@ async fn judge(name: &str, shop: &Shop, sinks: &[&SmtpSink], kills: &Kills) {
     );
     assert_eq!((states.len(), lost, twice, kills.all), (plan.messages, 0, 0, plan.kills));
     assert!(arrived.keys().all(|id| sent.contains(id) || doubtful.contains(id)), "a mail that the outbox does not know of");
-    assert!(doubtful.len() <= usize::try_from(CONNECTIONS).unwrap() * kills.all);
+    assert!(doubtful.len() <= CONNECTIONS * kills.all);
     let listed = shop.json(&["messages", "list", "--state", "in_doubt", "--limit", "100000"], &[]).await;
     let listed: BTreeSet<String> = listed["messages"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(listed, doubtful);
-    assert_eq!((shop.outcomes("accepted").await, shop.outcomes("in_doubt").await), (sent.len() as i64, doubtful.len() as i64));
+    assert_eq!((shop.outcomes("accepted").await, shop.outcomes("in_doubt").await), (sent.len(), doubtful.len()));
 }
 
 on_both!(kill_at_any_moment_loses_no_mail_and_sends_none_twice, |db| {

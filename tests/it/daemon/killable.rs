@@ -18,13 +18,13 @@ use crate::common::databases::TestDb;
 use crate::store::{number, texts};
 
 /// Open connections to the receiver at most, and so messages in doubt after one kill at most.
-pub(super) const CONNECTIONS: i64 = 4;
+pub(super) const CONNECTIONS: usize = 4;
 /// When a daemon is killed, in milliseconds after it connected to the receiver.
 const LIFE_MS: std::ops::RangeInclusive<u64> = 12..=300;
 /// One daemon in so many is killed while it starts (opens the database, takes up what the last one left), at most so many milliseconds after its start.
 const EARLY: (u32, u64) = (8, 150);
 /// A program that does not end or connect within this hangs.
-const HANGS: Duration = Duration::from_secs(300);
+const HANGS: Duration = Duration::from_mins(2);
 
 /// How much is done; the environment asks for more than the short form.
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +106,11 @@ impl Shop {
     /// What a command that must succeed says. The receivers of this process answer meanwhile.
     pub(super) async fn json(&self, arguments: &[&str], settings: &[(&str, String)]) -> Value {
         let mut command = self.command(arguments, settings);
-        let output = timeout(HANGS, command.arg("--json").output()).await.expect("it hangs").unwrap();
+        let Ok(output) = timeout(HANGS, command.arg("--json").output()).await else {
+            let states = tally(self.states().await.into_values());
+            panic!("{arguments:?} hangs: {states:?}\n{}", self.log())
+        };
+        let output = output.unwrap();
         assert!(output.status.success(), "{arguments:?}: {}{}", String::from_utf8_lossy(&output.stderr), self.log());
         serde_json::from_slice(&output.stdout).unwrap()
     }
@@ -132,7 +136,7 @@ impl Shop {
     /// Starts a daemon and kills it at a random moment, as often as the plan says. `arrivals` counts its connections to the receiver.
     pub(super) async fn kill_again_and_again(&self, settings: &[(&str, String)], mut arrivals: watch::Receiver<usize>) -> Kills {
         let (mut dice, mut kills) = (self.plan.dice(), Kills::default());
-        let mut unseen = 0;
+        let mut unseen: usize = 0;
         while kills.all < self.plan.kills {
             arrivals.mark_unchanged();
             let mut child = self.serve(settings);
@@ -141,7 +145,7 @@ impl Shop {
                 kills.early += 1;
             } else {
                 tokio::select! {
-                    arrived = timeout(HANGS, arrivals.changed()) => arrived.expect("nothing is sent").unwrap(),
+                    arrived = timeout(HANGS, arrivals.changed()) => arrived.unwrap_or_else(|_| panic!("nothing is sent\n{}", self.log())).unwrap(),
                     ended = child.wait() => panic!("a daemon ended by itself: {ended:?}\n{}", self.log()),
                 }
                 // Whoever sends has taken up what the last one left: nothing else can put a message in doubt here.
@@ -169,14 +173,18 @@ impl Shop {
         answer
     }
 
+    async fn number(&self, query: &str) -> usize {
+        usize::try_from(self.look(async |db| number(db, query).await).await).unwrap()
+    }
+
     /// How many messages are in a state.
-    pub(super) async fn count(&self, state: &str) -> i64 {
-        self.look(async |db| number(db, &format!("SELECT COUNT(*) FROM messages WHERE state = '{state}'")).await).await
+    pub(super) async fn count(&self, state: &str) -> usize {
+        self.number(&format!("SELECT COUNT(*) FROM messages WHERE state = '{state}'")).await
     }
 
     /// How many outcomes of a kind were logged.
-    pub(super) async fn outcomes(&self, kind: &str) -> i64 {
-        self.look(async |db| number(db, &format!("SELECT COUNT(*) FROM outcomes WHERE kind = '{kind}'")).await).await
+    pub(super) async fn outcomes(&self, kind: &str) -> usize {
+        self.number(&format!("SELECT COUNT(*) FROM outcomes WHERE kind = '{kind}'")).await
     }
 
     /// The state of each message.
@@ -184,6 +192,14 @@ impl Shop {
         let rows = self.look(async |db| texts(db, "SELECT CAST(id AS TEXT) || ' ' || state FROM messages").await).await;
         rows.iter().map(|row| row.split_once(' ').unwrap()).map(|(id, state)| (id.to_owned(), state.to_owned())).collect()
     }
+}
+
+/// How often each text comes.
+fn tally(texts: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
+    texts.fold(BTreeMap::new(), |mut counts, text| {
+        *counts.entry(text).or_default() += 1;
+        counts
+    })
 }
 
 /// What was done to a daemon.
@@ -194,7 +210,7 @@ pub(super) struct Kills {
     /// Those of them while it started.
     pub(super) early: usize,
     /// In doubt when it was looked at last.
-    doubtful: i64,
+    doubtful: usize,
     /// Most new ones in doubt after one kill.
-    pub(super) most: i64,
+    pub(super) most: usize,
 }
