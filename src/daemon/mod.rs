@@ -163,7 +163,12 @@ fn reload(ctx: &Ctx, in_force: &InForce, config_path: Option<&Path>, pulse: &Pul
                 tracing::error!("{fault}");
             }
             tracing::error!(faults = faults.len(), "nothing was reloaded: the running rules and templates stay in force");
-            pulse.note("reload", now, true, format!("{} faults, the running rules stay: {}", faults.len(), faults.join("; ")));
+            pulse.note(
+                "reload",
+                now,
+                true,
+                format!("{} faults, the running rules stay: {}", faults.len(), faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+            );
         }
     }
 }

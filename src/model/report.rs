@@ -32,6 +32,10 @@ pub struct RuleCounts {
     pub rule: String,
     /// All decisions.
     pub proposed: i64,
+    /// Decisions (sent or held out) that count towards a goal; 0: the rule has none.
+    pub with_goal: i64,
+    /// Those of them whose goal's window is still open.
+    pub open: i64,
     /// Refusals by reason word.
     pub refused: Vec<(String, i64)>,
     /// The held-out arm.

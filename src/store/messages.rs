@@ -20,7 +20,7 @@ statements! {
     LOAD = ["SELECT m.id, m.decision_id, m.customer_id, m.rule, m.variant, m.basis, m.action, m.body, m.created_at, m.attempts, m.fence,
                     c.email, c.first_name, c.last_name, c.locale
              FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.lease_owner = $2 AND m.id IN ", ids "$1", " ORDER BY m.due_at, m.id"];
-    RELEASE = ["UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1
+    RELEASE = ["UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1, due_at = COALESCE($3, due_at)
                 WHERE state = 'claimed' AND lease_owner = $2 AND id IN ", ids "$1"];
     EXPIRE_CLAIMED = "UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL WHERE state = 'claimed' AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2)";
     EXPIRE_DATA = "UPDATE messages SET state = 'in_doubt', lease_owner = NULL, lease_until = NULL, done_at = $3,
@@ -86,10 +86,10 @@ fn leased(row: LeasedRow) -> Result<LeasedMessage, StoreError> {
     })
 }
 
-/// Gives back messages that were claimed and not tried.
-pub async fn release(tx: &mut Tx, owner: &str, ids: &[Id]) -> Result<(), StoreError> {
+/// Gives back messages that were claimed and not tried; they are due at `due_at`, or as before.
+pub async fn release(tx: &mut Tx, owner: &str, ids: &[Id], due_at: Option<UnixMs>) -> Result<(), StoreError> {
     let list = id_list(ids.iter().copied());
-    on!(tx, RELEASE, |c, q| sqlx::query(q).bind(list).bind(owner).execute(c).await.map(drop))
+    on!(tx, RELEASE, |c, q| sqlx::query(q).bind(list).bind(owner).bind(due_at.map(|at| at.0)).execute(c).await.map(drop))
 }
 
 /// What expired leases, earlier processes of our own name, and earlier passes of our own that could not finish, left behind: claimed messages wait

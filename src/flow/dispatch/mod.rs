@@ -9,6 +9,7 @@ mod settle;
 mod webhook;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -17,14 +18,18 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::campaign::{Campaign, InForce};
+use super::decide::quiet_hours;
 use super::{Ctx, FlowError};
 use crate::base::clock::Clock;
 use crate::base::id::Id;
+use crate::base::time::UnixMs;
 use crate::channel::webhook::WebhookClient;
 use crate::model::action::Channel;
 use crate::model::attempt::Delivery;
+use crate::model::facts::Moment;
 use crate::model::message::LeasedMessage;
 use crate::model::outcome::OutcomeKind;
+use crate::policy::quiet;
 use crate::store::{deliveries, messages};
 use writer::Change;
 
@@ -141,7 +146,7 @@ impl Dispatcher {
         writer.await.map_err(|error| FlowError::Worker(error.to_string()))?;
         if !unused.is_empty() {
             let mut tx = self.ctx.db.write().await?;
-            messages::release(&mut tx, &self.owner, &unused).await?;
+            messages::release(&mut tx, &self.owner, &unused, None).await?;
             tx.commit().await?;
         }
         emails.and(webhooks)?;
@@ -158,7 +163,7 @@ impl Dispatcher {
             if pass.stop.is_cancelled() || (channel == Channel::Email && pass.no_more_emails.load(Ordering::Relaxed)) {
                 break Ok(());
             }
-            let claimed = match self.claim(channel, batch).await {
+            let claimed = match self.claim(&pass.campaign, channel, batch).await {
                 Ok(claimed) => claimed,
                 Err(error) => break Err(error),
             };
@@ -187,13 +192,35 @@ impl Dispatcher {
         claimed
     }
 
-    async fn claim(&self, channel: Channel, batch: usize) -> Result<Vec<LeasedMessage>, FlowError> {
-        let until = Clock::System.now().plus(i64::try_from(self.ctx.config.dispatch.lease_s).unwrap_or(900) * 1000);
+    /// Claims the next messages that may leave now. Emails whose time came at night (tried again, or kept by a relay that was down) are put off to the
+    /// end of the quiet hours.
+    async fn claim(&self, campaign: &Campaign, channel: Channel, batch: usize) -> Result<Vec<LeasedMessage>, FlowError> {
         let limit = i64::try_from(batch).unwrap_or(200);
-        let mut tx = self.ctx.db.write().await?;
-        let claimed = messages::claim(&mut tx, &self.owner, until, self.ctx.clock.now(), limit, channel).await?;
-        tx.commit().await?;
-        Ok(claimed)
+        loop {
+            let (now, zone) = (self.ctx.clock.now(), self.ctx.config.shop.zone());
+            let until = Clock::System.now().plus(i64::try_from(self.ctx.config.dispatch.lease_s).unwrap_or(900) * 1000);
+            let mut tx = self.ctx.db.write().await?;
+            let mut claimed = messages::claim(&mut tx, &self.owner, until, now, limit, channel).await?;
+            let all = claimed.len();
+            let mut late: BTreeMap<UnixMs, Vec<Id>> = BTreeMap::new();
+            if channel == Channel::Email {
+                claimed.retain(|message| {
+                    let quiet = quiet_hours(&self.ctx, campaign.rules.rule(&message.rule).map(|rule| &rule.spec));
+                    let loud_at = quiet::first_loud(quiet, &Moment { now, zone });
+                    if loud_at > now {
+                        late.entry(loud_at).or_default().push(message.id);
+                    }
+                    loud_at <= now
+                });
+            }
+            for (loud_at, ids) in &late {
+                messages::release(&mut tx, &self.owner, ids, Some(*loud_at)).await?;
+            }
+            tx.commit().await?;
+            if all == 0 || !claimed.is_empty() {
+                return Ok(claimed);
+            }
+        }
     }
 
     /// Puts back what expired leases left, and shows what is in doubt.

@@ -1,5 +1,7 @@
 //! Tests of the daemon: the real program as a child process.
 
+mod kill;
+mod killable;
 mod lifecycle;
 mod lock;
 mod outage;
