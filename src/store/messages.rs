@@ -5,6 +5,7 @@ use super::leases::family;
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::action::Channel;
+use crate::model::customer::Locale;
 use crate::model::message::{LeasedMessage, MessageState};
 
 statements! {
@@ -30,6 +31,7 @@ statements! {
     RESOLVE = "UPDATE messages SET state = $2, done_at = $3, reply = $4 WHERE id = $1 AND state = 'in_doubt'";
     REQUEUE = "UPDATE messages SET state = 'queued', due_at = $2, done_at = NULL, fault = NULL, reply = NULL WHERE id = $1 AND state IN ('in_doubt', 'failed')";
     NEXT_DUE = "SELECT MIN(due_at) FROM messages WHERE state = 'queued'";
+    LOCALE = "SELECT c.locale FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.id = $1";
     OWNER = "SELECT decision_id, customer_id FROM messages WHERE id = $1";
 }
 
@@ -136,4 +138,10 @@ pub async fn next_due(tx: &mut Tx) -> Result<Option<UnixMs>, StoreError> {
 pub async fn owner(tx: &mut Tx, id: Id) -> Result<Option<(Id, Id)>, StoreError> {
     let row: Option<(i64, i64)> = on!(tx, OWNER, |c, q| sqlx::query_as(q).bind(id.0).fetch_optional(c).await)?;
     Ok(row.map(|(decision, customer)| (Id(decision), Id(customer))))
+}
+
+/// The language of the customer behind a message; `None` when they have none, or there is no such message.
+pub async fn locale(tx: &mut Tx, id: Id) -> Result<Option<Locale>, StoreError> {
+    let code: Option<Option<String>> = on!(tx, LOCALE, |c, q| sqlx::query_scalar(q).bind(id.0).fetch_optional(c).await)?;
+    Ok(code.flatten().as_deref().and_then(Locale::parse))
 }

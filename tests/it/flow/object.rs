@@ -147,3 +147,16 @@ async fn the_pages_speak_the_shops_language_and_forbid_what_they_do_not_need() {
     }
     insta::assert_snapshot!(pages);
 }
+
+on_both!(a_customer_who_gets_english_mails_gets_english_pages_in_a_german_shop, |test| {
+    people(&test.db, 1..=2).await;
+    execute(&test.db, "UPDATE customers SET locale = 'en' WHERE id = 2".to_owned()).await;
+    let site = Site::start(Stage::new(&test.db, MONDAY_NINE, RULES, "")).await;
+    site.stage.tick("hello").await;
+    for (customer, language) in [(1, "de"), (2, "en")] {
+        for method in ["GET", "POST"] {
+            let answer = site.ask(method, &site.link("hello", customer).await).await;
+            assert!(answer.body.contains(&format!("<html lang=\"{language}\">")), "{method} {}", answer.body);
+        }
+    }
+});
