@@ -58,7 +58,7 @@ pub(super) fn print(ctx: &Ctx, report: &Report) {
             "revenue",
             "per person",
         ]);
-        let control = (rule.control.people > 0).then_some(&rule.control);
+        let control = (rule.control.counts.people > 0).then_some(&rule.control);
         for arm in control.into_iter().chain(&rule.variants) {
             table.add_row(row(arm, rule.goal, currency));
         }
@@ -87,20 +87,20 @@ fn why(reason: &str) -> String {
 
 fn row(arm: &ArmReport, goal: bool, currency: &str) -> Vec<String> {
     let percent = |ratio: f64| format!("{:.1} %", ratio * 100.0);
-    let control = arm.name == "control";
+    let control = arm.counts.name == "control";
     let count = |count: i64| if control { "–".to_owned() } else { count.to_string() };
     vec![
-        arm.name.clone(),
-        arm.people.to_string(),
-        count(arm.sent),
-        count(arm.failed),
-        count(arm.in_doubt),
-        count(arm.pending),
-        count(arm.unsubscribed),
-        if goal { arm.converted.to_string() } else { "–".to_owned() },
+        arm.counts.name.clone(),
+        arm.counts.people.to_string(),
+        count(arm.counts.sent),
+        count(arm.counts.failed),
+        count(arm.counts.in_doubt),
+        count(arm.counts.pending),
+        count(arm.counts.unsubscribed),
+        if goal { arm.counts.converted.to_string() } else { "–".to_owned() },
         arm.rate.map_or_else(|| "–".to_owned(), percent),
         arm.rate_interval.map_or_else(|| "–".to_owned(), |(low, high)| format!("{} to {}", percent(low), percent(high))),
-        if goal { format!("{} {currency}", Cents(arm.revenue_cents)) } else { "–".to_owned() },
+        if goal { format!("{} {currency}", Cents(arm.counts.revenue_cents)) } else { "–".to_owned() },
         arm.revenue_per_person_cents.map_or_else(|| "–".to_owned(), |cents| money(cents, currency)),
     ]
 }

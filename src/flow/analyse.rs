@@ -40,27 +40,12 @@ pub struct RuleReport {
     pub comparisons: Vec<Comparison>,
 }
 
-/// One arm.
+/// One arm: its counts, and what they say.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ArmReport {
-    /// The variant; `control` for the held-out.
-    pub name: String,
-    /// Decisions for this arm.
-    pub people: i64,
-    /// Taken by the receiver.
-    pub sent: i64,
-    /// Refused for good or cancelled.
-    pub failed: i64,
-    /// Nobody knows.
-    pub in_doubt: i64,
-    /// Waiting.
-    pub pending: i64,
-    /// Unsubscribed by a link in such a message.
-    pub unsubscribed: i64,
-    /// People with an order inside the goal's window.
-    pub converted: i64,
-    /// What those orders brought.
-    pub revenue_cents: i64,
+    /// The counts; in JSON beside the others.
+    #[serde(flatten)]
+    pub counts: ArmCounts,
     /// `converted / people`; null without people or goal.
     pub rate: Option<f64>,
     /// 95 % Wilson interval of the rate.
@@ -112,15 +97,7 @@ fn analyse(counts: RuleCounts) -> RuleReport {
 fn arm(counts: &ArmCounts, name: &str, goal: bool) -> ArmReport {
     let proportion = bought(counts);
     ArmReport {
-        name: name.to_owned(),
-        people: counts.people,
-        sent: counts.sent,
-        failed: counts.failed,
-        in_doubt: counts.in_doubt,
-        pending: counts.pending,
-        unsubscribed: counts.unsubscribed,
-        converted: counts.converted,
-        revenue_cents: counts.revenue_cents,
+        counts: ArmCounts { name: name.to_owned(), ..counts.clone() },
         rate: proportion.rate().filter(|_| goal),
         rate_interval: proportion.wilson().filter(|_| goal),
         revenue_per_person_cents: revenue(counts).mean().filter(|_| goal),

@@ -80,7 +80,7 @@ fn rule_table(rule: &RuleReport, locale: &str, currency: &str) -> String {
         let _ = write!(html, "<th>{header}</th>");
     }
     html.push_str("</tr>");
-    let control = (rule.control.people > 0).then_some(&rule.control);
+    let control = (rule.control.counts.people > 0).then_some(&rule.control);
     for arm in control.into_iter().chain(&rule.variants) {
         html.push_str(&arm_row(arm, rule.goal, locale, currency));
     }
@@ -110,16 +110,16 @@ fn rule_table(rule: &RuleReport, locale: &str, currency: &str) -> String {
 }
 
 fn arm_row(arm: &ArmReport, goal: bool, locale: &str, currency: &str) -> String {
-    let control = arm.name == "control";
-    let name = if control { pick(locale, "Kontrolle (nicht angeschrieben)", "control (not written to)") } else { &arm.name };
+    let control = arm.counts.name == "control";
+    let name = if control { pick(locale, "Kontrolle (nicht angeschrieben)", "control (not written to)") } else { &arm.counts.name };
     let dash = || "–".to_owned();
     let cells = [
         escape(name),
-        arm.people.to_string(),
-        if control { dash() } else { arm.sent.to_string() },
-        if goal { arm.converted.to_string() } else { dash() },
+        arm.counts.people.to_string(),
+        if control { dash() } else { arm.counts.sent.to_string() },
+        if goal { arm.counts.converted.to_string() } else { dash() },
         arm.rate.map_or_else(dash, |rate| number(&format!("{:.1} %", rate * 100.0), locale)),
-        if goal { number(&format!("{} {currency}", Cents(arm.revenue_cents)), locale) } else { dash() },
+        if goal { number(&format!("{} {currency}", Cents(arm.counts.revenue_cents)), locale) } else { dash() },
         arm.revenue_per_person_cents.map_or_else(dash, |cents| number(&format!("{:.2} {currency}", cents / 100.0), locale)),
     ];
     format!("<tr><td>{}</td></tr>", cells.join("</td><td>"))
