@@ -23,8 +23,10 @@ pub(super) const CONNECTIONS: usize = 4;
 const LIFE_MS: std::ops::RangeInclusive<u64> = 12..=300;
 /// One daemon in so many is killed while it starts (opens the database, takes up what the last one left), at most so many milliseconds after its start.
 const EARLY: (u32, u64) = (8, 150);
-/// A program that does not end or connect within this hangs.
-const HANGS: Duration = Duration::from_mins(2);
+/// A program that does not end within this hangs.
+const HANGS: Duration = Duration::from_mins(10);
+/// A daemon that does not connect to the receiver within this hangs, or has nothing to send.
+const SILENT: Duration = Duration::from_mins(1);
 
 /// How much is done; the environment asks for more than the short form.
 #[derive(Clone, Copy, Debug)]
@@ -145,7 +147,7 @@ impl Shop {
                 kills.early += 1;
             } else {
                 tokio::select! {
-                    arrived = timeout(HANGS, arrivals.changed()) => arrived.unwrap_or_else(|_| panic!("nothing is sent\n{}", self.log())).unwrap(),
+                    arrived = timeout(SILENT, arrivals.changed()) => arrived.unwrap_or_else(|_| panic!("nothing is sent\n{}", self.log())).unwrap(),
                     ended = child.wait() => panic!("a daemon ended by itself: {ended:?}\n{}", self.log()),
                 }
                 // Whoever sends has taken up what the last one left: nothing else can put a message in doubt here.
