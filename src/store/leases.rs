@@ -13,8 +13,16 @@ statements! {
 
 /// Takes the lease until `until`; false when somebody else holds it. `owner` is `NAME/PROCESS`; what an earlier process of the same name holds is ours.
 pub async fn take(tx: &mut Tx, name: &str, owner: &str, until: UnixMs, now: UnixMs) -> Result<bool, StoreError> {
-    let rows =
-        on!(tx, TAKE, |c, q| sqlx::query(q).bind(name).bind(owner).bind(until.0).bind(now.0).execute(c).await.map(|done| done.rows_affected()))?;
+    let family = family(owner);
+    let rows = on!(tx, TAKE, |c, q| sqlx::query(q)
+        .bind(name)
+        .bind(owner)
+        .bind(until.0)
+        .bind(now.0)
+        .bind(family)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
     Ok(rows == 1)
 }
 
