@@ -96,7 +96,9 @@ impl TemplateSet {
     fn render_part(&self, part: &str, context: &Value) -> Result<String, String> {
         let rendered = self.engine.get_template(part).and_then(|template| template.render(context));
         let text = rendered.map_err(|error| engine::explain(&error))?;
-        Ok(text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect())
+        // Nearly always there is nothing to take out, which the bytes tell at once: 0xC2 begins the control characters beyond ASCII.
+        let clean = text.bytes().all(|byte| (byte >= b' ' && byte != 0x7F && byte != 0xC2) || matches!(byte, b'\n' | b'\t'));
+        Ok(if clean { text } else { text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect() })
     }
 }
 

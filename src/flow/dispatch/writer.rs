@@ -44,6 +44,7 @@ pub(super) struct Suppress {
 pub(super) async fn run(ctx: Ctx, mut changes: mpsc::Receiver<Change>) {
     let mut group = Vec::with_capacity(GROUP);
     while changes.recv_many(&mut group, GROUP).await > 0 {
+        gather(&mut changes, &mut group).await;
         let (mut marks, mut ends, mut suppressions) = (Vec::new(), Vec::new(), Vec::new());
         for change in group.drain(..) {
             match change {
@@ -81,6 +82,22 @@ pub(super) async fn run(ctx: Ctx, mut changes: mpsc::Receiver<Change>) {
                     wait = (wait * 2).min(Duration::from_secs(5));
                 }
             }
+        }
+    }
+}
+
+/// Lets every worker that can go on at this moment hand in its change first: a commit costs the same for one as for all of them.
+async fn gather(changes: &mut mpsc::Receiver<Change>, group: &mut Vec<Change>) {
+    loop {
+        let before = group.len();
+        tokio::task::yield_now().await;
+        while group.len() < GROUP
+            && let Ok(change) = changes.try_recv()
+        {
+            group.push(change);
+        }
+        if group.len() == before || group.len() == GROUP {
+            return;
         }
     }
 }
