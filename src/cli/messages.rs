@@ -31,7 +31,7 @@ enum Action {
         #[arg(long)]
         state: Option<String>,
         /// Most lines
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=1_000_000))]
         limit: i64,
     },
     /// One message with its attempts
