@@ -10,7 +10,7 @@ mod webhook;
 mod writer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
@@ -94,6 +94,8 @@ pub struct Dispatcher {
 struct Pass {
     campaign: Arc<Campaign>,
     changes: mpsc::Sender<Change>,
+    /// Emails that a worker has begun and not yet asked the writer's mark for.
+    beginning: Arc<AtomicUsize>,
     tally: Tally,
     stop: CancellationToken,
     relay_down: AtomicBool,
@@ -118,10 +120,12 @@ impl Dispatcher {
     pub async fn drain(self: &Arc<Self>, stop: &CancellationToken) -> Result<DispatchReport, FlowError> {
         let recovered = self.recover().await?;
         let (changes, changed) = mpsc::channel(1024);
-        let writer = tokio::spawn(writer::run(self.ctx.clone(), changed));
+        let beginning = Arc::new(AtomicUsize::new(0));
+        let writer = tokio::spawn(writer::run(self.ctx.clone(), changed, Arc::clone(&beginning)));
         let pass = Arc::new(Pass {
             campaign: self.in_force.get(),
             changes,
+            beginning,
             tally: Tally::default(),
             stop: stop.clone(),
             relay_down: AtomicBool::new(false),
