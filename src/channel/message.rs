@@ -7,6 +7,7 @@ use lettre::Address;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox, Message, MultiPart, MultiPartKind, SinglePart};
 
+use super::quoted;
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::email_address::EmailAddress;
@@ -115,11 +116,11 @@ impl OutgoingEmail {
             builder = builder.raw_header(header(name, value)?);
         }
         let message = match &self.html {
-            None => builder.singlepart(part(ContentType::TEXT_PLAIN, &self.text)?),
+            None => builder.singlepart(part(ContentType::TEXT_PLAIN, &self.text)),
             Some(html) => {
                 // No line of quoted-printable can hold "=_", so the boundary cannot occur in a part; made from the id it is the same on each try.
                 let parts = MultiPart::builder().kind(MultiPartKind::Alternative).boundary(format!("=_{}", self.id));
-                builder.multipart(parts.singlepart(part(ContentType::TEXT_PLAIN, &self.text)?).singlepart(part(ContentType::TEXT_HTML, html)?))
+                builder.multipart(parts.singlepart(part(ContentType::TEXT_PLAIN, &self.text)).singlepart(part(ContentType::TEXT_HTML, html)))
             }
         };
         message.map(|message| message.formatted()).map_err(|error| BuildFault::Library(error.to_string()))
@@ -167,9 +168,7 @@ fn mailbox(name: Option<&str>, address: &EmailAddress) -> Mailbox {
     Mailbox::new(name.and_then(unencoded), Address::new_dangerous(address.local(), address.domain()))
 }
 
-fn part(content_type: ContentType, text: &str) -> Result<SinglePart, BuildFault> {
-    let lines = text.replace("\r\n", "\n").replace('\r', "\n");
-    let body = Body::new_with_encoding(lines, ContentTransferEncoding::QuotedPrintable);
-    let body = body.map_err(|_| BuildFault::Library("the text does not fit quoted-printable".to_owned()))?;
-    Ok(SinglePart::builder().header(content_type).body(body))
+fn part(content_type: ContentType, text: &str) -> SinglePart {
+    let body = Body::dangerous_pre_encoded(quoted::encode(text), ContentTransferEncoding::QuotedPrintable);
+    SinglePart::builder().header(content_type).body(body)
 }

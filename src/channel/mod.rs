@@ -3,6 +3,7 @@
 pub mod file;
 pub mod guard;
 pub mod message;
+mod quoted;
 pub mod sign;
 pub mod smtp;
 pub mod templates;

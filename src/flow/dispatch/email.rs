@@ -1,5 +1,6 @@
 //! Delivers emails: one worker per connection to the relay, or files.
 
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, oneshot};
@@ -94,6 +95,22 @@ impl Post {
     }
 }
 
+/// Counts an email as "will soon ask for its mark" for as long as it lives.
+struct Beginning<'pass>(&'pass AtomicUsize);
+
+impl<'pass> Beginning<'pass> {
+    fn of(pass: &'pass Pass) -> Self {
+        pass.beginning.fetch_add(1, Ordering::Relaxed);
+        Self(&pass.beginning)
+    }
+}
+
+impl Drop for Beginning<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Delivers messages until the queue ends.
 pub(super) async fn work(dispatcher: &Dispatcher, pass: &Pass, queue: &Queue) {
     let mut open = None;
@@ -128,12 +145,13 @@ async fn record(dispatcher: &Dispatcher, pass: &Pass, message: &LeasedMessage, d
 
 async fn deliver(dispatcher: &Dispatcher, pass: &Pass, message: &LeasedMessage, open: &mut Option<Kept>) -> Delivery {
     let post = &dispatcher.post;
+    let beginning = Beginning::of(pass);
     let (mail, to) = match compose(&dispatcher.ctx, &pass.campaign, post, message) {
         Ok(composed) => composed,
         Err(delivery) => return delivery,
     };
     match &post.way {
-        Way::File(folder) => match permit(pass, message).await {
+        Way::File(folder) => match permit(pass, message, beginning).await {
             Permit::Go => folder.write(message.id, &mail).await,
             Permit::Stop => Delivery::Cancelled,
             Permit::Unavailable => unavailable(pass),
@@ -144,7 +162,7 @@ async fn deliver(dispatcher: &Dispatcher, pass: &Pass, message: &LeasedMessage, 
                 Ok(kept) => kept,
                 Err(delivery) => return delivery,
             };
-            let delivery = match permit(pass, message).await {
+            let delivery = match permit(pass, message, beginning).await {
                 Permit::Go => kept.session.finish(&mail).await,
                 // Closing before the final dot is the only way to take DATA back.
                 Permit::Stop => {
@@ -196,8 +214,9 @@ async fn begin(post: &Post, client: &SmtpClient, from: &EmailAddress, to: &Email
 }
 
 /// Asks the writer for the durable mark "its bytes may be with the receiver".
-async fn permit(pass: &Pass, message: &LeasedMessage) -> Permit {
+async fn permit(pass: &Pass, message: &LeasedMessage, beginning: Beginning<'_>) -> Permit {
     let (answer, answered) = oneshot::channel();
+    drop(beginning);
     if pass.changes.send(Change::Mark { id: message.id, fence: message.fence, answer }).await.is_err() {
         return Permit::Unavailable;
     }

@@ -11,7 +11,7 @@ mod writer;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
@@ -102,6 +102,8 @@ pub struct Dispatcher {
 struct Pass {
     campaign: Arc<Campaign>,
     changes: mpsc::Sender<Change>,
+    /// Emails that a worker has begun and not yet asked the writer's mark for.
+    beginning: Arc<AtomicUsize>,
     tally: Tally,
     stop: CancellationToken,
     /// No more emails in this pass: the relay is down, or our database.
@@ -127,10 +129,12 @@ impl Dispatcher {
     pub async fn drain(self: &Arc<Self>, stop: &CancellationToken) -> Result<DispatchReport, FlowError> {
         let recovered = self.recover().await?;
         let (changes, changed) = mpsc::channel(1024);
-        let writer = tokio::spawn(writer::run(self.ctx.clone(), changed));
+        let beginning = Arc::new(AtomicUsize::new(0));
+        let writer = tokio::spawn(writer::run(self.ctx.clone(), changed, Arc::clone(&beginning)));
         let pass = Arc::new(Pass {
             campaign: self.in_force.get(),
             changes,
+            beginning,
             tally: Tally::default(),
             stop: stop.clone(),
             no_more_emails: AtomicBool::new(false),

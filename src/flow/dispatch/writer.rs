@@ -1,9 +1,12 @@
 //! The one writer of a pass: gathers marks and ends from all workers and commits them in groups, which is many times faster than one by one.
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use crate::base::id::Id;
 use crate::flow::Ctx;
@@ -12,6 +15,8 @@ use crate::store::{StoreError, standings};
 
 /// Most changes in one transaction.
 const GROUP: usize = 512;
+/// Longest that a change waits for others.
+const GATHER: Duration = Duration::from_millis(1);
 
 /// Whether a message may be handed over now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,10 +46,11 @@ pub(super) struct Suppress {
 }
 
 /// Writes until the last worker is gone. Ends that cannot be written are tried again until they can: otherwise the messages would be in doubt.
-pub(super) async fn run(ctx: Ctx, mut changes: mpsc::Receiver<Change>) {
+/// `beginning`: how many emails are on their way to asking for a mark.
+pub(super) async fn run(ctx: Ctx, mut changes: mpsc::Receiver<Change>, beginning: Arc<AtomicUsize>) {
     let mut group = Vec::with_capacity(GROUP);
     while changes.recv_many(&mut group, GROUP).await > 0 {
-        gather(&mut changes, &mut group).await;
+        gather(&mut changes, &mut group, &beginning).await;
         let (mut marks, mut ends, mut suppressions) = (Vec::new(), Vec::new(), Vec::new());
         for change in group.drain(..) {
             match change {
@@ -86,19 +92,16 @@ pub(super) async fn run(ctx: Ctx, mut changes: mpsc::Receiver<Change>) {
     }
 }
 
-/// Lets every worker that can go on at this moment hand in its change first: a commit costs the same for one as for all of them.
-async fn gather(changes: &mut mpsc::Receiver<Change>, group: &mut Vec<Change>) {
-    loop {
-        let before = group.len();
-        tokio::task::yield_now().await;
-        while group.len() < GROUP
-            && let Ok(change) = changes.try_recv()
-        {
-            group.push(change);
-        }
-        if group.len() == before || group.len() == GROUP {
-            return;
-        }
+/// Waits a moment for more: a commit costs nearly the same for one change as for many. Goes ahead when as many emails wait for their mark as are still
+/// being begun, so that one half of the connections is busy while the other half's marks are committed.
+async fn gather(changes: &mut mpsc::Receiver<Change>, group: &mut Vec<Change>, beginning: &AtomicUsize) {
+    let is_mark = |change: &Change| matches!(change, Change::Mark { .. });
+    let end = Instant::now() + GATHER;
+    let mut marks = group.iter().filter(|change| is_mark(change)).count();
+    while group.len() < GROUP && (marks == 0 || marks < beginning.load(Ordering::Relaxed)) {
+        let Ok(Some(change)) = timeout_at(end, changes.recv()).await else { return };
+        marks += usize::from(is_mark(&change));
+        group.push(change);
     }
 }
 
