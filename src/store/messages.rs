@@ -11,8 +11,9 @@ statements! {
     /// SQLite has one writer, so the plain form claims each row once; PostgreSQL's daemons step over each other's rows.
     CLAIM = {
         sqlite: "UPDATE messages SET state = 'claimed', lease_owner = $1, lease_until = $2, fence = fence + 1, attempts = attempts + 1
-                 WHERE id IN (SELECT id FROM messages WHERE state = 'queued' AND due_at <= $3 AND channel = $5 ORDER BY due_at, id LIMIT $4) RETURNING id",
-        postgres: "WITH due AS MATERIALIZED (SELECT id FROM messages WHERE state = 'queued' AND due_at <= $3 AND channel = $5
+                 WHERE id IN (SELECT id FROM messages WHERE state = 'queued' AND done_at IS NULL AND due_at <= $3 AND channel = $5
+                              ORDER BY due_at, id LIMIT $4) RETURNING id",
+        postgres: "WITH due AS MATERIALIZED (SELECT id FROM messages WHERE state = 'queued' AND done_at IS NULL AND due_at <= $3 AND channel = $5
                                              ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED)
                    UPDATE messages SET state = 'claimed', lease_owner = $1, lease_until = $2, fence = fence + 1, attempts = attempts + 1
                    FROM due WHERE messages.id = due.id RETURNING messages.id"
@@ -22,14 +23,15 @@ statements! {
              FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.lease_owner = $2 AND m.id IN ", ids "$1", " ORDER BY m.due_at, m.id"];
     RELEASE = ["UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1
                 WHERE state = 'claimed' AND lease_owner = $2 AND id IN ", ids "$1"];
-    EXPIRE_CLAIMED = "UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL WHERE state = 'claimed' AND (lease_until <= $1 OR (lease_owner <> $2 AND substr(lease_owner, 1, length($3)) = $3))";
+    EXPIRE_CLAIMED = "UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL
+                      WHERE state = 'claimed' AND done_at IS NULL AND due_at <= $4 AND (lease_until <= $1 OR (lease_owner <> $2 AND substr(lease_owner, 1, length($3)) = $3))";
     EXPIRE_DATA = "UPDATE messages SET state = 'in_doubt', lease_owner = NULL, lease_until = NULL, done_at = $4,
                           reply = 'the daemon ended while the receiver was taking the message'
-                   WHERE state = 'data' AND (lease_until <= $1 OR (lease_owner <> $2 AND substr(lease_owner, 1, length($3)) = $3)) RETURNING decision_id";
+                   WHERE state = 'data' AND done_at IS NULL AND due_at <= $4 AND (lease_until <= $1 OR (lease_owner <> $2 AND substr(lease_owner, 1, length($3)) = $3)) RETURNING decision_id";
     CANCEL_FOR = "UPDATE messages SET state = 'cancelled', done_at = $2, reply = 'the customer objected' WHERE customer_id = $1 AND state = 'queued' AND basis <> 'contract'";
     RESOLVE = "UPDATE messages SET state = $2, done_at = $3, reply = $4 WHERE id = $1 AND state = 'in_doubt'";
     REQUEUE = "UPDATE messages SET state = 'queued', due_at = $2, done_at = NULL, fault = NULL, reply = NULL WHERE id = $1 AND state IN ('in_doubt', 'failed')";
-    NEXT_DUE = "SELECT MIN(due_at) FROM messages WHERE state = 'queued'";
+    NEXT_DUE = "SELECT MIN(due_at) FROM messages WHERE state = 'queued' AND done_at IS NULL";
     OWNER = "SELECT decision_id, customer_id FROM messages WHERE id = $1";
 }
 
@@ -96,8 +98,14 @@ pub async fn release(tx: &mut Tx, owner: &str, ids: &[Id]) -> Result<(), StoreEr
 /// `lease_now` is the machine's clock. Returns how many wait again and the decisions of those in doubt.
 pub async fn recover(tx: &mut Tx, owner: &str, lease_now: UnixMs, now: UnixMs) -> Result<(u64, Vec<Id>), StoreError> {
     let family = family(owner);
-    let waiting =
-        on!(tx, EXPIRE_CLAIMED, |c, q| sqlx::query(q).bind(lease_now.0).bind(owner).bind(family).execute(c).await.map(|done| done.rows_affected()))?;
+    let waiting = on!(tx, EXPIRE_CLAIMED, |c, q| sqlx::query(q)
+        .bind(lease_now.0)
+        .bind(owner)
+        .bind(family)
+        .bind(now.0)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
     let doubtful: Vec<i64> =
         on!(tx, EXPIRE_DATA, |c, q| sqlx::query_scalar(q).bind(lease_now.0).bind(owner).bind(family).bind(now.0).fetch_all(c).await)?;
     Ok((waiting, doubtful.into_iter().map(Id).collect()))
