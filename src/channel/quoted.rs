@@ -19,7 +19,8 @@ pub(super) fn encode(text: &str) -> Vec<u8> {
 fn encode_line(out: &mut Vec<u8>, line: &[u8]) {
     let (mut rest, mut width) = (line, 0);
     while let Some((&byte, tail)) = rest.split_first() {
-        let mut run = rest.iter().take(LINE - width).take_while(|byte| is_plain(**byte)).count();
+        let room = &rest[..rest.len().min(LINE - width)];
+        let mut run = room.iter().position(|byte| !is_plain(*byte)).unwrap_or(room.len());
         // Blanks at the end of a line get lost on the way.
         if run == rest.len() && matches!(rest[run - 1], b' ' | b'\t') {
             run -= 1;
@@ -42,8 +43,20 @@ fn encode_line(out: &mut Vec<u8>, line: &[u8]) {
     }
 }
 
+/// Which bytes stand for themselves.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        plain[byte as usize] = byte != b'=';
+        byte += 1;
+    }
+    plain[b'\t' as usize] = true;
+    plain
+};
+
 fn is_plain(byte: u8) -> bool {
-    matches!(byte, b'\t' | b' '..=b'<' | b'>'..=b'~')
+    PLAIN[usize::from(byte)]
 }
 
 #[cfg(test)]

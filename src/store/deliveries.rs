@@ -10,7 +10,8 @@ use crate::model::outcome::OutcomeKind;
 
 statements! {
     /// Only whoever still holds the lease may go on, and only for customers who did not object or bounce meanwhile: an unsubscribe is final.
-    /// "(SELECT 1 … LIMIT 1) IS NULL" and not "NOT EXISTS": PostgreSQL answers the latter by reading all consents and customers for each group of marks.
+    /// "(SELECT 1 … LIMIT 1) IS NULL" and not "NOT EXISTS", and the messages in question first: PostgreSQL would otherwise read all consents, or ask about
+    /// all claimed messages, for each group of marks.
     /// A mark that was written already (by a commit whose answer was lost) is found again: only this claim's fence can have set it.
     MARK = {
         sqlite: "UPDATE messages SET state = 'data'
@@ -22,14 +23,17 @@ statements! {
                         ) IS NULL LIMIT 1) IS NULL)
                    AND (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = messages.customer_id LIMIT 1) IS NULL
                  RETURNING messages.id",
-        postgres: "UPDATE messages SET state = 'data'
-                 FROM (SELECT (value->>0)::bigint AS id, (value->>1)::bigint AS fence FROM json_array_elements($1::json)) AS v
+        postgres: "WITH v AS MATERIALIZED (
+                     SELECT m.id, m.fence, m.customer_id, m.basis
+                     FROM (SELECT (value->>0)::bigint AS id, (value->>1)::bigint AS fence FROM json_array_elements($1::json)) AS j
+                     JOIN messages m ON m.id = j.id AND m.fence = j.fence)
+                 UPDATE messages SET state = 'data' FROM v
                  WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data')
-                   AND (messages.basis = 'contract' OR (
-                        SELECT 1 FROM consents o WHERE o.customer_id = messages.customer_id AND o.kind = 'objected' AND o.at <= $2 AND (
+                   AND (v.basis = 'contract' OR (
+                        SELECT 1 FROM consents o WHERE o.customer_id = v.customer_id AND o.kind = 'objected' AND o.at <= $2 AND (
                             SELECT 1 FROM consents d WHERE d.customer_id = o.customer_id AND d.kind = 'double_opt_in' AND d.at > o.at AND d.at <= $2 LIMIT 1
                         ) IS NULL LIMIT 1) IS NULL)
-                   AND (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = messages.customer_id LIMIT 1) IS NULL
+                   AND (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = v.customer_id LIMIT 1) IS NULL
                  RETURNING messages.id"
     };
     FINISH = {

@@ -12,8 +12,9 @@ statements! {
     /// SQLite has one writer, so the plain form claims each row once; PostgreSQL's daemons step over each other's rows.
     CLAIM = {
         sqlite: "UPDATE messages SET state = 'claimed', lease_owner = $1, lease_until = $2, fence = fence + 1, attempts = attempts + 1
-                 WHERE id IN (SELECT id FROM messages WHERE state = 'queued' AND due_at <= $3 AND channel = $5 ORDER BY due_at, id LIMIT $4) RETURNING id",
-        postgres: "WITH due AS MATERIALIZED (SELECT id FROM messages WHERE state = 'queued' AND due_at <= $3 AND channel = $5
+                 WHERE id IN (SELECT id FROM messages WHERE state = 'queued' AND done_at IS NULL AND due_at <= $3 AND channel = $5
+                              ORDER BY due_at, id LIMIT $4) RETURNING id",
+        postgres: "WITH due AS MATERIALIZED (SELECT id FROM messages WHERE state = 'queued' AND done_at IS NULL AND due_at <= $3 AND channel = $5
                                              ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED)
                    UPDATE messages SET state = 'claimed', lease_owner = $1, lease_until = $2, fence = fence + 1, attempts = attempts + 1
                    FROM due WHERE messages.id = due.id RETURNING messages.id"
@@ -23,14 +24,14 @@ statements! {
              FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.lease_owner = $2 AND m.id IN ", ids "$1", " ORDER BY m.due_at, m.id"];
     RELEASE = ["UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1, due_at = COALESCE($3, due_at)
                 WHERE state = 'claimed' AND lease_owner = $2 AND id IN ", ids "$1"];
-    EXPIRE_CLAIMED = "UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1 WHERE state = 'claimed' AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2)";
+    EXPIRE_CLAIMED = "UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1 WHERE state = 'claimed' AND done_at IS NULL AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2)";
     EXPIRE_DATA = "UPDATE messages SET state = 'in_doubt', lease_owner = NULL, lease_until = NULL, done_at = $3,
                           reply = 'the daemon ended while the receiver was taking the message'
-                   WHERE state = 'data' AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2) RETURNING decision_id";
+                   WHERE state = 'data' AND done_at IS NULL AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2) RETURNING decision_id";
     CANCEL_FOR = "UPDATE messages SET state = 'cancelled', done_at = $2, reply = 'the customer objected' WHERE customer_id = $1 AND state = 'queued' AND basis <> 'contract'";
     RESOLVE = "UPDATE messages SET state = $2, done_at = $3, reply = $4 WHERE id = $1 AND state = 'in_doubt'";
     REQUEUE = "UPDATE messages SET state = 'queued', due_at = $2, done_at = NULL, fault = NULL, reply = NULL WHERE id = $1 AND state IN ('in_doubt', 'failed')";
-    NEXT_DUE = "SELECT MIN(due_at) FROM messages WHERE state = 'queued'";
+    NEXT_DUE = "SELECT MIN(due_at) FROM messages WHERE state = 'queued' AND done_at IS NULL";
     LOCALE = "SELECT c.locale FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.id = $1";
     OWNER = "SELECT decision_id, customer_id FROM messages WHERE id = $1";
 }
