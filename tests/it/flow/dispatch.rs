@@ -320,14 +320,11 @@ on_both!(mails_wait_while_sender_or_imprint_is_not_filled_in, |test| {
     let sink = SmtpSink::start().await;
     let mut stage = Stage::new(&test.db, MONDAY_NINE, MAIL, &to_sink(&sink));
     stage.tick("hello").await;
+    let filled_in = Arc::clone(&stage.ctx.config);
     for (empty_sender, expected) in [(true, "[mail] from is empty"), (false, "[shop] imprint is empty")] {
-        let mut config = stage.ctx.config.as_ref().clone();
-        if empty_sender {
-            config.mail.from = String::new();
-        } else {
-            config = Stage::new(&test.db, MONDAY_NINE, MAIL, &to_sink(&sink)).ctx.config.as_ref().clone();
-            config.shop.imprint = " ".to_owned();
-        }
+        let mut config = filled_in.as_ref().clone();
+        let setting = if empty_sender { &mut config.mail.from } else { &mut config.shop.imprint };
+        setting.clear();
         stage.ctx.config = Arc::new(config);
         assert!(stage.drain().await.relay_fault.unwrap_or_default().contains(expected), "{expected}");
     }
