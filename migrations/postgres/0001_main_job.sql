@@ -193,15 +193,17 @@ CREATE TABLE outcomes (
 );
 
 CREATE TABLE vouchers (
-    code TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    code TEXT COLLATE "C" NOT NULL,                  -- not unique: two that share one by chance must not stop a run
     decision_id BIGINT NOT NULL REFERENCES decisions (id) ON DELETE CASCADE,
     customer_id BIGINT NOT NULL REFERENCES customers (id) ON DELETE CASCADE,
     rule TEXT COLLATE "C" NOT NULL,
     percent BIGINT,
     amount_cents BIGINT,
     valid_until TEXT COLLATE "C" NOT NULL,           -- YYYY-MM-DD, the last good day
-    created_at BIGINT NOT NULL
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (decision_id, code)
 );
+CREATE INDEX vouchers_by_code ON vouchers (code);
 
 -- What belongs to this installation: the key that signs links.
 CREATE TABLE settings (

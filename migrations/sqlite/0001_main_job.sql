@@ -193,15 +193,17 @@ CREATE TABLE outcomes (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE vouchers (
-    code TEXT NOT NULL PRIMARY KEY,
+    code TEXT NOT NULL,                  -- not unique: two that share one by chance must not stop a run
     decision_id INTEGER NOT NULL REFERENCES decisions (id) ON DELETE CASCADE,
     customer_id INTEGER NOT NULL REFERENCES customers (id) ON DELETE CASCADE,
     rule TEXT NOT NULL,
     percent INTEGER,
     amount_cents INTEGER,
     valid_until TEXT NOT NULL,           -- YYYY-MM-DD, the last good day
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (decision_id, code)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX vouchers_by_code ON vouchers (code);
 
 -- What belongs to this installation: the key that signs links.
 CREATE TABLE settings (

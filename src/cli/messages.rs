@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{App, Done};
 use crate::base::id::Id;
+use crate::channel::message::Sender;
 use crate::flow::Ctx;
 use crate::model::message::MessageState;
 use crate::store::messages;
@@ -30,7 +31,7 @@ enum Action {
         #[arg(long)]
         state: Option<String>,
         /// Most lines
-        #[arg(long, default_value_t = 50)]
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=1_000_000))]
         limit: i64,
     },
     /// One message with its attempts
@@ -126,10 +127,18 @@ async fn show(ctx: &Ctx, app: &App, id: Id) -> anyhow::Result<()> {
         "Message {id}: {} ({} by rule {}, variant {}, occasion {})",
         message.state, message.channel, message.rule, message.variant, message.occasion
     );
+    if let (Some(domain), "email") = (sender_domain(ctx), message.channel.as_str()) {
+        println!("  Message-ID <{id}@{domain}>");
+    }
     println!("  customer {}, created {}, due {}", message.customer, zone.format(message.created_at), zone.format(message.due_at));
     for attempt in attempts {
         let fault = attempt.fault.map(|fault| format!(" ({fault})")).unwrap_or_default();
         println!("  {}  {}{fault}: {}", zone.format(attempt.ended_at), attempt.result, attempt.detail);
     }
     Ok(())
+}
+
+/// The domain in Message-IDs: the sender's.
+fn sender_domain(ctx: &Ctx) -> Option<String> {
+    Sender::parse(&ctx.config.mail.from).ok().map(|sender| sender.address.domain().to_owned())
 }

@@ -101,7 +101,10 @@ impl App {
     /// Rules and templates of the configured folders.
     async fn campaign(&self, ctx: &Ctx) -> anyhow::Result<Campaign> {
         let token_key = settings::token_key(&ctx.db).await?;
-        Campaign::load(&ctx.config, token_key).map_err(|faults| anyhow::anyhow!("rules or templates cannot be used:\n{}", faults.join("\n")))
+        Campaign::load(&ctx.config, token_key).map_err(|faults| {
+            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            anyhow::anyhow!("rules or templates cannot be used:\n{}", faults.join("\n"))
+        })
     }
 }
 
@@ -130,7 +133,7 @@ pub fn main() -> ExitCode {
 async fn run(command: Command, app: &App) -> anyhow::Result<Done> {
     match command {
         Command::Calc(args) => Ok(calc::run(args, app)),
-        Command::Check(args) => check::run(args, app),
+        Command::Check(args) => check::run(&args, app),
         Command::Cron(args) => cron::run(&args, app),
         Command::Demo(args) => demo::run(args, app).await,
         Command::Init(args) => init::run(&args, app),

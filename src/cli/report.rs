@@ -58,9 +58,9 @@ pub(super) fn print(ctx: &Ctx, report: &Report) {
             "revenue",
             "per person",
         ]);
-        let control = (rule.control.people > 0).then_some(&rule.control);
+        let control = (rule.control.counts.people > 0).then_some(&rule.control);
         for arm in control.into_iter().chain(&rule.variants) {
-            table.add_row(row(arm, currency));
+            table.add_row(row(arm, rule.goal, currency));
         }
         for column in table.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -68,6 +68,11 @@ pub(super) fn print(ctx: &Ctx, report: &Report) {
         println!("{table}");
         for comparison in &rule.comparisons {
             println!("  {}", sentence(comparison, currency));
+        }
+        if !rule.goal {
+            println!("  no goal: nothing is counted as bought");
+        } else if rule.open > 0 {
+            println!("  the goal's window of {} people is still open: the figures may grow", rule.open);
         }
         let refused: Vec<String> = rule.refused.iter().map(|(reason, count)| format!("{count} × {}", why(reason))).collect();
         if !refused.is_empty() {
@@ -80,22 +85,22 @@ fn why(reason: &str) -> String {
     Refusal::parse(reason).map_or_else(|| reason.to_owned(), |refusal| refusal.sentence().to_owned())
 }
 
-fn row(arm: &ArmReport, currency: &str) -> Vec<String> {
+fn row(arm: &ArmReport, goal: bool, currency: &str) -> Vec<String> {
     let percent = |ratio: f64| format!("{:.1} %", ratio * 100.0);
-    let control = arm.name == "control";
+    let control = arm.counts.name == "control";
     let count = |count: i64| if control { "–".to_owned() } else { count.to_string() };
     vec![
-        arm.name.clone(),
-        arm.people.to_string(),
-        count(arm.sent),
-        count(arm.failed),
-        count(arm.in_doubt),
-        count(arm.pending),
-        count(arm.unsubscribed),
-        arm.converted.to_string(),
+        arm.counts.name.clone(),
+        arm.counts.people.to_string(),
+        count(arm.counts.sent),
+        count(arm.counts.failed),
+        count(arm.counts.in_doubt),
+        count(arm.counts.pending),
+        count(arm.counts.unsubscribed),
+        if goal { arm.counts.converted.to_string() } else { "–".to_owned() },
         arm.rate.map_or_else(|| "–".to_owned(), percent),
         arm.rate_interval.map_or_else(|| "–".to_owned(), |(low, high)| format!("{} to {}", percent(low), percent(high))),
-        format!("{} {currency}", Cents(arm.revenue_cents)),
+        if goal { format!("{} {currency}", Cents(arm.counts.revenue_cents)) } else { "–".to_owned() },
         arm.revenue_per_person_cents.map_or_else(|| "–".to_owned(), |cents| money(cents, currency)),
     ]
 }
@@ -103,14 +108,14 @@ fn row(arm: &ArmReport, currency: &str) -> Vec<String> {
 fn sentence(comparison: &Comparison, currency: &str) -> String {
     let points = |ratio: f64| format!("{:+.1}", ratio * 100.0);
     let rates = match (comparison.rate_difference, comparison.rate_interval) {
-        (Some(difference), Some((low, high))) => format!("{} points bought more ({} to {})", points(difference), points(low), points(high)),
+        (Some(difference), Some((low, high))) => format!("rate {} points ({} to {})", points(difference), points(low), points(high)),
         _ => "too few people to compare rates".to_owned(),
     };
     let revenue = match (comparison.revenue_difference_cents, comparison.revenue_interval_cents) {
         (Some(difference), Some((low, high))) => {
-            format!("{:+.2} {currency} per person ({:+.2} to {:+.2})", difference / 100.0, low / 100.0, high / 100.0)
+            format!("revenue {:+.2} {currency} per person ({:+.2} to {:+.2})", difference / 100.0, low / 100.0, high / 100.0)
         }
-        _ => "too few people to compare revenue".to_owned(),
+        _ => "too few buyers to compare revenue".to_owned(),
     };
     format!("{} against {}: {rates}; {revenue}", comparison.arm, comparison.against)
 }

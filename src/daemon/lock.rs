@@ -47,7 +47,9 @@ pub fn take(config: &Config, db: &Db) -> anyhow::Result<Identity> {
 
 /// The machine's name, for telling daemons on different machines apart.
 fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    // The hardened unit hides the first.
+    let read = |path| std::fs::read_to_string(path).ok().filter(|name: &String| !name.trim().is_empty());
+    let name = read("/proc/sys/kernel/hostname").or_else(|| read("/etc/hostname")).unwrap_or_default();
     let name: String = name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_')).collect();
     if name.is_empty() { "stammgast".to_owned() } else { name }
 }

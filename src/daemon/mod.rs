@@ -5,21 +5,25 @@ mod notify;
 mod stages;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::base::clock::Clock;
 use crate::config::Config;
 use crate::flow::Ctx;
 use crate::flow::campaign::InForce;
 use crate::flow::dispatch::Dispatcher;
 use crate::web::{self, Web, pulse::Pulse};
+
+/// Longest wait for the database's goodbye.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Everything a running daemon is made of.
 pub struct Parts {
@@ -45,6 +49,8 @@ impl std::fmt::Debug for Parts {
 /// `daemon.shutdown_s` seconds.
 pub async fn serve(parts: Parts, stop: CancellationToken, on_ready: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
     let Parts { ctx, in_force, identity, config_path, stages } = parts;
+    // Before anything runs or is said to be ready: a signal that nobody has asked for ends the process on the spot.
+    let signals = Signals::new()?;
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();
     // A second recorder in one process (tests) is refused; the first one goes on.
@@ -59,6 +65,7 @@ pub async fn serve(parts: Parts, stop: CancellationToken, on_ready: impl FnOnce(
     let tasks = TaskTracker::new();
     tasks.spawn(web::server::serve(listener, web::router(page_source), stop.clone()));
     let wake = Arc::new(tokio::sync::Notify::new());
+    let watched: &[&'static str] = if stages { &stages::WATCHED } else { &[] };
     if stages {
         let dispatcher = Arc::new(Dispatcher::new(ctx.clone(), Arc::clone(&in_force), identity.who.clone()).map_err(anyhow::Error::msg)?);
         let shared = stages::Shared { ctx: ctx.clone(), in_force: Arc::clone(&in_force), pulse: Arc::clone(&pulse), wake, stop: stop.clone() };
@@ -69,55 +76,76 @@ pub async fn serve(parts: Parts, stop: CancellationToken, on_ready: impl FnOnce(
     on_ready(address);
     notify::ready(&format!("listening on {address}"));
     tracing::info!(%address, "ready");
-    signals(&ctx, &in_force, config_path.as_deref(), &pulse, &stop).await?;
+    signals.heed(&ctx, &in_force, config_path.as_deref(), &pulse, watched, &stop).await;
     notify::stopping();
     stop.cancel();
     let patience = Duration::from_secs(ctx.config.daemon.shutdown_s);
     if tokio::time::timeout(patience, tasks.wait()).await.is_err() {
         tracing::warn!("open work did not end in time; messages whose end is unknown will be shown as in doubt");
     }
-    ctx.db.close().await;
+    // Work that did not end in time may hold a connection for ever.
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, ctx.db.close()).await;
     drop(identity);
     Ok(())
 }
 
-/// Waits for the end, reloads on SIGHUP, and tells the watchdog that we are alive as long as the stages are.
-async fn signals(
-    ctx: &Ctx,
-    in_force: &InForce,
-    config_path: Option<&std::path::Path>,
-    pulse: &Pulse,
-    stop: &CancellationToken,
-) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    let mut beat = tokio::time::interval(notify::watchdog_interval().unwrap_or(Duration::from_secs(10)));
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            _ = terminate.recv() => { tracing::info!("SIGTERM: ending"); return Ok(()) }
-            _ = interrupt.recv() => { tracing::info!("interrupted: ending"); return Ok(()) }
-            _ = hang_up.recv() => {
-                notify::reloading();
-                reload(ctx, in_force, config_path, pulse);
-                notify::ready("reloaded");
-            }
-            _ = beat.tick() => {
-                // A stage that has not been heard of for five polls hangs: let the watchdog restart us.
-                let oldest = pulse.oldest().unwrap_or_else(|| crate::base::clock::Clock::System.now());
-                let silence_ms = crate::base::clock::Clock::System.now().since(oldest);
-                if silence_ms < i64::try_from(ctx.config.daemon.poll_s).unwrap_or(30) * 5_000 + 60_000 {
-                    notify::alive();
+/// What the operating system may ask of us.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())?, hang_up: signal(SignalKind::hangup())? })
+    }
+
+    /// Waits for the end, reloads on SIGHUP, and tells the watchdog that we are alive as long as the watched stages are.
+    async fn heed(
+        mut self,
+        ctx: &Ctx,
+        in_force: &InForce,
+        config_path: Option<&Path>,
+        pulse: &Pulse,
+        watched: &[&'static str],
+        stop: &CancellationToken,
+    ) {
+        let started_at = Clock::System.now();
+        let mut beat = tokio::time::interval(notify::watchdog_interval().unwrap_or(Duration::from_secs(10)));
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = self.terminate.recv() => { tracing::info!("SIGTERM: ending"); return }
+                _ = self.interrupt.recv() => { tracing::info!("interrupted: ending"); return }
+                _ = self.hang_up.recv() => {
+                    notify::reloading();
+                    reload(ctx, in_force, config_path, pulse);
+                    notify::ready("reloaded");
+                }
+                _ = beat.tick() => {
+                    // A stage that hangs: let the watchdog restart us.
+                    let now = Clock::System.now();
+                    let since = if watched.is_empty() { now } else { pulse.oldest(watched).unwrap_or(started_at) };
+                    if now.since(since) < longest_silence_ms(ctx) {
+                        notify::alive();
+                    }
                 }
             }
         }
     }
 }
 
+/// How long a stage at work may be silent: as long as a relay may take for one message, five looks at the clock, and five minutes for a run of a rule.
+fn longest_silence_ms(ctx: &Ctx) -> i64 {
+    let mail = &ctx.config.mail;
+    let message_s = mail.connect_timeout_s + 5 * mail.command_timeout_s + mail.data_timeout_s;
+    i64::try_from(1_000 * (message_s + 5 * ctx.config.daemon.poll_s + 300)).unwrap_or(i64::MAX)
+}
+
 /// Rules and templates are loaded aside and swapped; other settings need a restart, which is said when they changed.
-fn reload(ctx: &Ctx, in_force: &InForce, config_path: Option<&std::path::Path>, pulse: &Pulse) {
-    let now = crate::base::clock::Clock::System.now();
+fn reload(ctx: &Ctx, in_force: &InForce, config_path: Option<&Path>, pulse: &Pulse) {
+    let now = Clock::System.now();
     match Config::load(config_path) {
         Ok(fresh) if format!("{fresh:?}") != format!("{:?}", ctx.config) => {
             tracing::warn!("the configuration changed: settings besides rules and templates take effect at the next start");
@@ -135,7 +163,12 @@ fn reload(ctx: &Ctx, in_force: &InForce, config_path: Option<&std::path::Path>, 
                 tracing::error!("{fault}");
             }
             tracing::error!(faults = faults.len(), "nothing was reloaded: the running rules and templates stay in force");
-            pulse.note("reload", now, true, format!("{} faults, the running rules stay: {}", faults.len(), faults.join("; ")));
+            pulse.note(
+                "reload",
+                now,
+                true,
+                format!("{} faults, the running rules stay: {}", faults.len(), faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+            );
         }
     }
 }

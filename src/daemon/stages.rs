@@ -8,9 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::clock::Clock;
 use crate::flow::campaign::InForce;
-use crate::flow::dispatch::Dispatcher;
+use crate::flow::dispatch::{DispatchReport, Dispatcher};
 use crate::flow::{Ctx, FlowError, evaluate, record, trigger};
 use crate::web::pulse::Pulse;
+
+/// The stages by which the watchdog tells whether we are alive.
+pub(super) const WATCHED: [&str; 2] = ["decide", "dispatch"];
+/// How often a long step shows that it moves.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
 /// What the loops share.
 #[derive(Clone)]
@@ -75,6 +80,7 @@ async fn run_due(shared: &Shared, lease: &evaluate::Lease) -> Result<String, Flo
         let report = evaluate::tick(&shared.ctx, &campaign, &run.rule, run.tick_at, lease).await?;
         metrics::counter!("stammgast_runs_total", "rule" => run.rule.clone()).increment(1);
         metrics::counter!("stammgast_proposals_total", "rule" => run.rule.clone()).increment(report.proposed as u64);
+        shared.note("decide", Ok(format!("{} ran", run.rule)));
         messages += report.messages;
         if messages > 0 {
             shared.wake.notify_one();
@@ -88,13 +94,17 @@ async fn run_due(shared: &Shared, lease: &evaluate::Lease) -> Result<String, Flo
 pub(super) async fn dispatch(shared: Shared, dispatcher: Arc<Dispatcher>) {
     let mut pause = Duration::ZERO;
     while !shared.stop.is_cancelled() {
-        let result = dispatcher.drain(&shared.stop).await;
+        let result = drain(&shared, &dispatcher).await;
         let said = result.as_ref().map(|report| match &report.relay_fault {
             Some(fault) => format!("the mail relay cannot be used: {fault}"),
             None => format!("{} sent, {} later, {} failed, {} in doubt", report.sent, report.retried, report.failed, report.in_doubt),
         });
-        let relay_down = matches!(&result, Ok(report) if report.relay_fault.is_some());
-        if relay_down {
+        // A relay that was down is so until a message goes through: with nothing due nobody has tried.
+        let untried = !pause.is_zero() && matches!(&result, Ok(report) if report.idle());
+        let relay_down = untried || matches!(&result, Ok(report) if report.relay_fault.is_some());
+        if untried {
+            shared.pulse.note("dispatch", Clock::System.now(), false, "the mail relay could not be used; nothing is due for another try yet");
+        } else if relay_down {
             // 5 s, 10 s … 5 min: a relay that is down is not hammered.
             pause = (pause * 2).clamp(Duration::from_secs(5), Duration::from_mins(5));
             shared.pulse.note("dispatch", Clock::System.now(), false, said.unwrap_or_default());
@@ -110,4 +120,22 @@ pub(super) async fn dispatch(shared: Shared, dispatcher: Arc<Dispatcher>) {
         }
     }
     dispatcher.close().await;
+}
+
+/// A pass over the outbox, which may take hours: as long as messages come to an end, it is alive.
+async fn drain(shared: &Shared, dispatcher: &Arc<Dispatcher>) -> Result<DispatchReport, FlowError> {
+    let mut seen = dispatcher.ended();
+    let mut pass = std::pin::pin!(dispatcher.drain(&shared.stop));
+    loop {
+        tokio::select! {
+            result = &mut pass => return result,
+            () = tokio::time::sleep(SIGN_OF_LIFE) => {
+                let ended = dispatcher.ended();
+                if ended != seen {
+                    shared.note("dispatch", Ok(format!("at work: {ended} messages ended since the start")));
+                    seen = ended;
+                }
+            }
+        }
+    }
 }

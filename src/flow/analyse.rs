@@ -26,6 +26,10 @@ pub struct RuleReport {
     pub rule: String,
     /// Decisions: refused, held out and sent together.
     pub proposed: i64,
+    /// Whether the rule has a goal; without one nothing is counted as bought.
+    pub goal: bool,
+    /// People whose goal's window is still open: their part of the figures may grow.
+    pub open: i64,
     /// Refusals by reason.
     pub refused: serde_json::Map<String, serde_json::Value>,
     /// Held out.
@@ -36,32 +40,17 @@ pub struct RuleReport {
     pub comparisons: Vec<Comparison>,
 }
 
-/// One arm.
+/// One arm: its counts, and what they say.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ArmReport {
-    /// The variant; `control` for the held-out.
-    pub name: String,
-    /// Decisions for this arm.
-    pub people: i64,
-    /// Taken by the receiver.
-    pub sent: i64,
-    /// Refused for good or cancelled.
-    pub failed: i64,
-    /// Nobody knows.
-    pub in_doubt: i64,
-    /// Waiting.
-    pub pending: i64,
-    /// Unsubscribed by a link in such a message.
-    pub unsubscribed: i64,
-    /// People with an order inside the goal's window.
-    pub converted: i64,
-    /// What those orders brought.
-    pub revenue_cents: i64,
-    /// `converted / people`; null without people.
+    /// The counts; in JSON beside the others.
+    #[serde(flatten)]
+    pub counts: ArmCounts,
+    /// `converted / people`; null without people or goal.
     pub rate: Option<f64>,
     /// 95 % Wilson interval of the rate.
     pub rate_interval: Option<Interval>,
-    /// `revenue / people` in cents; null without people.
+    /// `revenue / people` in cents; null without people or goal.
     pub revenue_per_person_cents: Option<f64>,
 }
 
@@ -85,40 +74,33 @@ pub struct Comparison {
 /// The report, of one rule or all.
 pub async fn report(ctx: &Ctx, rule: Option<&str>) -> Result<Report, FlowError> {
     let mut tx = ctx.db.read().await?;
-    let counts = report::rules(&mut tx).await?;
+    let counts = report::rules(&mut tx, ctx.clock.now()).await?;
     let wanted = counts.into_iter().filter(|counts| rule.is_none_or(|rule| counts.rule == rule));
     Ok(Report { rules: wanted.map(analyse).collect() })
 }
 
 fn analyse(counts: RuleCounts) -> RuleReport {
-    let control = arm(&counts.control, "control");
-    let variants: Vec<ArmReport> = counts.variants.iter().map(|variant| arm(variant, &variant.name)).collect();
+    let goal = counts.with_goal > 0;
+    let control = arm(&counts.control, "control", goal);
+    let variants: Vec<ArmReport> = counts.variants.iter().map(|variant| arm(variant, &variant.name, goal)).collect();
     let mut comparisons = Vec::new();
-    if counts.control.people > 0 {
+    if goal && counts.control.people > 0 {
         comparisons.extend(counts.variants.iter().map(|variant| compare(variant, &variant.name, &counts.control, "control")));
     }
-    if let Some((first, others)) = counts.variants.split_first() {
+    if let Some((first, others)) = counts.variants.split_first().filter(|_| goal) {
         comparisons.extend(others.iter().map(|variant| compare(variant, &variant.name, first, &first.name)));
     }
     let refused = counts.refused.into_iter().map(|(reason, count)| (reason, count.into())).collect();
-    RuleReport { rule: counts.rule, proposed: counts.proposed, refused, control, variants, comparisons }
+    RuleReport { rule: counts.rule, proposed: counts.proposed, goal, open: counts.open, refused, control, variants, comparisons }
 }
 
-fn arm(counts: &ArmCounts, name: &str) -> ArmReport {
+fn arm(counts: &ArmCounts, name: &str, goal: bool) -> ArmReport {
     let proportion = bought(counts);
     ArmReport {
-        name: name.to_owned(),
-        people: counts.people,
-        sent: counts.sent,
-        failed: counts.failed,
-        in_doubt: counts.in_doubt,
-        pending: counts.pending,
-        unsubscribed: counts.unsubscribed,
-        converted: counts.converted,
-        revenue_cents: counts.revenue_cents,
-        rate: proportion.rate(),
-        rate_interval: proportion.wilson(),
-        revenue_per_person_cents: revenue(counts).mean(),
+        counts: ArmCounts { name: name.to_owned(), ..counts.clone() },
+        rate: proportion.rate().filter(|_| goal),
+        rate_interval: proportion.wilson().filter(|_| goal),
+        revenue_per_person_cents: revenue(counts).mean().filter(|_| goal),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::base::token::TokenKey;
 use crate::channel::templates::TemplateSet;
 use crate::config::Config;
 use crate::model::action::Channel;
+use crate::model::fault::FileFault;
 use crate::rules::RuleSet;
 
 /// A set of rules with the templates that it was loaded with.
@@ -27,8 +28,8 @@ impl Campaign {
     ///
     /// # Errors
     /// Every fault of every file, one sentence each with its place.
-    pub fn load(config: &Config, token_key: TokenKey) -> Result<Self, Vec<String>> {
-        let rules = RuleSet::load(&config.rules.path).map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>());
+    pub fn load(config: &Config, token_key: TokenKey) -> Result<Self, Vec<FileFault>> {
+        let rules = RuleSet::load(&config.rules.path);
         let templates = TemplateSet::load(&config.templates.path);
         match (rules, templates) {
             (Ok(rules), Ok(templates)) => {
@@ -44,7 +45,7 @@ impl Campaign {
 
 impl Campaign {
     /// Templates and targets that rules name and that are not there.
-    fn missing(&self) -> Vec<String> {
+    fn missing(&self) -> Vec<FileFault> {
         let mut faults = Vec::new();
         for mention in self.rules.rules().iter().flat_map(|rule| &rule.mentions) {
             let (there, what, known) = match mention.channel {
@@ -57,7 +58,8 @@ impl Campaign {
             };
             if !there {
                 let known = if known.is_empty() { "there is none".to_owned() } else { format!("expected one of {known}") };
-                faults.push(format!("{}:{}:{} there is no {what} '{}': {known}", mention.file, mention.line, mention.column, mention.name));
+                let message = format!("there is no {what} '{}': {known}", mention.name);
+                faults.push(FileFault::new(&mention.file, (mention.line, mention.column), message));
             }
         }
         faults
@@ -85,7 +87,7 @@ impl InForce {
     ///
     /// # Errors
     /// As [`Campaign::load`].
-    pub fn reload(&self, config: &Config) -> Result<(), Vec<String>> {
+    pub fn reload(&self, config: &Config) -> Result<(), Vec<FileFault>> {
         let fresh = Campaign::load(config, self.get().token_key.clone())?;
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
         Ok(())

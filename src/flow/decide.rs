@@ -108,7 +108,11 @@ fn settle(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, moment: Moment, case:
     if channel == Channel::Email && case.candidate.facts.customer.email.is_none() {
         return refused(case.candidate, case.occasion, Refusal::NoAddress, String::new(), moment.now);
     }
-    let effective_at = if channel == Channel::Email { quiet::first_loud(quiet_hours(ctx, spec), &moment) } else { moment.now };
+    // A run that is made up for is decided later than the moment it is for: the night that counts is the present one.
+    let present = Moment { now: moment.now.max(ctx.clock.now()), ..moment };
+    let loud_at = if channel == Channel::Email { quiet::first_loud(quiet_hours(ctx, Some(spec)), &present) } else { present.now };
+    let waits = loud_at > present.now;
+    let effective_at = if waits { loud_at } else { moment.now };
     let message_id = id::next();
     let body = match (&case.variant, &acted.action) {
         (Some(variant), Action::Webhook { payload, .. }) => {
@@ -116,7 +120,7 @@ fn settle(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, moment: Moment, case:
         }
         _ => None,
     };
-    let detail = if effective_at > moment.now { format!("quiet hours: waits until {}", moment.zone.format(effective_at)) } else { String::new() };
+    let detail = if waits { format!("quiet hours: waits until {}", moment.zone.format(effective_at)) } else { String::new() };
     let (verdict, vouchers) = match case.variant {
         Some(variant) => (Verdict::Send { variant, action: Box::new(acted.action) }, acted.vouchers),
         None => (Verdict::Control, Vec::new()),
@@ -146,10 +150,12 @@ fn exists(campaign: &Campaign, action: &Action) -> Result<(), String> {
     }
 }
 
-fn quiet_hours(ctx: &Ctx, spec: &RuleSpec) -> QuietHours {
+/// The quiet hours of a rule: its own, or the shop's.
+pub(super) fn quiet_hours(ctx: &Ctx, spec: Option<&RuleSpec>) -> QuietHours {
     let minute = |text: &str| Policy::minute_of_day(text).unwrap_or(0);
     let policy = &ctx.config.policy;
-    spec.quiet.unwrap_or_else(|| QuietHours { from_minute: minute(&policy.quiet_from), until_minute: minute(&policy.quiet_until) })
+    spec.and_then(|spec| spec.quiet)
+        .unwrap_or_else(|| QuietHours { from_minute: minute(&policy.quiet_from), until_minute: minute(&policy.quiet_until) })
 }
 
 /// The bytes that the target gets, in the shape that Standard Webhooks recommends; made once, sent unchanged on each try.

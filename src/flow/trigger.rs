@@ -36,11 +36,11 @@ pub async fn due(ctx: &Ctx, campaign: &Campaign) -> Result<Vec<Due>, FlowError> 
         }
     }
     for rule in campaign.rules.rules() {
-        let changed_at = rules::note(&mut tx, &rule.spec.name, &rule.spec.hash, &rule.source, now).await?;
+        let changed_at = rules::note(&mut tx, &rule.spec.name, &rule.spec.hash, &rule.source, now, !ctx.clock.is_simulated()).await?;
         let Some(schedule) = rule.spec.schedule.as_deref().and_then(|line| Crontab::parse(line).ok()) else { continue };
         // A clock that was set back, or a simulated one: the version counts as seen now.
         let seen_at = changed_at.min(now).plus(-1);
-        let latest = ticks::latest(&mut tx, &rule.spec.name).await?.unwrap_or(UnixMs(i64::MIN));
+        let latest = ticks::latest(&mut tx, &rule.spec.name, now).await?.unwrap_or(UnixMs(i64::MIN));
         let grace_ms = if rule.spec.missed == MissedPolicy::Skip { ON_TIME_MS } else { GRACE_MS };
         let since = latest.max(seen_at).max(now.plus(-grace_ms));
         if since >= now {

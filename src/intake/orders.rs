@@ -228,10 +228,13 @@ fn head(cells: &Cells<'_>) -> Result<NewOrder, String> {
         (Some(_), None) => return Err("customer_id: 0 means a guest: expected an email address at least".to_owned()),
         (None, None) => return Err("customer_id: empty: expected the shop's number of the customer, or an email address in its place".to_owned()),
     };
-    let currency = match cells.row.value(Field::Currency) {
-        Some(code) => Currency::parse(code).map_err(|problem| format!("currency: {problem}"))?,
-        None => cells.options.currency,
-    };
+    let currency = cells.options.currency;
+    if let Some(code) = cells.row.value(Field::Currency)
+        && Currency::parse(code).map_err(|problem| format!("currency: {problem}"))? != currency
+    {
+        // Scores and reports add amounts up; two currencies have no sum.
+        return Err(format!("currency: {code}, but the shop's is {currency}: expected amounts in {currency}"));
+    }
     Ok(NewOrder {
         external_id: String::new(),
         customer_external_id: cells.options.external_id(&key),

@@ -81,7 +81,7 @@ pub enum VoucherWorth {
 /// A voucher that an action hands to one customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Voucher {
-    /// What the customer types in: prefix, hyphen, eight characters that only this installation can derive.
+    /// What the customer types in: prefix, hyphen, ten characters that only this installation can derive.
     pub code: String,
     /// What it is worth.
     pub worth: VoucherWorth,

@@ -7,6 +7,7 @@ pub mod customer;
 pub mod decision;
 pub mod email_address;
 pub mod facts;
+pub mod fault;
 pub mod import;
 pub mod message;
 pub mod order;

@@ -1,9 +1,11 @@
 //! Counts per rule and arm, as the store finds them and the analysis takes them.
 
+use serde::Serialize;
+
 /// One arm's counts. `people` are all who were assigned to it (intention to treat): also those whose mail failed.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ArmCounts {
-    /// Variant name; empty for control.
+    /// Variant name; `control` for the held-out.
     pub name: String,
     /// Decisions for this arm (one person may come again on a later occasion).
     pub people: i64,
@@ -22,6 +24,7 @@ pub struct ArmCounts {
     /// What those orders brought, in cents.
     pub revenue_cents: i64,
     /// Sum of squares of the revenue per decision, in cents²; for the variance. As f64: it may pass 64 bits.
+    #[serde(skip)]
     pub revenue_squares: f64,
 }
 
@@ -32,6 +35,10 @@ pub struct RuleCounts {
     pub rule: String,
     /// All decisions.
     pub proposed: i64,
+    /// Decisions (sent or held out) that count towards a goal; 0: the rule has none.
+    pub with_goal: i64,
+    /// Those of them whose goal's window is still open.
+    pub open: i64,
     /// Refusals by reason word.
     pub refused: Vec<(String, i64)>,
     /// The held-out arm.

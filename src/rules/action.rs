@@ -129,11 +129,11 @@ impl Writer<'_> {
     }
 }
 
-/// Eight letters of SHA-256(seed ‖ index as four bytes, the highest first).
+/// Ten letters of SHA-256(seed ‖ index as four bytes, the highest first): 50 bits, so that among a million vouchers two hardly ever share a code.
 fn code(seed: &[u8; 32], index: u32) -> String {
     let hash = Sha256::new().chain_update(seed).chain_update(index.to_be_bytes()).finalize();
-    let bits = hash.iter().take(5).fold(0u64, |bits, byte| bits << 8 | u64::from(*byte));
-    (0..8).rev().map(|place| char::from(LETTERS[(bits >> (5 * place) & 31) as usize])).collect()
+    let bits = hash.iter().take(7).fold(0u64, |bits, byte| bits << 8 | u64::from(*byte)) >> 6;
+    (0..10).rev().map(|place| char::from(LETTERS[(bits >> (5 * place) & 31) as usize])).collect()
 }
 
 #[cfg(test)]
@@ -141,11 +141,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_voucher_code_is_the_first_forty_bits_of_the_hash_in_letters_that_cannot_be_misread() {
-        // Python: int.from_bytes(hashlib.sha256(bytes(32) + n.to_bytes(4, "big")).digest()[:5], "big"), five bits a letter.
+    fn a_voucher_code_is_the_first_fifty_bits_of_the_hash_in_letters_that_cannot_be_misread() {
+        // Python: int.from_bytes(hashlib.sha256(bytes(32) + n.to_bytes(4, "big")).digest()[:7], "big") >> 6, five bits a letter.
         let seed = [0u8; 32];
-        assert_eq!(code(&seed, 0), "DPV5ZNCZ");
-        assert_eq!(code(&seed, 1), "45CAH43D");
+        assert_eq!(code(&seed, 0), "DPV5ZNCZTD");
+        assert_eq!(code(&seed, 1), "45CAH43DBR");
         assert!(!LETTERS.iter().any(|letter| b"ILOU".contains(letter)));
     }
 }

@@ -10,9 +10,9 @@ use super::draft::Draft;
 use super::explain::{misuse, place};
 use super::helpers::{MAX_DAYS, Span, expected, is_name};
 use super::internals::{Bound, Place};
-use super::set::RuleFault;
 use crate::config::sections::Policy;
 use crate::model::consent::LegalBasis;
+use crate::model::fault::FileFault;
 use crate::model::rule::{Goal, MissedPolicy, Occasion, QuietHours, VariantSpec};
 
 /// All verbs there are.
@@ -39,7 +39,7 @@ pub(super) struct Workshop {
     /// Tells handles of one file from those of another that reach it through a module.
     number: u64,
     pub drafts: Vec<Draft>,
-    pub faults: Vec<RuleFault>,
+    pub faults: Vec<FileFault>,
     /// Modules under way: their rules count when their own file is run, not when it is imported.
     importing: usize,
 }
@@ -89,7 +89,7 @@ fn begin(context: &NativeCallContext, name: &Dynamic) -> Outcome<Handle> {
         let counts = workshop.importing == 0;
         if counts && !is_name(&text) {
             let problem = format!("rule(…): the name: {}", expected("1 to 60 of a-z, 0-9 and -, such as \"win-back\"", name));
-            workshop.faults.push(RuleFault::new(&file, at, problem));
+            workshop.faults.push(FileFault::new(&file, at, problem));
         }
         workshop.drafts.push(Draft::new(text, file, at, counts));
         Ok(Handle { workshop: workshop.number, draft: workshop.drafts.len() - 1 })
@@ -109,7 +109,7 @@ fn say(context: &NativeCallContext, handle: Handle, verb: &'static str, change: 
         if draft.counts
             && let Some(problem) = problem
         {
-            workshop.faults.push(RuleFault::new(&file, at, format!(".{verb}: {problem}")));
+            workshop.faults.push(FileFault::new(&file, at, format!(".{verb}: {problem}")));
         }
         Ok(handle)
     })

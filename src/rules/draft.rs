@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::internals::{Bound, Place};
-use super::set::RuleFault;
 use crate::model::consent::LegalBasis;
+use crate::model::fault::FileFault;
 use crate::model::rule::{Goal, MissedPolicy, Occasion, QuietHours, RuleSpec, VariantSpec};
 
 /// A rule that is being made.
@@ -68,8 +68,8 @@ impl Draft {
     }
 
     /// What is missing. What was said with a fault has been reported and is not missing.
-    pub(super) fn missing(&self) -> Vec<RuleFault> {
-        let fault = |problem: String| RuleFault::new(&self.file, self.at, format!("rule '{}' {problem}", self.name));
+    pub(super) fn missing(&self) -> Vec<FileFault> {
+        let fault = |problem: String| FileFault::new(&self.file, self.at, format!("rule '{}' {problem}", self.name));
         let mut faults = Vec::new();
         if !self.said("basis") {
             faults.push(fault(format!("has no .basis(…): expected {}", LegalBasis::WORDS)));

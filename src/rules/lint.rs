@@ -9,14 +9,14 @@ use super::helpers::kind;
 use super::internals::{Call, Code, Function, Known, Place, Property};
 use super::modules::{Unit, Units};
 use super::registry::{self, Kind};
-use super::set::RuleFault;
 use super::suggest::hint;
+use crate::model::fault::FileFault;
 
 /// Functions that the language itself knows.
 const LANGUAGE: [&str; 7] = ["Fn", "call", "curry", "type_of", "is_shared", "is_def_var", "is_def_fn"];
 
 /// All faults of a file.
-pub(super) fn check(unit: &Unit, units: &Units, known: &Known) -> Vec<RuleFault> {
+pub(super) fn check(unit: &Unit, units: &Units, known: &Known) -> Vec<FileFault> {
     let mut lint = Lint { unit, units, known, faults: Vec::new(), keys: BTreeSet::new(), customers: BTreeSet::new() };
     let outline = &unit.outline;
     for code in outline.functions.iter().map(|function| &function.code).chain([&outline.top]) {
@@ -36,7 +36,7 @@ struct Lint<'a> {
     unit: &'a Unit,
     units: &'a Units,
     known: &'a Known,
-    faults: Vec<RuleFault>,
+    faults: Vec<FileFault>,
     /// Keys of maps anywhere in the file: any value but the customer may have them as properties.
     keys: BTreeSet<&'a str>,
     /// Closures that get the customer.
@@ -45,7 +45,7 @@ struct Lint<'a> {
 
 impl<'a> Lint<'a> {
     fn fault(&mut self, at: Place, message: String) {
-        self.faults.push(RuleFault::new(&self.unit.file, at, message));
+        self.faults.push(FileFault::new(&self.unit.file, at, message));
     }
 
     /// The variable that is the customer in this function for sure.

@@ -17,4 +17,4 @@ mod suggest;
 mod trial;
 
 pub use rule::{ActJob, Acted, Evaluation, Mention, Rule};
-pub use set::{RuleFault, RuleSet};
+pub use set::RuleSet;

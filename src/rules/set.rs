@@ -10,47 +10,20 @@ use rhai::Engine;
 
 use super::draft::Draft;
 use super::explain::{Trouble, explain, explain_syntax};
-use super::internals::{self, Bound, Place};
+use super::internals::{self, Bound};
 use super::modules::{Resolver, Unit, Units};
 use super::registry::{self, FIELDS};
 use super::rule::{Mention, Rule};
 use super::sandbox::{self, Deep};
 use super::{builder, helpers, lint, trial};
 use crate::model::action::Channel;
+use crate::model::fault::FileFault;
 
 /// Most rules in a set.
 const MAX_RULES: usize = 1000;
 
-/// What is wrong in a rule file, and where.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RuleFault {
-    /// The file as it was named when loading.
-    pub file: String,
-    /// The line, from 1; 0 when the whole file is meant.
-    pub line: usize,
-    /// The column in characters, from 1; 0 when the whole file is meant.
-    pub column: usize,
-    /// A sentence that says what is expected.
-    pub message: String,
-}
-
-impl RuleFault {
-    pub(super) fn new(file: &str, at: Place, message: String) -> Self {
-        Self { file: file.to_owned(), line: at.0, column: at.1, message }
-    }
-
-    fn from_trouble(file: &str, trouble: Trouble) -> Self {
-        Self::new(&trouble.file.unwrap_or_else(|| file.to_owned()), (trouble.line, trouble.column), trouble.sentence)
-    }
-}
-
-impl fmt::Display for RuleFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.line == 0 {
-            return write!(f, "{} {}", self.file, self.message);
-        }
-        write!(f, "{}:{}:{} {}", self.file, self.line, self.column, self.message)
-    }
+fn from_trouble(file: &str, trouble: Trouble) -> FileFault {
+    FileFault::new(&trouble.file.unwrap_or_else(|| file.to_owned()), (trouble.line, trouble.column), trouble.sentence)
 }
 
 /// Rules that are ready to run. Shared as `Arc<RuleSet>`: to reload, load another one and swap the `Arc`; on faults keep the old one.
@@ -72,7 +45,7 @@ impl RuleSet {
     ///
     /// # Errors
     /// Every fault of every file, in the order of files and lines.
-    pub fn load(path: &Path) -> Result<Self, Vec<RuleFault>> {
+    pub fn load(path: &Path) -> Result<Self, Vec<FileFault>> {
         let mut faults = Vec::new();
         let sources = read(path, &mut faults);
         Self::from_files(&sources, faults)
@@ -82,20 +55,20 @@ impl RuleSet {
     ///
     /// # Errors
     /// As [`Self::load`].
-    pub fn from_sources(sources: Vec<(String, String)>) -> Result<Self, Vec<RuleFault>> {
+    pub fn from_sources(sources: Vec<(String, String)>) -> Result<Self, Vec<FileFault>> {
         let module = |name: &str| name.strip_suffix(".rhai").unwrap_or(name).to_owned();
         let sources = sources.into_iter().map(|(file, text)| (module(&file), Source { file, text, root: true })).collect();
         Self::from_files(&sources, Vec::new())
     }
 
-    fn from_files(sources: &BTreeMap<String, Source>, mut faults: Vec<RuleFault>) -> Result<Self, Vec<RuleFault>> {
+    fn from_files(sources: &BTreeMap<String, Source>, mut faults: Vec<FileFault>) -> Result<Self, Vec<FileFault>> {
         let made = sandbox::on_big_stack(|| make(sources));
         let rules = match made {
             Ok((rules, more)) => {
                 faults.extend(more);
                 Deep::new(rules)
             }
-            Err(problem) => return Err(vec![RuleFault::new("rules", (0, 0), problem)]),
+            Err(problem) => return Err(vec![FileFault::new("rules", (0, 0), problem)]),
         };
         if faults.is_empty() {
             return Ok(Self(rules));
@@ -123,14 +96,14 @@ impl fmt::Debug for RuleSet {
     }
 }
 
-fn read(path: &Path, faults: &mut Vec<RuleFault>) -> BTreeMap<String, Source> {
+fn read(path: &Path, faults: &mut Vec<FileFault>) -> BTreeMap<String, Source> {
     let mut sources = BTreeMap::new();
     let single = path.is_file();
     let folder = if single { path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")) } else { path };
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) => {
-            faults.push(RuleFault::new(
+            faults.push(FileFault::new(
                 &path.display().to_string(),
                 (0, 0),
                 format!("cannot be read: {error}: expected a folder with *.rhai files, or one file"),
@@ -148,7 +121,7 @@ fn read(path: &Path, faults: &mut Vec<RuleFault>) -> BTreeMap<String, Source> {
         let file = if root && single { path } else { &found }.display().to_string();
         match read_text(&found) {
             Ok(text) => drop(sources.insert(module, Source { file, text, root })),
-            Err(problem) if root => faults.push(RuleFault::new(&file, (0, 0), problem)),
+            Err(problem) if root => faults.push(FileFault::new(&file, (0, 0), problem)),
             // A neighbour that nobody may want; whoever imports it is told that there is no such module.
             Err(_) => {}
         }
@@ -164,7 +137,7 @@ fn read_text(path: &Path) -> Result<String, String> {
 }
 
 /// Compiles, checks and runs all files. Rules with faults among them are incomplete.
-fn make(sources: &BTreeMap<String, Source>) -> (Vec<Rule>, Vec<RuleFault>) {
+fn make(sources: &BTreeMap<String, Source>) -> (Vec<Rule>, Vec<FileFault>) {
     let mut engine = sandbox::engine();
     registry::register(&mut engine);
     helpers::register(&mut engine);
@@ -187,7 +160,7 @@ fn make(sources: &BTreeMap<String, Source>) -> (Vec<Rule>, Vec<RuleFault>) {
 }
 
 /// Compiles the files whose rules count and what they import.
-fn compile_all(engine: &Engine, sources: &BTreeMap<String, Source>, faults: &mut Vec<RuleFault>) -> Units {
+fn compile_all(engine: &Engine, sources: &BTreeMap<String, Source>, faults: &mut Vec<FileFault>) -> Units {
     let mut units = Units::default();
     let mut open: Vec<&str> = sources.iter().filter(|(_, source)| source.root).map(|(module, _)| module.as_str()).collect();
     while let Some((module, source)) = open.pop().and_then(|module| sources.get_key_value(module)) {
@@ -202,25 +175,25 @@ fn compile_all(engine: &Engine, sources: &BTreeMap<String, Source>, faults: &mut
     units
 }
 
-fn compile(engine: &Engine, module: &str, source: &Source) -> Result<Unit, RuleFault> {
+fn compile(engine: &Engine, module: &str, source: &Source) -> Result<Unit, FileFault> {
     if source.text.len() > sandbox::MAX_SOURCE_BYTES {
         let problem = format!("is longer than {} KiB: expected a smaller file", sandbox::MAX_SOURCE_BYTES / 1024);
-        return Err(RuleFault::new(&source.file, (0, 0), problem));
+        return Err(FileFault::new(&source.file, (0, 0), problem));
     }
-    let mut ast = engine.compile(&source.text).map_err(|error| RuleFault::from_trouble(&source.file, explain_syntax(&error)))?;
+    let mut ast = engine.compile(&source.text).map_err(|error| from_trouble(&source.file, explain_syntax(&error)))?;
     ast.set_source(source.file.as_str());
     let outline = internals::outline(&ast);
     Ok(Unit { file: source.file.clone(), module: module.to_owned(), text: source.text.clone(), ast, outline })
 }
 
 /// Runs a file's top level; gives the rules it makes.
-fn run(unit: &Unit, engine: &Engine, faults: &mut Vec<RuleFault>) -> Vec<Draft> {
+fn run(unit: &Unit, engine: &Engine, faults: &mut Vec<FileFault>) -> Vec<Draft> {
     let (outcome, workshop) = builder::workshop(&unit.file, || sandbox::guarded(sandbox::LOADING, || engine.run_ast(&unit.ast)));
     faults.extend(workshop.faults);
     let trouble = match outcome {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(RuleFault::from_trouble(&unit.file, explain(&error))),
-        Err(problem) => Some(RuleFault::new(&unit.file, (0, 0), problem)),
+        Ok(Err(error)) => Some(from_trouble(&unit.file, explain(&error))),
+        Err(problem) => Some(FileFault::new(&unit.file, (0, 0), problem)),
     };
     let drafts: Vec<Draft> = workshop.drafts.into_iter().filter(|draft| draft.counts).collect();
     match trouble {
@@ -232,23 +205,23 @@ fn run(unit: &Unit, engine: &Engine, faults: &mut Vec<RuleFault>) -> Vec<Draft> 
     drafts
 }
 
-fn check_names(drafts: &[Draft], faults: &mut Vec<RuleFault>) {
+fn check_names(drafts: &[Draft], faults: &mut Vec<FileFault>) {
     let mut places: BTreeMap<&str, &Draft> = BTreeMap::new();
     for draft in drafts {
         if let Some(first) = places.get(draft.name.as_str()) {
             let problem = format!("rule '{}' is already defined at {}:{}:{}", draft.name, first.file, first.at.0, first.at.1);
-            faults.push(RuleFault::new(&draft.file, draft.at, problem));
+            faults.push(FileFault::new(&draft.file, draft.at, problem));
         } else {
             places.insert(&draft.name, draft);
         }
     }
     if let Some(draft) = drafts.get(MAX_RULES) {
-        faults.push(RuleFault::new(&draft.file, draft.at, format!("there are more than {MAX_RULES} rules")));
+        faults.push(FileFault::new(&draft.file, draft.at, format!("there are more than {MAX_RULES} rules")));
     }
 }
 
 /// Checks the closures of a draft, tries the rule out, and gives it when nothing is wrong.
-fn finish(draft: Draft, units: &Units, engine: &Arc<Engine>, faults: &mut Vec<RuleFault>) -> Option<Rule> {
+fn finish(draft: Draft, units: &Units, engine: &Arc<Engine>, faults: &mut Vec<FileFault>) -> Option<Rule> {
     let unit = units.iter().find(|unit| unit.file == draft.file)?;
     let (source, hash) = units.source_and_hash(unit);
     let finished = draft.finish(hash)?;
@@ -270,16 +243,16 @@ fn finish(draft: Draft, units: &Units, engine: &Arc<Engine>, faults: &mut Vec<Ru
     };
     // A file with faults may fail for reasons that have been told.
     if !faults.iter().any(|fault| fault.file == unit.file) {
-        faults.extend(trial::run(&rule).into_iter().map(|trouble| RuleFault::from_trouble(&unit.file, trouble)));
+        faults.extend(trial::run(&rule).into_iter().map(|trouble| from_trouble(&unit.file, trouble)));
     }
     Some(rule)
 }
 
-fn wrong_arity(closure: &Bound, units: &Units) -> Option<RuleFault> {
+fn wrong_arity(closure: &Bound, units: &Units) -> Option<FileFault> {
     let (_, function) = units.function(closure.file(), closure.function())?;
     let takes = function.parameters.len().saturating_sub(closure.captured());
     let problem = format!("the closure takes {takes} arguments: expected one, the customer, as in |c| …");
-    (takes != 1).then(|| RuleFault::new(closure.file(), closure.at, problem))
+    (takes != 1).then(|| FileFault::new(closure.file(), closure.at, problem))
 }
 
 fn reads(condition: &Bound, units: &Units) -> Vec<&'static registry::Field> {

@@ -5,6 +5,7 @@ use super::leases::family;
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::action::Channel;
+use crate::model::customer::Locale;
 use crate::model::message::{LeasedMessage, MessageState};
 
 statements! {
@@ -21,17 +22,18 @@ statements! {
     LOAD = ["SELECT m.id, m.decision_id, m.customer_id, m.rule, m.variant, m.basis, m.action, m.body, m.created_at, m.attempts, m.fence,
                     c.email, c.first_name, c.last_name, c.locale
              FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.lease_owner = $2 AND m.id IN ", ids "$1", " ORDER BY m.due_at, m.id"];
-    RELEASE = ["UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1
+    RELEASE = ["UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1, due_at = COALESCE($3, due_at)
                 WHERE state = 'claimed' AND lease_owner = $2 AND id IN ", ids "$1"];
-    EXPIRE_CLAIMED = "UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL
-                      WHERE state = 'claimed' AND done_at IS NULL AND due_at <= $4 AND (lease_until <= $1 OR (lease_owner <> $2 AND substr(lease_owner, 1, length($3)) = $3))";
-    EXPIRE_DATA = "UPDATE messages SET state = 'in_doubt', lease_owner = NULL, lease_until = NULL, done_at = $4,
+    EXPIRE_CLAIMED = "UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1
+                      WHERE state = 'claimed' AND done_at IS NULL AND due_at <= $3 AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2)";
+    EXPIRE_DATA = "UPDATE messages SET state = 'in_doubt', lease_owner = NULL, lease_until = NULL, done_at = $3,
                           reply = 'the daemon ended while the receiver was taking the message'
-                   WHERE state = 'data' AND done_at IS NULL AND due_at <= $4 AND (lease_until <= $1 OR (lease_owner <> $2 AND substr(lease_owner, 1, length($3)) = $3)) RETURNING decision_id";
+                   WHERE state = 'data' AND done_at IS NULL AND due_at <= $3 AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2) RETURNING decision_id";
     CANCEL_FOR = "UPDATE messages SET state = 'cancelled', done_at = $2, reply = 'the customer objected' WHERE customer_id = $1 AND state = 'queued' AND basis <> 'contract'";
     RESOLVE = "UPDATE messages SET state = $2, done_at = $3, reply = $4 WHERE id = $1 AND state = 'in_doubt'";
     REQUEUE = "UPDATE messages SET state = 'queued', due_at = $2, done_at = NULL, fault = NULL, reply = NULL WHERE id = $1 AND state IN ('in_doubt', 'failed')";
     NEXT_DUE = "SELECT MIN(due_at) FROM messages WHERE state = 'queued' AND done_at IS NULL";
+    LOCALE = "SELECT c.locale FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.id = $1";
     OWNER = "SELECT decision_id, customer_id FROM messages WHERE id = $1";
 }
 
@@ -88,26 +90,20 @@ fn leased(row: LeasedRow) -> Result<LeasedMessage, StoreError> {
     })
 }
 
-/// Gives back messages that were claimed and not tried.
-pub async fn release(tx: &mut Tx, owner: &str, ids: &[Id]) -> Result<(), StoreError> {
+/// Gives back messages that were claimed and not tried; they are due at `due_at`, or as before.
+pub async fn release(tx: &mut Tx, owner: &str, ids: &[Id], due_at: Option<UnixMs>) -> Result<(), StoreError> {
     let list = id_list(ids.iter().copied());
-    on!(tx, RELEASE, |c, q| sqlx::query(q).bind(list).bind(owner).execute(c).await.map(drop))
+    on!(tx, RELEASE, |c, q| sqlx::query(q).bind(list).bind(owner).bind(due_at.map(|at| at.0)).execute(c).await.map(drop))
 }
 
-/// What expired leases, and earlier processes of our own name, left behind: claimed messages wait again, those that may have been taken are in doubt.
+/// What expired leases, earlier processes of our own name, and earlier passes of our own that could not finish, left behind: claimed messages wait
+/// again, those that may have been taken are in doubt. Only for when this process is at work on none.
 /// `lease_now` is the machine's clock. Returns how many wait again and the decisions of those in doubt.
 pub async fn recover(tx: &mut Tx, owner: &str, lease_now: UnixMs, now: UnixMs) -> Result<(u64, Vec<Id>), StoreError> {
     let family = family(owner);
-    let waiting = on!(tx, EXPIRE_CLAIMED, |c, q| sqlx::query(q)
-        .bind(lease_now.0)
-        .bind(owner)
-        .bind(family)
-        .bind(now.0)
-        .execute(c)
-        .await
-        .map(|done| done.rows_affected()))?;
-    let doubtful: Vec<i64> =
-        on!(tx, EXPIRE_DATA, |c, q| sqlx::query_scalar(q).bind(lease_now.0).bind(owner).bind(family).bind(now.0).fetch_all(c).await)?;
+    let waiting =
+        on!(tx, EXPIRE_CLAIMED, |c, q| sqlx::query(q).bind(lease_now.0).bind(family).bind(now.0).execute(c).await.map(|done| done.rows_affected()))?;
+    let doubtful: Vec<i64> = on!(tx, EXPIRE_DATA, |c, q| sqlx::query_scalar(q).bind(lease_now.0).bind(family).bind(now.0).fetch_all(c).await)?;
     Ok((waiting, doubtful.into_iter().map(Id).collect()))
 }
 
@@ -145,4 +141,10 @@ pub async fn next_due(tx: &mut Tx) -> Result<Option<UnixMs>, StoreError> {
 pub async fn owner(tx: &mut Tx, id: Id) -> Result<Option<(Id, Id)>, StoreError> {
     let row: Option<(i64, i64)> = on!(tx, OWNER, |c, q| sqlx::query_as(q).bind(id.0).fetch_optional(c).await)?;
     Ok(row.map(|(decision, customer)| (Id(decision), Id(customer))))
+}
+
+/// The language of the customer behind a message; `None` when they have none, or there is no such message.
+pub async fn locale(tx: &mut Tx, id: Id) -> Result<Option<Locale>, StoreError> {
+    let code: Option<Option<String>> = on!(tx, LOCALE, |c, q| sqlx::query_scalar(q).bind(id.0).fetch_optional(c).await)?;
+    Ok(code.flatten().as_deref().and_then(Locale::parse))
 }

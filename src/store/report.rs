@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::db::{StoreError, Tx};
+use crate::base::time::UnixMs;
 use crate::model::report::{ArmCounts, RuleCounts};
 
 statements! {
-    DECISIONS = "SELECT rule, slot, COALESCE(variant, ''), COUNT(*) FROM decisions GROUP BY rule, slot, COALESCE(variant, '') ORDER BY 1, 2, 3";
+    DECISIONS = "SELECT rule, slot, COALESCE(variant, ''), COUNT(*), COUNT(goal_until), SUM(CASE WHEN goal_until > $1 THEN 1 ELSE 0 END)
+                 FROM decisions GROUP BY rule, slot, COALESCE(variant, '') ORDER BY 1, 2, 3";
     MESSAGES = "SELECT rule, variant, state, COUNT(*) FROM messages GROUP BY rule, variant, state";
     UNSUBSCRIBED = "SELECT d.rule, COALESCE(d.variant, ''), COUNT(*) FROM outcomes x JOIN decisions d ON d.id = x.decision_id
                     WHERE x.kind = 'unsubscribed' GROUP BY d.rule, COALESCE(d.variant, '')";
@@ -19,12 +21,14 @@ statements! {
 }
 
 /// Counts of every rule that has decisions, by name. An order that was cancelled after it converted does not count any more.
-pub async fn rules(tx: &mut Tx) -> Result<Vec<RuleCounts>, StoreError> {
+pub async fn rules(tx: &mut Tx, now: UnixMs) -> Result<Vec<RuleCounts>, StoreError> {
     let mut rules: BTreeMap<String, RuleCounts> = BTreeMap::new();
-    let rows: Vec<(String, String, String, i64)> = on!(tx, DECISIONS, |c, q| sqlx::query_as(q).fetch_all(c).await)?;
-    for (rule, slot, variant, count) in rows {
+    let rows: Vec<(String, String, String, i64, i64, i64)> = on!(tx, DECISIONS, |c, q| sqlx::query_as(q).bind(now.0).fetch_all(c).await)?;
+    for (rule, slot, variant, count, with_goal, open) in rows {
         let counts = rules.entry(rule.clone()).or_insert_with(|| RuleCounts { rule, ..RuleCounts::default() });
         counts.proposed += count;
+        counts.with_goal += with_goal;
+        counts.open += open;
         match (slot.as_str(), variant.as_str()) {
             ("arm", _) => arm(counts, &variant).people += count,
             (reason, _) => counts.refused.push((reason.to_owned(), count)),

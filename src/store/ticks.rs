@@ -11,7 +11,7 @@ statements! {
     ADVANCE = "UPDATE ticks SET cursor_customer_id = $3 WHERE rule = $1 AND tick_at = $2 AND cursor_customer_id <= $3";
     FINISH = "UPDATE ticks SET finished_at = $3 WHERE rule = $1 AND tick_at = $2 AND finished_at IS NULL";
     UNFINISHED = "SELECT rule, tick_at FROM ticks WHERE finished_at IS NULL AND tick_at <= $1 ORDER BY tick_at, rule";
-    LATEST = "SELECT MAX(tick_at) FROM ticks WHERE rule = $1";
+    LATEST = "SELECT MAX(tick_at) FROM ticks WHERE rule = $1 AND tick_at <= $2";
 }
 
 /// How far a tick is.
@@ -49,8 +49,8 @@ pub async fn unfinished(tx: &mut Tx, until: UnixMs) -> Result<Vec<(String, UnixM
     Ok(rows.into_iter().map(|(rule, at)| (rule, UnixMs(at))).collect())
 }
 
-/// The newest tick of a rule.
-pub async fn latest(tx: &mut Tx, rule: &str) -> Result<Option<UnixMs>, StoreError> {
-    let at: Option<i64> = on!(tx, LATEST, |c, q| sqlx::query_scalar(q).bind(rule).fetch_one(c).await)?;
+/// The newest tick of a rule up to `now`: one that a wrong clock or a look ahead left in the future must not stop the schedule until then.
+pub async fn latest(tx: &mut Tx, rule: &str, now: UnixMs) -> Result<Option<UnixMs>, StoreError> {
+    let at: Option<i64> = on!(tx, LATEST, |c, q| sqlx::query_scalar(q).bind(rule).bind(now.0).fetch_one(c).await)?;
     Ok(at.map(UnixMs))
 }

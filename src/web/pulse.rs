@@ -33,9 +33,11 @@ impl Pulse {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(stage, beat)| (*stage, beat.clone())).collect()
     }
 
-    /// The oldest sign of life; `None` before the first.
+    /// The oldest of the signs of life of these stages; `None` while one of them gave none.
     #[must_use]
-    pub fn oldest(&self) -> Option<UnixMs> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().map(|beat| beat.at).min()
+    pub fn oldest(&self, stages: &[&'static str]) -> Option<UnixMs> {
+        let beats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let signs: Option<Vec<UnixMs>> = stages.iter().map(|stage| beats.get(stage).map(|beat| beat.at)).collect();
+        signs?.into_iter().min()
     }
 }

@@ -1,8 +1,10 @@
 //! Serves the pages over HTTP/1 with limits that axum's own `serve` does not have: slow clients and silent connections are ended.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
@@ -14,8 +16,10 @@ use tokio_util::task::TaskTracker;
 const MOST_CONNECTIONS: usize = 512;
 /// A client has this long to send its headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// After the stop, open requests get this long.
+/// After the stop, open requests get this long …
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// … and connections on which no request is being answered: long enough for the last bytes of an answer.
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Serves until `stop`; then open requests may end, for ten seconds at most.
 pub async fn serve(listener: TcpListener, router: axum::Router, stop: CancellationToken) {
@@ -34,7 +38,20 @@ pub async fn serve(listener: TcpListener, router: axum::Router, stop: Cancellati
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let service = TowerToHyperService::new(router.clone());
+        let router = TowerToHyperService::new(router.clone());
+        let answering = Arc::new(AtomicBool::new(false));
+        let service = service_fn({
+            let answering = Arc::clone(&answering);
+            move |request| {
+                let (answer, answering) = (router.call(request), Arc::clone(&answering));
+                async move {
+                    answering.store(true, Ordering::Relaxed);
+                    let answered = answer.await;
+                    answering.store(false, Ordering::Relaxed);
+                    answered
+                }
+            }
+        });
         let stop = stop.clone();
         tracker.spawn(async move {
             let mut builder = hyper::server::conn::http1::Builder::new();
@@ -44,7 +61,9 @@ pub async fn serve(listener: TcpListener, router: axum::Router, stop: Cancellati
                 _ = connection.as_mut() => {}
                 () = stop.cancelled() => {
                     connection.as_mut().graceful_shutdown();
-                    let _ = tokio::time::timeout(STOP_TIMEOUT, connection).await;
+                    // Silent clients, and those that never get to the end of their headers, must not hold up the end.
+                    let patience = if answering.load(Ordering::Relaxed) { STOP_TIMEOUT } else { FLUSH_TIMEOUT };
+                    let _ = tokio::time::timeout(patience, connection).await;
                 }
             }
             drop(permit);

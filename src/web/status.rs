@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::text::{escape, pick};
+use super::text::{escape, number, pick};
 use super::{Web, problem};
 use crate::base::money::Cents;
 use crate::flow::analyse::{self, ArmReport, RuleReport};
@@ -80,40 +80,47 @@ fn rule_table(rule: &RuleReport, locale: &str, currency: &str) -> String {
         let _ = write!(html, "<th>{header}</th>");
     }
     html.push_str("</tr>");
-    let control = (rule.control.people > 0).then_some(&rule.control);
+    let control = (rule.control.counts.people > 0).then_some(&rule.control);
     for arm in control.into_iter().chain(&rule.variants) {
-        html.push_str(&arm_row(arm, locale, currency));
+        html.push_str(&arm_row(arm, rule.goal, locale, currency));
     }
     html.push_str("</table>");
     for comparison in rule.comparisons.iter().filter(|comparison| comparison.against == "control") {
         let (Some(difference), Some((low, high))) = (comparison.revenue_difference_cents, comparison.revenue_interval_cents) else { continue };
         let clear = low > 0.0 || high < 0.0;
         let verdict = if clear { t("deutlich", "clear") } else { t("noch kein klarer Unterschied", "no clear difference yet") };
+        let euros = |cents: f64| number(&format!("{:+.2}", cents / 100.0), locale);
         let _ = write!(
             html,
-            "<p>{} {}: {:+.2} {currency} {} ({:+.2} {} {:+.2}; 95 %) – {verdict}</p>",
+            "<p>{} {}: {} {currency} {} ({} {} {}; 95 %) – {verdict}</p>",
             escape(&comparison.arm),
             t("gegen Kontrolle", "against control"),
-            difference / 100.0,
+            euros(difference),
             t("je Person", "per person"),
-            low / 100.0,
+            euros(low),
             t("bis", "to"),
-            high / 100.0
+            euros(high)
         );
+    }
+    if rule.open > 0 {
+        let text = t("Personen können noch kaufen: die Zahlen können wachsen.", "people may still buy: the figures may grow.");
+        let _ = write!(html, "<p class=\"quiet\">{} {text}</p>", rule.open);
     }
     html
 }
 
-fn arm_row(arm: &ArmReport, locale: &str, currency: &str) -> String {
-    let name = if arm.name == "control" { pick(locale, "Kontrolle (nicht angeschrieben)", "control (not written to)") } else { &arm.name };
-    let rate = arm.rate.map_or_else(|| "–".to_owned(), |rate| format!("{:.1} %", rate * 100.0));
-    let per_person = arm.revenue_per_person_cents.map_or_else(|| "–".to_owned(), |cents| format!("{:.2} {currency}", cents / 100.0));
-    let sent = if arm.name == "control" { "–".to_owned() } else { arm.sent.to_string() };
-    format!(
-        "<tr><td>{}</td><td>{}</td><td>{sent}</td><td>{}</td><td>{rate}</td><td>{} {currency}</td><td>{per_person}</td></tr>",
+fn arm_row(arm: &ArmReport, goal: bool, locale: &str, currency: &str) -> String {
+    let control = arm.counts.name == "control";
+    let name = if control { pick(locale, "Kontrolle (nicht angeschrieben)", "control (not written to)") } else { &arm.counts.name };
+    let dash = || "–".to_owned();
+    let cells = [
         escape(name),
-        arm.people,
-        arm.converted,
-        Cents(arm.revenue_cents)
-    )
+        arm.counts.people.to_string(),
+        if control { dash() } else { arm.counts.sent.to_string() },
+        if goal { arm.counts.converted.to_string() } else { dash() },
+        arm.rate.map_or_else(dash, |rate| number(&format!("{:.1} %", rate * 100.0), locale)),
+        if goal { number(&format!("{} {currency}", Cents(arm.counts.revenue_cents)), locale) } else { dash() },
+        arm.revenue_per_person_cents.map_or_else(dash, |cents| number(&format!("{:.2} {currency}", cents / 100.0), locale)),
+    ];
+    format!("<tr><td>{}</td></tr>", cells.join("</td><td>"))
 }

@@ -21,6 +21,11 @@ pub(super) fn pick<'a>(locale: &str, german: &'a str, english: &'a str) -> &'a s
     if locale == "de" { german } else { english }
 }
 
+/// A number as the language writes it: German has a decimal comma.
+pub(super) fn number(text: &str, locale: &str) -> String {
+    if locale == "de" { text.replace('.', ",") } else { text.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,42 +6,42 @@ use axum::response::Response;
 
 use super::text::{escape, pick};
 use super::{Web, page, problem};
+use crate::base::id::Id;
 use crate::flow::object;
+use crate::store::messages;
 
 /// The purpose that unsubscribe tokens are signed for.
 pub(super) const PURPOSE: &str = crate::model::message::UNSUBSCRIBE_PURPOSE;
 
 /// Shows a button; changes nothing.
 pub(super) async fn ask(State(web): State<Web>, Path(token): Path<String>) -> Response {
-    let shop = &web.ctx.config.shop;
-    if web.in_force.get().token_key.verify(PURPOSE, &token).is_none() {
-        return unknown(&web);
-    }
+    let Some(message) = web.in_force.get().token_key.verify(PURPOSE, &token) else { return unknown(&web) };
+    let locale = language(&web, message).await;
     let body = format!(
         "<div class=\"card\"><h1>{}</h1><p>{}</p><form method=\"post\"><button type=\"submit\">{}</button></form></div>",
-        escape(&shop.name),
-        pick(&shop.locale, "Möchten Sie keine Werbung per E-Mail mehr von uns bekommen?", "Would you like to stop receiving our marketing emails?"),
-        pick(&shop.locale, "Ja, bitte abmelden", "Yes, unsubscribe me"),
+        escape(&web.ctx.config.shop.name),
+        pick(&locale, "Möchten Sie keine Werbung per E-Mail mehr von uns bekommen?", "Would you like to stop receiving our marketing emails?"),
+        pick(&locale, "Ja, bitte abmelden", "Yes, unsubscribe me"),
     );
-    page(StatusCode::OK, &shop.locale, pick(&shop.locale, "Abmelden", "Unsubscribe"), &body)
+    page(StatusCode::OK, &locale, pick(&locale, "Abmelden", "Unsubscribe"), &body)
 }
 
 /// Unsubscribes; a repeat does no harm.
 pub(super) async fn done(State(web): State<Web>, Path(token): Path<String>) -> Response {
-    let shop = &web.ctx.config.shop;
     let Some(message) = web.in_force.get().token_key.verify(PURPOSE, &token) else { return unknown(&web) };
     match object::unsubscribe(&web.ctx, message).await {
         Ok(true) => {
+            let locale = language(&web, message).await;
             let body = format!(
                 "<div class=\"card\"><h1>{}</h1><p>{}</p></div>",
-                escape(&shop.name),
+                escape(&web.ctx.config.shop.name),
                 pick(
-                    &shop.locale,
+                    &locale,
                     "Sie sind abgemeldet und bekommen keine Werbung per E-Mail mehr von uns.",
                     "You are unsubscribed and will receive no more marketing emails from us."
                 ),
             );
-            page(StatusCode::OK, &shop.locale, pick(&shop.locale, "Abgemeldet", "Unsubscribed"), &body)
+            page(StatusCode::OK, &locale, pick(&locale, "Abgemeldet", "Unsubscribed"), &body)
         }
         Ok(false) => unknown(&web),
         Err(error) => {
@@ -49,6 +49,13 @@ pub(super) async fn done(State(web): State<Web>, Path(token): Path<String>) -> R
             problem(StatusCode::SERVICE_UNAVAILABLE, "Please try again in a minute.")
         }
     }
+}
+
+/// The language of the mail that the link stood in: the customer's, or the shop's. A database that does not answer is no reason to show nothing.
+async fn language(web: &Web, message: Id) -> String {
+    let of_customer = async { messages::locale(&mut web.ctx.db.read().await?, message).await };
+    let locale = of_customer.await.ok().flatten();
+    locale.map_or_else(|| web.ctx.config.shop.locale.clone(), |locale| locale.code().to_owned())
 }
 
 fn unknown(web: &Web) -> Response {

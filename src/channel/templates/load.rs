@@ -10,6 +10,7 @@ use super::engine::{engine, problem};
 use super::mjml::{Shared, compile};
 use super::{Parts, TemplateSet, part_name};
 use crate::model::customer::Locale;
+use crate::model::fault::FileFault;
 
 /// Longest file that is read.
 const MAX_BYTES: u64 = 1_000_000;
@@ -18,7 +19,7 @@ const PROBE_IMPRINT: [&str; 2] = ["Probe-Imprint Ltd", "Probe-Street 4711"];
 /// Stands for the unsubscribe link.
 const PROBE_UNSUBSCRIBE: &str = "https://probe.example/unsubscribe-4711";
 
-pub(super) fn load(folder: &Path) -> Result<TemplateSet, Vec<String>> {
+pub(super) fn load(folder: &Path) -> Result<TemplateSet, Vec<FileFault>> {
     let mut loader =
         Loader { set: TemplateSet { engine: engine(), templates: std::collections::BTreeMap::new() }, shared: Shared::default(), faults: Vec::new() };
     let (shared, own): (Vec<_>, Vec<_>) = loader.list(folder).into_iter().filter(|path| path.is_dir()).partition(|path| file_name(path) == "_shared");
@@ -37,13 +38,12 @@ pub(super) fn load(folder: &Path) -> Result<TemplateSet, Vec<String>> {
 struct Loader {
     set: TemplateSet,
     shared: Shared,
-    faults: Vec<String>,
+    faults: Vec<FileFault>,
 }
 
 impl Loader {
     fn fault(&mut self, path: &Path, line: Option<usize>, problem: &str) {
-        let line = line.map(|line| format!(":{line}")).unwrap_or_default();
-        self.faults.push(format!("{}{line}: {problem}", path.display()));
+        self.faults.push(FileFault::new(&path.display().to_string(), (line.unwrap_or(0), 0), problem.to_owned()));
     }
 
     fn list(&mut self, folder: &Path) -> Vec<PathBuf> {

@@ -16,6 +16,7 @@ use minijinja::value::{Serde, Value};
 use serde_json::Map;
 
 use crate::model::customer::Locale;
+use crate::model::fault::FileFault;
 use crate::model::text::clean;
 
 /// All templates of a shop, checked.
@@ -53,7 +54,7 @@ impl TemplateSet {
     /// # Errors
     /// All faults at once, each with file and, if known, line: what cannot be read or compiled, unknown variables, and parts that would go out
     /// without the imprint or the unsubscribe link.
-    pub fn load(folder: &Path) -> Result<Self, Vec<String>> {
+    pub fn load(folder: &Path) -> Result<Self, Vec<FileFault>> {
         load::load(folder)
     }
 

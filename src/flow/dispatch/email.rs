@@ -120,7 +120,7 @@ pub(super) async fn work(dispatcher: &Dispatcher, pass: &Pass, queue: &Queue) {
         if let Delivery::Retry { fault, detail, .. } = &delivery
             && fault.concerns_relay()
         {
-            pass.relay_down.store(true, Ordering::Relaxed);
+            pass.no_more_emails.store(true, Ordering::Relaxed);
             pass.relay_fault.lock().await.get_or_insert_with(|| format!("{}: {detail}", fault.code()));
         }
         record(dispatcher, pass, &message, &delivery, started_at).await;
@@ -138,7 +138,8 @@ async fn record(dispatcher: &Dispatcher, pass: &Pass, message: &LeasedMessage, d
     let dead = matches!(delivery, Delivery::Refused { fault: Fault::BadAddress, .. });
     let address = message.email.as_deref().filter(|_| dead).and_then(|text| EmailAddress::parse(text).ok());
     let suppress = address.map(|address| Suppress { email_key: address.key(), reason: Fault::BadAddress.code() });
-    pass.tally.count(delivery);
+    pass.tally.count(&end);
+    dispatcher.ended.fetch_add(1, Ordering::Relaxed);
     let _ = pass.changes.send(Change::Finish { end: Box::new(end), suppress }).await;
 }
 
@@ -153,7 +154,7 @@ async fn deliver(dispatcher: &Dispatcher, pass: &Pass, message: &LeasedMessage, 
         Way::File(folder) => match permit(pass, message, beginning).await {
             Permit::Go => folder.write(message.id, &mail).await,
             Permit::Stop => Delivery::Cancelled,
-            Permit::Unavailable => unavailable(),
+            Permit::Unavailable => unavailable(pass),
         },
         Way::Smtp(client) => {
             let Some(from) = &post.from else { return missing("no sender: set [mail] from") };
@@ -170,7 +171,7 @@ async fn deliver(dispatcher: &Dispatcher, pass: &Pass, message: &LeasedMessage, 
                 }
                 Permit::Unavailable => {
                     kept.session.abandon();
-                    return unavailable();
+                    return unavailable(pass);
                 }
             };
             kept.messages += 1;
@@ -222,7 +223,9 @@ async fn permit(pass: &Pass, message: &LeasedMessage, beginning: Beginning<'_>) 
     answered.await.unwrap_or(Permit::Unavailable)
 }
 
-fn unavailable() -> Delivery {
+fn unavailable(pass: &Pass) -> Delivery {
+    // The next ones would fare no better.
+    pass.no_more_emails.store(true, Ordering::Relaxed);
     Delivery::Retry { fault: Fault::Busy, detail: "our own database could not record the send".to_owned(), after_ms: None }
 }
 

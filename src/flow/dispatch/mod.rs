@@ -9,6 +9,7 @@ mod settle;
 mod webhook;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -17,14 +18,18 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::campaign::{Campaign, InForce};
+use super::decide::quiet_hours;
 use super::{Ctx, FlowError};
 use crate::base::clock::Clock;
 use crate::base::id::Id;
+use crate::base::time::UnixMs;
 use crate::channel::webhook::WebhookClient;
 use crate::model::action::Channel;
-use crate::model::attempt::Delivery;
-use crate::model::message::LeasedMessage;
+use crate::model::facts::Moment;
+use crate::model::message::{LeasedMessage, MessageState};
 use crate::model::outcome::OutcomeKind;
+use crate::policy::quiet;
+use crate::store::deliveries::Finish;
 use crate::store::{deliveries, messages};
 use writer::Change;
 
@@ -66,16 +71,17 @@ struct Tally {
 }
 
 impl Tally {
-    fn count(&self, delivery: &Delivery) {
-        let (counter, result) = match delivery {
-            Delivery::Accepted { .. } => (&self.sent, "accepted"),
-            Delivery::Retry { .. } => (&self.retried, "retry"),
-            Delivery::Refused { .. } => (&self.failed, "refused"),
-            Delivery::InDoubt { .. } => (&self.in_doubt, "in_doubt"),
-            Delivery::Cancelled => (&self.cancelled, "cancelled"),
+    /// Counts what became of the message: a try that was the last one has failed, though the receiver said "later".
+    fn count(&self, end: &Finish) {
+        let counter = match end.state {
+            MessageState::Sent => &self.sent,
+            MessageState::Failed => &self.failed,
+            MessageState::InDoubt => &self.in_doubt,
+            MessageState::Cancelled => &self.cancelled,
+            MessageState::Queued | MessageState::Claimed | MessageState::Data => &self.retried,
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        metrics::counter!("stammgast_attempts_total", "result" => result).increment(1);
+        metrics::counter!("stammgast_attempts_total", "result" => end.result).increment(1);
     }
 }
 
@@ -87,6 +93,8 @@ pub struct Dispatcher {
     post: email::Post,
     webhooks: WebhookClient,
     owner: String,
+    /// Tries that came to an end since the start.
+    ended: AtomicU64,
 }
 
 /// What the workers of one pass share.
@@ -98,7 +106,8 @@ struct Pass {
     beginning: Arc<AtomicUsize>,
     tally: Tally,
     stop: CancellationToken,
-    relay_down: AtomicBool,
+    /// No more emails in this pass: the relay is down, or our database.
+    no_more_emails: AtomicBool,
     relay_fault: Mutex<Option<String>>,
     unused: Mutex<Vec<Id>>,
 }
@@ -113,7 +122,7 @@ impl Dispatcher {
     pub fn new(ctx: Ctx, in_force: Arc<InForce>, owner: String) -> Result<Self, String> {
         let post = email::Post::new(&ctx.config)?;
         let webhooks = WebhookClient::new(&ctx.config.webhook, &ctx.config.webhooks)?;
-        Ok(Self { ctx, in_force, post, webhooks, owner })
+        Ok(Self { ctx, in_force, post, webhooks, owner, ended: AtomicU64::new(0) })
     }
 
     /// Sends everything that is due, until nothing is or `stop`: then messages that were not begun are given back and open transactions end.
@@ -128,7 +137,7 @@ impl Dispatcher {
             beginning,
             tally: Tally::default(),
             stop: stop.clone(),
-            relay_down: AtomicBool::new(false),
+            no_more_emails: AtomicBool::new(false),
             relay_fault: Mutex::new(None),
             unused: Mutex::new(Vec::new()),
         });
@@ -136,15 +145,15 @@ impl Dispatcher {
         let webhooks = self.drain_channel(&pass, Channel::Webhook, self.ctx.config.webhook.connections);
         let (emails, webhooks) = tokio::join!(emails, webhooks);
         let unused = std::mem::take(&mut *pass.unused.lock().await);
-        if !unused.is_empty() {
-            let mut tx = self.ctx.db.write().await?;
-            messages::release(&mut tx, &self.owner, &unused).await?;
-            tx.commit().await?;
-        }
         let report = report(&pass, recovered).await;
-        // The last sender goes, so the writer ends when all is written.
+        // The last sender goes, so the writer ends when all is written. It comes first: no end of a try may outlive the pass.
         drop(pass);
         writer.await.map_err(|error| FlowError::Worker(error.to_string()))?;
+        if !unused.is_empty() {
+            let mut tx = self.ctx.db.write().await?;
+            messages::release(&mut tx, &self.owner, &unused, None).await?;
+            tx.commit().await?;
+        }
         emails.and(webhooks)?;
         Ok(report)
     }
@@ -156,10 +165,10 @@ impl Dispatcher {
         let queue: Queue = Arc::new(Mutex::new(queue));
         let mut crew = JoinSet::new();
         let claimed = loop {
-            if pass.stop.is_cancelled() || (channel == Channel::Email && pass.relay_down.load(Ordering::Relaxed)) {
+            if pass.stop.is_cancelled() || (channel == Channel::Email && pass.no_more_emails.load(Ordering::Relaxed)) {
                 break Ok(());
             }
-            let claimed = match self.claim(channel, batch).await {
+            let claimed = match self.claim(&pass.campaign, channel, batch).await {
                 Ok(claimed) => claimed,
                 Err(error) => break Err(error),
             };
@@ -188,13 +197,35 @@ impl Dispatcher {
         claimed
     }
 
-    async fn claim(&self, channel: Channel, batch: usize) -> Result<Vec<LeasedMessage>, FlowError> {
-        let until = Clock::System.now().plus(i64::try_from(self.ctx.config.dispatch.lease_s).unwrap_or(900) * 1000);
+    /// Claims the next messages that may leave now. Emails whose time came at night (tried again, or kept by a relay that was down) are put off to the
+    /// end of the quiet hours.
+    async fn claim(&self, campaign: &Campaign, channel: Channel, batch: usize) -> Result<Vec<LeasedMessage>, FlowError> {
         let limit = i64::try_from(batch).unwrap_or(200);
-        let mut tx = self.ctx.db.write().await?;
-        let claimed = messages::claim(&mut tx, &self.owner, until, self.ctx.clock.now(), limit, channel).await?;
-        tx.commit().await?;
-        Ok(claimed)
+        loop {
+            let (now, zone) = (self.ctx.clock.now(), self.ctx.config.shop.zone());
+            let until = Clock::System.now().plus(i64::try_from(self.ctx.config.dispatch.lease_s).unwrap_or(900) * 1000);
+            let mut tx = self.ctx.db.write().await?;
+            let mut claimed = messages::claim(&mut tx, &self.owner, until, now, limit, channel).await?;
+            let all = claimed.len();
+            let mut late: BTreeMap<UnixMs, Vec<Id>> = BTreeMap::new();
+            if channel == Channel::Email {
+                claimed.retain(|message| {
+                    let quiet = quiet_hours(&self.ctx, campaign.rules.rule(&message.rule).map(|rule| &rule.spec));
+                    let loud_at = quiet::first_loud(quiet, &Moment { now, zone });
+                    if loud_at > now {
+                        late.entry(loud_at).or_default().push(message.id);
+                    }
+                    loud_at <= now
+                });
+            }
+            for (loud_at, ids) in &late {
+                messages::release(&mut tx, &self.owner, ids, Some(*loud_at)).await?;
+            }
+            tx.commit().await?;
+            if all == 0 || !claimed.is_empty() {
+                return Ok(claimed);
+            }
+        }
     }
 
     /// Puts back what expired leases left, and shows what is in doubt.
@@ -208,6 +239,12 @@ impl Dispatcher {
         }
         tx.commit().await?;
         Ok(waiting + doubtful.len() as u64)
+    }
+
+    /// Tries that came to an end since the start: grows while a pass is at work.
+    #[must_use]
+    pub fn ended(&self) -> u64 {
+        self.ended.load(Ordering::Relaxed)
     }
 
     /// Says goodbye on the connections that were kept.
@@ -230,11 +267,11 @@ async fn report(pass: &Pass, recovered: u64) -> DispatchReport {
 }
 
 impl Pass {
-    /// The next message for a worker; `None` when the pass is over. After a stop, or when the relay is down, the rest is set aside to be given back.
+    /// The next message for a worker; `None` when the pass is over. After a stop, or when no more emails can go, the rest is set aside to be given back.
     async fn next(&self, queue: &Queue, channel: Channel) -> Option<LeasedMessage> {
         loop {
             let message = queue.lock().await.recv().await?;
-            let halted = self.stop.is_cancelled() || (channel == Channel::Email && self.relay_down.load(Ordering::Relaxed));
+            let halted = self.stop.is_cancelled() || (channel == Channel::Email && self.no_more_emails.load(Ordering::Relaxed));
             if !halted {
                 return Some(message);
             }

@@ -44,15 +44,12 @@ pub(super) fn settle(message: &LeasedMessage, delivery: &Delivery, started_at: U
             end.result = "retry";
             let give_up_at = message.created_at.plus(i64::from(patience.give_up_after_days) * DAY_MS);
             let wait_ms = patience.curve.wait_ms(message.attempt, patience.jitter_ratio, *after_ms);
-            match wait_ms.map(|wait_ms| ended_at.plus(wait_ms)).filter(|due_at| *due_at <= give_up_at) {
-                Some(due_at) => {
-                    end.state = MessageState::Queued;
-                    end.due_at = Some(due_at);
-                }
-                None => {
-                    end.state = MessageState::Failed;
-                    end.outcomes.push(OutcomeKind::Refused);
-                }
+            end.due_at = wait_ms.map(|wait_ms| ended_at.plus(wait_ms)).filter(|due_at| *due_at <= give_up_at);
+            if end.due_at.is_some() {
+                end.state = MessageState::Queued;
+            } else {
+                end.state = MessageState::Failed;
+                end.outcomes.push(OutcomeKind::Refused);
             }
         }
         Delivery::Refused { fault, detail } => {

@@ -2,7 +2,7 @@
 
 use super::settle::{Patience, settle};
 use super::writer::Change;
-use super::{Dispatcher, Pass, Queue};
+use super::{Dispatcher, Ordering, Pass, Queue};
 use crate::base::retry::Curve;
 use crate::model::action::{Action, Channel};
 use crate::model::attempt::{Delivery, Fault};
@@ -18,7 +18,8 @@ pub(super) async fn work(dispatcher: &Dispatcher, pass: &Pass, queue: &Queue) {
         let give_up_after_days = dispatcher.ctx.config.dispatch.give_up_after_days;
         let patience = Patience { curve: Curve::Webhook, give_up_after_days, jitter_ratio: rand::random() };
         let end = settle(&message, &delivery, started_at, dispatcher.ctx.clock.now(), patience);
-        pass.tally.count(&delivery);
+        pass.tally.count(&end);
+        dispatcher.ended.fetch_add(1, Ordering::Relaxed);
         let _ = pass.changes.send(Change::Finish { end: Box::new(end), suppress: None }).await;
     }
 }

@@ -62,6 +62,7 @@ pub(super) async fn run(ctx: Ctx, mut changes: mpsc::Receiver<Change>, beginning
             }
         }
         let mut wait = Duration::from_millis(100);
+        let mut failed_before = false;
         loop {
             match commit(&ctx, &marks, &ends, &suppressions).await {
                 Ok(allowed) => {
@@ -72,12 +73,17 @@ pub(super) async fn run(ctx: Ctx, mut changes: mpsc::Receiver<Change>, beginning
                 }
                 Err(error) => {
                     tracing::error!(%error, ends = ends.len(), "deliveries cannot be recorded; trying again");
-                    for (_, _, answer) in marks.drain(..) {
-                        let _ = answer.send(Permit::Unavailable);
+                    // The first failure may be a connection that broke, and the second try waits for a database that is restarted. After that a
+                    // relay must not be kept waiting longer.
+                    if failed_before {
+                        for (_, _, answer) in marks.drain(..) {
+                            let _ = answer.send(Permit::Unavailable);
+                        }
                     }
-                    if ends.is_empty() {
+                    if marks.is_empty() && ends.is_empty() {
                         break;
                     }
+                    failed_before = true;
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(Duration::from_secs(5));
                 }

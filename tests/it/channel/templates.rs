@@ -23,7 +23,8 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 fn faults(files: &[(&str, &str)]) -> String {
     let folder = folder(files);
-    let faults = TemplateSet::load(folder.path()).expect_err("these templates must be refused").join("\n");
+    let faults =
+        TemplateSet::load(folder.path()).expect_err("these templates must be refused").iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     faults.replace(&format!("{}/", folder.path().display()), "")
 }
 
@@ -35,18 +36,18 @@ fn load(files: &[(&str, &str)]) -> TemplateSet {
 fn a_faulty_template_is_refused_with_file_and_line() {
     let text = |body: &str| format!("Subject: x\n\n{body}\n{FOOTER}");
     for (name, content, expected) in [
-        ("a/de.txt", text("{{ customer.fist_name }}"), "a/de.txt:3: unknown variable 'customer.fist_name'"),
-        ("a/de.txt", text("one\n{% if %}"), "a/de.txt:4: "),
-        ("a/de.txt", text("{{ shop.name | safe }}"), "a/de.txt:3: filter safe is unknown"),
-        ("a/de.txt", text("{{ shop.name | date }}"), "a/de.txt:3: 'Probe' is not a date for the filter 'date'"),
+        ("a/de.txt", text("{{ customer.fist_name }}"), "a/de.txt:3 unknown variable 'customer.fist_name'"),
+        ("a/de.txt", text("one\n{% if %}"), "a/de.txt:4 "),
+        ("a/de.txt", text("{{ shop.name | safe }}"), "a/de.txt:3 filter safe is unknown"),
+        ("a/de.txt", text("{{ shop.name | date }}"), "a/de.txt:3 'Probe' is not a date for the filter 'date'"),
         ("a/de.txt", text("{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}"), "takes more than 100000 steps"),
-        ("a/de.txt", text("{% include \"_shared/none.txt\" %}"), "a/de.txt:3: "),
-        ("a/de.txt", "Hello\n\nno subject".to_owned(), "a/de.txt:1: expected 'Subject: …' or 'Kind: transactional'"),
-        ("a/de.txt", "Subject: x".to_owned(), "a/de.txt:1: expected 'Subject: …', an empty line, then the text"),
-        ("a/de.txt", "Subject: x\n\n{{ unsubscribe_url }}".to_owned(), "a/de.txt: has no imprint"),
-        ("a/de.txt", "Subject: x\n\n{{ shop.imprint }}".to_owned(), "a/de.txt: has no unsubscribe link"),
-        ("a/notes.md", "x".to_owned(), "a: is no template: expected de.txt or en.txt"),
-        ("a/de.mjml", "<mjml></mjml>".to_owned(), "a/de.mjml: has no text part: expected de.txt beside it"),
+        ("a/de.txt", text("{% include \"_shared/none.txt\" %}"), "a/de.txt:3 "),
+        ("a/de.txt", "Hello\n\nno subject".to_owned(), "a/de.txt:1 expected 'Subject: …' or 'Kind: transactional'"),
+        ("a/de.txt", "Subject: x".to_owned(), "a/de.txt:1 expected 'Subject: …', an empty line, then the text"),
+        ("a/de.txt", "Subject: x\n\n{{ unsubscribe_url }}".to_owned(), "a/de.txt has no imprint"),
+        ("a/de.txt", "Subject: x\n\n{{ shop.imprint }}".to_owned(), "a/de.txt has no unsubscribe link"),
+        ("a/notes.md", "x".to_owned(), "a is no template: expected de.txt or en.txt"),
+        ("a/de.mjml", "<mjml></mjml>".to_owned(), "a/de.mjml has no text part: expected de.txt beside it"),
     ] {
         let found = faults(&[(name, content.as_str())]);
         assert!(found.contains(expected), "{found}\nshould contain\n{expected}");
@@ -55,15 +56,15 @@ fn a_faulty_template_is_refused_with_file_and_line() {
         |body: &str| format!("<mjml>\n<mj-body>\n<mj-section><mj-column>\n<mj-text>{body}</mj-text>\n</mj-column></mj-section>\n</mj-body>\n</mjml>");
     let footer = "{{ shop.imprint }} <a href=\"{{ unsubscribe_url }}\">x</a>";
     for (content, expected) in [
-        (mjml("{{ shop.imprint }}"), "a/de.mjml: has no unsubscribe link"),
-        (mjml("{{ unsubscribe_url }}"), "a/de.mjml: has no imprint"),
-        (mjml(&format!("{footer}{{{{ nobody }}}}")), "a/de.mjml:4: unknown variable 'nobody'"),
+        (mjml("{{ shop.imprint }}"), "a/de.mjml has no unsubscribe link"),
+        (mjml("{{ unsubscribe_url }}"), "a/de.mjml has no imprint"),
+        (mjml(&format!("{footer}{{{{ nobody }}}}")), "a/de.mjml:4 unknown variable 'nobody'"),
         (mjml(&format!("{footer}<a href=\"javascript:x\">x</a>")), "href=\"javascript:x\" is no link for a mail"),
         (
             "<mjml>\n<mj-body>\n<mj-include path=\"../../etc/passwd\" />\n</mj-body>\n</mjml>".to_owned(),
-            "a/de.mjml:3: cannot include '../../etc/passwd'",
+            "a/de.mjml:3 cannot include '../../etc/passwd'",
         ),
-        ("<mjml>\n<mj-body>\n<mj-section>".to_owned(), "a/de.mjml: ends too early"),
+        ("<mjml>\n<mj-body>\n<mj-section>".to_owned(), "a/de.mjml ends too early"),
         ("<p>x</p>".to_owned(), "a/de.mjml"),
     ] {
         let found = faults(&[("a/de.txt", &text("x")), ("a/de.mjml", &content)]);
@@ -75,10 +76,10 @@ fn a_faulty_template_is_refused_with_file_and_line() {
 fn all_faults_are_told_at_once() {
     let found = faults(&[("a/de.txt", "Subject: x\n\nx"), ("b/en.txt", "x")]);
     assert!(
-        found.contains("a/de.txt: has no imprint") && found.contains("a/de.txt: has no unsubscribe link") && found.contains("b/en.txt:1"),
+        found.contains("a/de.txt has no imprint") && found.contains("a/de.txt has no unsubscribe link") && found.contains("b/en.txt:1"),
         "{found}"
     );
-    assert!(TemplateSet::load(Path::new("/nowhere")).unwrap_err()[0].contains("/nowhere: cannot be read"));
+    assert!(TemplateSet::load(Path::new("/nowhere")).unwrap_err()[0].to_string().contains("/nowhere cannot be read"));
 }
 
 #[test]

@@ -1,5 +1,9 @@
 //! Tests of cli.
 
 mod check;
+mod config;
+mod demo;
 mod import;
+mod messages;
 mod numbers;
+mod usage;

@@ -56,7 +56,6 @@ async fn execute(database: &str, statement: String) {
 macro_rules! on_both {
     ($name:ident, |$db:ident| $body:expr) => {
         mod $name {
-            #[allow(unused_imports)]
             use super::*;
 
             async fn test($db: &$crate::common::databases::TestDb) {

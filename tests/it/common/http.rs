@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use super::act::{Act, Over};
 
@@ -27,7 +28,7 @@ impl Request {
 pub struct HttpReceiver {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<Request>>>,
-    connections: Arc<Mutex<usize>>,
+    connections: watch::Sender<usize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -42,12 +43,12 @@ impl HttpReceiver {
     pub async fn start(act: Act) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (requests, connections) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(0)));
+        let (requests, connections) = (Arc::new(Mutex::new(Vec::new())), watch::Sender::new(0));
         let (kept, counted) = (requests.clone(), connections.clone());
         let task = tokio::spawn(async move {
             let mut open = tokio::task::JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
-                *counted.lock().unwrap() += 1;
+                counted.send_modify(|count| *count += 1);
                 let kept = kept.clone();
                 open.spawn(async move { serve(socket, act, &kept).await });
             }
@@ -64,7 +65,12 @@ impl HttpReceiver {
     }
 
     pub fn connections(&self) -> usize {
-        *self.connections.lock().unwrap()
+        *self.connections.borrow()
+    }
+
+    /// The number of connections opened so far, for whoever waits for the next one.
+    pub fn arrivals(&self) -> watch::Receiver<usize> {
+        self.connections.subscribe()
     }
 }
 

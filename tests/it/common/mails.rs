@@ -19,7 +19,7 @@ use stammgast::model::email_address::EmailAddress;
 pub const UNSUBSCRIBE: &str = "https://shop.example/u/v1.AAAABBBBCCCCDDDD";
 
 pub fn shipped_templates() -> TemplateSet {
-    TemplateSet::load(Path::new("templates")).unwrap_or_else(|faults| panic!("{}", faults.join("\n")))
+    TemplateSet::load(Path::new("templates")).unwrap_or_else(|faults| panic!("{faults:?}"))
 }
 
 pub fn shop() -> Shop {

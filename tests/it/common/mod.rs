@@ -8,4 +8,5 @@ pub mod mails;
 pub mod postgres;
 pub mod shop;
 pub mod smtp;
+pub mod stage;
 pub mod tls;

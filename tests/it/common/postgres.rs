@@ -11,11 +11,49 @@ const NOBODY: u32 = 65_534;
 
 pub struct Cluster {
     port: u16,
+    bin: PathBuf,
+    folder: PathBuf,
+    root: bool,
 }
 
 impl Cluster {
     pub fn url(&self, database: &str) -> String {
         format!("postgres://stammgast@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// A cluster for one test, which may stop it.
+    pub fn own() -> Self {
+        start()
+    }
+
+    /// Stops the server as a crash does: at once, without goodbye.
+    pub fn crash(&self) {
+        self.control(&["-m", "immediate", "stop"]);
+    }
+
+    /// Starts the server (again) and waits until it answers.
+    pub fn start(&self) {
+        let options =
+            format!("-p {} -h 127.0.0.1 -k {} -c max_connections=200 -c fsync=off -c shared_buffers=64MB", self.port, self.folder.display());
+        self.control(&["-t", "60", "-l", self.folder.join("log").to_str().expect("a UTF-8 path"), "-o", &options, "start"]);
+    }
+
+    fn control(&self, arguments: &[&str]) {
+        self.run("pg_ctl", &[&["-w", "-D", self.data().to_str().expect("a UTF-8 path")], arguments].concat());
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) {
+        let mut command = Command::new(self.bin.join(program));
+        command.args(arguments).current_dir(&self.folder).stdout(Stdio::null()).stderr(Stdio::piped());
+        if self.root {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let output = command.output().unwrap_or_else(|error| panic!("{program} cannot be started: {error}"));
+        assert!(output.status.success(), "{program} failed: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
 
@@ -32,23 +70,13 @@ fn start() -> Cluster {
     if root {
         chown(&folder, Some(NOBODY), Some(NOBODY)).expect("root may give a folder away");
     }
-    let run = |program: &str, arguments: &[&str]| {
-        let mut command = Command::new(bin.join(program));
-        command.args(arguments).current_dir(&folder).stdout(Stdio::null()).stderr(Stdio::piped());
-        if root {
-            command.uid(NOBODY).gid(NOBODY);
-        }
-        let output = command.output().unwrap_or_else(|error| panic!("{program} cannot be started: {error}"));
-        assert!(output.status.success(), "{program} failed: {}", String::from_utf8_lossy(&output.stderr));
-    };
-    let data = folder.join("data");
+    let cluster = Cluster { port: free_port(), bin, folder, root };
+    let data = cluster.data();
     let data = data.to_str().expect("a UTF-8 path");
-    run("initdb", &["-D", data, "-U", "stammgast", "-A", "trust", "--locale=C", "--encoding=UTF8", "--no-sync"]);
-    let port = free_port();
-    let options = format!("-p {port} -h 127.0.0.1 -k {} -c max_connections=200 -c fsync=off -c shared_buffers=64MB", folder.display());
-    stop_with_this_process(&bin, &folder, root);
-    run("pg_ctl", &["-D", data, "-w", "-t", "60", "-l", folder.join("log").to_str().expect("a UTF-8 path"), "-o", &options, "start"]);
-    Cluster { port }
+    cluster.run("initdb", &["-D", data, "-U", "stammgast", "-A", "trust", "--locale=C", "--encoding=UTF8", "--no-sync"]);
+    stop_with_this_process(&cluster.bin, &cluster.folder, root);
+    cluster.start();
+    cluster
 }
 
 /// A shell that waits until our end of its pipe closes (we ended, by whatever way), then stops the server and removes the folder.

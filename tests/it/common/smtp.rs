@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use base64::Engine as _;
 use stammgast::config::Config;
 use stammgast::config::mail::Mail;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpSocket;
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use super::act::{Act, Over};
@@ -45,11 +47,13 @@ pub struct Manners {
     /// User and password that it wants.
     pub login: Option<(&'static str, &'static str)>,
     pub protection: Protection,
+    /// How long it thinks before each right answer.
+    pub pause: Duration,
 }
 
 impl Default for Manners {
     fn default() -> Self {
-        Self { fault: None, extensions: &["8BITMIME", "SMTPUTF8"], login: None, protection: Protection::None }
+        Self { fault: None, extensions: &["8BITMIME", "SMTPUTF8"], login: None, protection: Protection::None, pause: Duration::ZERO }
     }
 }
 
@@ -65,7 +69,7 @@ pub struct Received {
 pub struct SmtpSink {
     address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
-    connections: Arc<Mutex<usize>>,
+    connections: watch::Sender<usize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -81,23 +85,29 @@ impl SmtpSink {
         Self::with(Manners::default()).await
     }
 
-    #[expect(clippy::unused_async, reason = "needs a runtime, as whoever awaits it has")]
     pub async fn with(manners: Manners) -> Self {
+        Self::on(0, manners).await
+    }
+
+    /// On a port of the test's choice; 0: any free one.
+    #[expect(clippy::unused_async, reason = "needs a runtime, as whoever awaits it has")]
+    pub async fn on(port: u16, manners: Manners) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         if matches!(manners.fault, Some((Step::Body, _))) {
             // So that a message of some megabytes cannot hide in the socket's buffers.
             socket.set_recv_buffer_size(8192).unwrap();
         }
-        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
         let listener = socket.listen(1024).unwrap();
         let address = listener.local_addr().unwrap();
-        let (received, connections) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(0)));
+        let (received, connections) = (Arc::new(Mutex::new(Vec::new())), watch::Sender::new(0));
         let (kept, counted) = (received.clone(), connections.clone());
         let task = tokio::spawn(async move {
             // Connections end with the server: a hanging one would otherwise outlive the test.
             let mut open = tokio::task::JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
-                *counted.lock().unwrap() += 1;
+                counted.send_modify(|count| *count += 1);
                 socket.set_nodelay(true).unwrap();
                 let (manners, kept) = (manners.clone(), kept.clone());
                 open.spawn(async move { serve(Box::new(socket), manners, kept).await });
@@ -117,7 +127,12 @@ impl SmtpSink {
 
     /// How many connections were opened.
     pub fn connections(&self) -> usize {
-        *self.connections.lock().unwrap()
+        *self.connections.borrow()
+    }
+
+    /// The number of connections opened so far, for whoever waits for the next one.
+    pub fn arrivals(&self) -> watch::Receiver<usize> {
+        self.connections.subscribe()
     }
 
     /// Mail settings that lead to this server; `more` are further lines of the section.
@@ -201,6 +216,9 @@ async fn answer(line: &mut Line, manners: &Manners, step: Step, right: &[u8]) ->
     match manners.fault {
         Some((at, act)) if at == step => act.perform(line).await,
         _ => {
+            if !manners.pause.is_zero() {
+                tokio::time::sleep(manners.pause).await;
+            }
             line.write_all(right).await?;
             Ok(line.flush().await?)
         }

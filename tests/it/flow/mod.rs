@@ -1,3 +1,8 @@
 //! Tests of flow.
 
+mod cdnow;
+mod decide;
+mod dispatch;
+mod object;
 mod rescore;
+mod trigger;

@@ -55,7 +55,7 @@ fn a_voucher_has_a_code_a_worth_and_a_last_day() {
     assert_eq!((percent.worth, amount.worth), (VoucherWorth::Percent(10), VoucherWorth::Amount(750)));
     assert_eq!(percent.valid_until.to_string(), "2026-07-15");
     let (prefix, letters) = percent.code.split_once('-').unwrap();
-    assert_eq!((prefix, letters.len()), ("WB", 8));
+    assert_eq!((prefix, letters.len()), ("WB", 10));
     assert!(letters.chars().all(|c| "0123456789ABCDEFGHJKMNPQRSTVWXYZ".contains(c)), "{letters}");
     assert!(amount.code.starts_with("X1-") && amount.code[3..] != *letters);
 }

@@ -1,0 +1,69 @@
+//! Faults of the configuration, as a user meets them.
+
+use std::path::Path;
+use std::process::Command;
+
+/// What `migrate` says with this configuration; it has to fail with 1.
+fn refused(folder: &Path, config: &str, environment: &[(&str, &str)]) -> String {
+    std::fs::write(folder.join("shop.toml"), config).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stammgast"));
+    command.args(["migrate", "--config", "shop.toml"]).current_dir(folder).envs(environment.iter().copied());
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    said
+}
+
+#[test]
+fn a_fault_names_file_line_and_what_is_expected() {
+    let folder = tempfile::tempdir().unwrap();
+    for (config, sentence) in [
+        ("[shop]\nnmae = \"x\"\n", "error: shop.toml:2 [shop] nmae: unknown key 'nmae': expected one of name, time_zone, "),
+        ("[shpo]\nname = \"x\"\n", "error: shop.toml:1: unknown key 'shpo': expected one of shop, database, "),
+        (
+            "\n[shop]\ntime_zone = \"Europe/Berlim\"\n",
+            "error: shop.toml:3 [shop] time_zone: 'Europe/Berlim' is not a time zone: expected an IANA name",
+        ),
+        ("[mail]\nport = 70000\n", "error: shop.toml:2 [mail] port: "),
+        ("[mail]\ntransport = \"pigeon\"\n", "error: shop.toml:2 [mail] transport: "),
+        ("[database]\nurl = \"mysql://localhost/shop\"\n", "error: shop.toml:2 [database] url: is not a database URL: expected sqlite://FILE or"),
+        ("[server]\nlisten = \"8080\"\n", "error: shop.toml:2 [server] listen: '8080' is no address: expected e.g. 127.0.0.1:8080"),
+        ("[daemon]\npoll_s = 0\n", "error: shop.toml:2 [daemon] poll_s: 0 is out of range: expected 1 to 30"),
+        ("[mail]\npassword_file = \"no/such/secret\"\n", "no/such/secret: the secret cannot be read: "),
+        ("[[webhooks]]\nname = \"crm\"\n", "missing field `url`"),
+    ] {
+        let said = refused(folder.path(), config, &[]);
+        assert!(said.contains(sentence), "{config}{said}should contain\n{sentence}");
+    }
+}
+
+#[test]
+fn a_line_that_is_no_toml_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = refused(folder.path(), "[shop]\nname = \"x\"\nlocale = de\n", &[]);
+    assert!(said.starts_with("error: shop.toml") && said.contains("line 3"), "{said}");
+}
+
+#[test]
+fn a_setting_of_the_environment_is_checked_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = refused(folder.path(), "", &[("STAMMGAST__SHOP__TIME_ZONE", "Mars/Olympus")]);
+    assert!(said.contains("[shop] time_zone: 'Mars/Olympus' is not a time zone"), "{said}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, environment) in [(&["report", "--config", "none.toml"][..], ""), (&["report"], "none.toml")] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stammgast"));
+        command.args(arguments).current_dir(folder.path()).env_remove("STAMMGAST_CONFIG");
+        if !environment.is_empty() {
+            command.env("STAMMGAST_CONFIG", environment);
+        }
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert_eq!(said, "error: none.toml: no such file; `stammgast init DIR` makes a new shop's folder with one\n");
+    }
+}
