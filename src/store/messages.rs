@@ -24,11 +24,10 @@ statements! {
              FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.lease_owner = $2 AND m.id IN ", ids "$1", " ORDER BY m.due_at, m.id"];
     RELEASE = ["UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1, due_at = COALESCE($3, due_at)
                 WHERE state = 'claimed' AND lease_owner = $2 AND id IN ", ids "$1"];
-    EXPIRE_CLAIMED = "UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1
-                      WHERE state = 'claimed' AND done_at IS NULL AND due_at <= $3 AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2)";
+    EXPIRE_CLAIMED = "UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1 WHERE state = 'claimed' AND done_at IS NULL AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2)";
     EXPIRE_DATA = "UPDATE messages SET state = 'in_doubt', lease_owner = NULL, lease_until = NULL, done_at = $3,
                           reply = 'the daemon ended while the receiver was taking the message'
-                   WHERE state = 'data' AND done_at IS NULL AND due_at <= $3 AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2) RETURNING decision_id";
+                   WHERE state = 'data' AND done_at IS NULL AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2) RETURNING decision_id";
     CANCEL_FOR = "UPDATE messages SET state = 'cancelled', done_at = $2, reply = 'the customer objected' WHERE customer_id = $1 AND state = 'queued' AND basis <> 'contract'";
     RESOLVE = "UPDATE messages SET state = $2, done_at = $3, reply = $4 WHERE id = $1 AND state = 'in_doubt'";
     REQUEUE = "UPDATE messages SET state = 'queued', due_at = $2, done_at = NULL, fault = NULL, reply = NULL WHERE id = $1 AND state IN ('in_doubt', 'failed')";
@@ -101,8 +100,7 @@ pub async fn release(tx: &mut Tx, owner: &str, ids: &[Id], due_at: Option<UnixMs
 /// `lease_now` is the machine's clock. Returns how many wait again and the decisions of those in doubt.
 pub async fn recover(tx: &mut Tx, owner: &str, lease_now: UnixMs, now: UnixMs) -> Result<(u64, Vec<Id>), StoreError> {
     let family = family(owner);
-    let waiting =
-        on!(tx, EXPIRE_CLAIMED, |c, q| sqlx::query(q).bind(lease_now.0).bind(family).bind(now.0).execute(c).await.map(|done| done.rows_affected()))?;
+    let waiting = on!(tx, EXPIRE_CLAIMED, |c, q| sqlx::query(q).bind(lease_now.0).bind(family).execute(c).await.map(|done| done.rows_affected()))?;
     let doubtful: Vec<i64> = on!(tx, EXPIRE_DATA, |c, q| sqlx::query_scalar(q).bind(lease_now.0).bind(family).bind(now.0).fetch_all(c).await)?;
     Ok((waiting, doubtful.into_iter().map(Id).collect()))
 }

@@ -68,6 +68,14 @@ impl Post {
         Ok(Self { way, from, reply_to, idle: Mutex::new(Vec::new()), messages_per_connection: mail.messages_per_connection })
     }
 
+    /// The setting without which no mail may leave, if it is not filled in.
+    pub(super) fn missing(&self, config: &Config) -> Option<String> {
+        if self.from.is_none() {
+            return Some("[mail] from is empty: expected the sender, \"Name <address>\" or an address".to_owned());
+        }
+        config.shop.imprint.trim().is_empty().then(|| "[shop] imprint is empty: every mail has to say who sends it (§5 DDG)".to_owned())
+    }
+
     /// A kept connection that may still be good.
     async fn kept(&self) -> Option<Kept> {
         let mut idle = self.idle.lock().await;

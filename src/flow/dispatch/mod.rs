@@ -175,6 +175,12 @@ impl Dispatcher {
             if claimed.is_empty() {
                 break Ok(());
             }
+            if let Some(missing) = self.post.missing(&self.ctx.config).filter(|_| channel == Channel::Email) {
+                // A setting that is not filled in yet is no fault of the mails: they wait.
+                pass.unused.lock().await.extend(claimed.iter().map(|message| message.id));
+                *pass.relay_fault.lock().await = Some(missing);
+                break Ok(());
+            }
             for _ in crew.len()..workers.min(crew.len() + claimed.len()) {
                 let (this, pass, queue) = (Arc::clone(self), Arc::clone(pass), Arc::clone(&queue));
                 match channel {

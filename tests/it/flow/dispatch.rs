@@ -314,3 +314,23 @@ on_both!(a_receiver_that_is_gone_for_good_is_not_asked_again, |test| {
     assert!(stage.drain().await.idle());
     assert_eq!((stage.messages().await, gone.requests().len()), (vec!["1 failed 1 gone".to_owned()], 1));
 });
+
+on_both!(mails_wait_while_sender_or_imprint_is_not_filled_in, |test| {
+    people(&test.db, 1..=2).await;
+    let sink = SmtpSink::start().await;
+    let mut stage = Stage::new(&test.db, MONDAY_NINE, MAIL, &to_sink(&sink));
+    stage.tick("hello").await;
+    for (empty_sender, expected) in [(true, "[mail] from is empty"), (false, "[shop] imprint is empty")] {
+        let mut config = stage.ctx.config.as_ref().clone();
+        if empty_sender {
+            config.mail.from = String::new();
+        } else {
+            config = Stage::new(&test.db, MONDAY_NINE, MAIL, &to_sink(&sink)).ctx.config.as_ref().clone();
+            config.shop.imprint = " ".to_owned();
+        }
+        stage.ctx.config = Arc::new(config);
+        assert!(stage.drain().await.relay_fault.unwrap_or_default().contains(expected), "{expected}");
+    }
+    let waiting = number(&test.db, "SELECT COUNT(*) FROM messages WHERE state = 'queued' AND attempts = 0").await;
+    assert_eq!((sink.messages().len(), waiting), (0, 2));
+});
