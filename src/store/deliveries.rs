@@ -36,26 +36,43 @@ statements! {
                    AND (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = v.customer_id LIMIT 1) IS NULL
                  RETURNING messages.id"
     };
+    /// The state of each message, its attempt, and its outcomes, in one go: a trip to the database costs more than the rows. A row of the list is
+    /// [id, fence, state, due_at, done_at, fault, reply, result, started_at, ended_at, decision, [outcomes]]. Only tries whose claim still stands count.
     FINISH = {
         sqlite: "UPDATE messages SET state = v.state, due_at = COALESCE(v.due_at, messages.due_at), done_at = v.done_at, fault = v.fault, reply = v.reply,
                         lease_owner = NULL, lease_until = NULL
                  FROM (SELECT value->>0 AS id, value->>1 AS fence, value->>2 AS state, value->>3 AS due_at, value->>4 AS done_at, value->>5 AS fault, value->>6 AS reply
                        FROM json_each($1)) AS v
-                 WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data') RETURNING messages.id",
-        postgres: "UPDATE messages SET state = v.state, due_at = COALESCE(v.due_at, messages.due_at), done_at = v.done_at, fault = v.fault, reply = v.reply,
-                        lease_owner = NULL, lease_until = NULL
-                 FROM (SELECT (value->>0)::bigint AS id, (value->>1)::bigint AS fence, value->>2 AS state, (value->>3)::bigint AS due_at,
-                              (value->>4)::bigint AS done_at, value->>5 AS fault, value->>6 AS reply
-                       FROM json_array_elements($1::json)) AS v
-                 WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data') RETURNING messages.id"
-    };
-    ADD_ATTEMPTS = {
-        sqlite: "INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
-                 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6 FROM json_each($1) WHERE true
-                 ON CONFLICT (message_id, number) DO NOTHING",
-        postgres: "INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
-                 SELECT (value->>0)::bigint, (value->>1)::bigint, (value->>2)::bigint, (value->>3)::bigint, value->>4, value->>5, value->>6
-                 FROM json_array_elements($1::json) ON CONFLICT (message_id, number) DO NOTHING"
+                 WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data') RETURNING messages.id;
+                 INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
+                 SELECT m.id, m.fence, v.value->>8, v.value->>9, v.value->>7, m.fault, m.reply
+                 FROM json_each($1) AS v JOIN messages m ON m.id = v.value->>0 AND m.fence = v.value->>1 AND m.state = v.value->>2
+                      AND m.done_at IS v.value->>4 AND m.reply = v.value->>6
+                 WHERE true ON CONFLICT (message_id, number) DO NOTHING;
+                 INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
+                 SELECT v.value->>10, k.value, 0, v.value->>9, NULL
+                 FROM json_each($1) AS v, json_each(v.value, '$[11]') AS k
+                 WHERE EXISTS (SELECT 1 FROM attempts a WHERE a.message_id = v.value->>0 AND a.number = v.value->>1 AND a.result = v.value->>7)
+                 ON CONFLICT (decision_id, kind, ref) DO NOTHING",
+        postgres: "WITH v AS MATERIALIZED (
+                     SELECT (value->>0)::bigint AS id, (value->>1)::bigint AS fence, value->>2 AS state, (value->>3)::bigint AS due_at,
+                            (value->>4)::bigint AS done_at, value->>5 AS fault, value->>6 AS reply, value->>7 AS result, (value->>8)::bigint AS started_at,
+                            (value->>9)::bigint AS ended_at, (value->>10)::bigint AS decision_id, value->11 AS outcomes
+                     FROM json_array_elements($1::json)),
+                 counted AS (
+                     UPDATE messages SET state = v.state, due_at = COALESCE(v.due_at, messages.due_at), done_at = v.done_at, fault = v.fault,
+                            reply = v.reply, lease_owner = NULL, lease_until = NULL
+                     FROM v WHERE messages.id = v.id AND messages.id = ANY (ARRAY(SELECT id FROM v)) AND messages.fence = v.fence
+                                  AND messages.state IN ('claimed', 'data')
+                     RETURNING v.*),
+                 tried AS (
+                     INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
+                     SELECT id, fence, started_at, ended_at, result, fault, reply FROM counted ON CONFLICT (message_id, number) DO NOTHING),
+                 noted AS (
+                     INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
+                     SELECT decision_id, kind, 0, ended_at, NULL FROM counted, json_array_elements_text(outcomes) AS kind
+                     ON CONFLICT (decision_id, kind, ref) DO NOTHING)
+                 SELECT id FROM counted"
     };
     ADD_OUTCOMES = {
         sqlite: "INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
@@ -102,18 +119,26 @@ pub async fn mark(tx: &mut Tx, claims: &[(Id, i64)], now: UnixMs) -> Result<Vec<
 
 /// Writes how tries ended: state, attempt and outcomes. Tries whose lease was lost change nothing. Returns how many counted.
 pub async fn finish(tx: &mut Tx, ends: &[Finish]) -> Result<usize, StoreError> {
-    let rows = |ends: Vec<Value>| Value::from(ends).to_string();
-    let done = |end: &Finish| (end.state != MessageState::Queued).then_some(end.ended_at.0);
-    let states = ends.iter().map(|end| json!([end.id.0, end.fence, end.state.code(), end.due_at.map(|at| at.0), done(end), end.fault, end.reply]));
-    let states = rows(states.collect());
-    let counted: Vec<i64> = on!(tx, FINISH, |c, q| sqlx::query_scalar(q).bind(states).fetch_all(c).await)?;
-    let counted: std::collections::HashSet<i64> = counted.into_iter().collect();
-    let valid = || ends.iter().filter(|end| counted.contains(&end.id.0));
-    let attempts = valid().map(|end| json!([end.id.0, end.fence, end.started_at.0, end.ended_at.0, end.result, end.fault, end.reply]));
-    let attempts = rows(attempts.collect());
-    on!(tx, ADD_ATTEMPTS, |c, q| sqlx::query(q).bind(attempts).execute(c).await.map(drop))?;
-    let outcomes = valid().flat_map(|end| end.outcomes.iter().map(|kind| json!([end.decision_id.0, kind.code(), end.ended_at.0])));
-    add_outcomes(tx, rows(outcomes.collect())).await?;
+    let row = |end: &Finish| {
+        let done_at = (end.state != MessageState::Queued).then_some(end.ended_at.0);
+        let outcomes: Vec<&str> = end.outcomes.iter().map(|kind| kind.code()).collect();
+        json!([
+            end.id.0,
+            end.fence,
+            end.state.code(),
+            end.due_at.map(|at| at.0),
+            done_at,
+            end.fault,
+            end.reply,
+            end.result,
+            end.started_at.0,
+            end.ended_at.0,
+            end.decision_id.0,
+            outcomes
+        ])
+    };
+    let list = Value::from(ends.iter().map(row).collect::<Vec<_>>()).to_string();
+    let counted: Vec<i64> = on!(tx, FINISH, |c, q| sqlx::query_scalar(q).bind(list).fetch_all(c).await)?;
     Ok(counted.len())
 }
 
