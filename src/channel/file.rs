@@ -20,7 +20,7 @@ impl MailFolder {
 
     /// Writes a mail as `<id>.eml`: whole or not at all, and on the disk before it counts as accepted. A second try overwrites the first one's
     /// file, so there is never a second mail.
-    pub async fn write(&self, id: Id, message: &[u8]) -> Delivery {
+    pub async fn write(&self, id: Id, message: &str) -> Delivery {
         let path = self.folder.join(format!("{id}.eml"));
         match self.write_file(&path, message).await {
             Ok(()) => Delivery::Accepted { reply: format!("written to {}", path.display()) },
@@ -28,13 +28,13 @@ impl MailFolder {
         }
     }
 
-    async fn write_file(&self, path: &Path, message: &[u8]) -> std::io::Result<()> {
+    async fn write_file(&self, path: &Path, message: &str) -> std::io::Result<()> {
         use tokio::io::AsyncWriteExt as _;
 
         tokio::fs::create_dir_all(&self.folder).await?;
         let unfinished = path.with_extension("eml.part");
         let mut file = tokio::fs::File::create(&unfinished).await?;
-        file.write_all(message).await?;
+        file.write_all(message.as_bytes()).await?;
         file.sync_data().await?;
         tokio::fs::rename(&unfinished, path).await
     }

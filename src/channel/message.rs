@@ -90,17 +90,17 @@ pub enum BuildFault {
 }
 
 impl OutgoingEmail {
-    /// The bytes of the mail: ASCII with CR LF line ends; with letters beyond ASCII only if an address needs SMTPUTF8. The same input gives the
+    /// The text of the mail: ASCII with CR LF line ends; with letters beyond ASCII only if an address needs SMTPUTF8. The same input gives the
     /// same bytes.
     ///
     /// # Errors
     /// [`BuildFault`]; never panics, whatever a customer's record holds.
-    pub fn build(&self) -> Result<Vec<u8>, BuildFault> {
+    pub fn build(&self) -> Result<String, BuildFault> {
         // Control characters, on which lettre panics, are cleaned away; should it find another reason, one mail fails and not the worker.
         catch_unwind(AssertUnwindSafe(|| self.assemble())).unwrap_or_else(|_| Err(BuildFault::Library("it panicked".to_owned())))
     }
 
-    fn assemble(&self) -> Result<Vec<u8>, BuildFault> {
+    fn assemble(&self) -> Result<String, BuildFault> {
         let from = &self.from.address;
         let seconds = u64::try_from(self.date.0 / 1000).unwrap_or(0).min(MAX_SECONDS);
         let mut builder = Message::builder()
@@ -123,7 +123,8 @@ impl OutgoingEmail {
                 builder.multipart(parts.singlepart(part(ContentType::TEXT_PLAIN, &self.text)).singlepart(part(ContentType::TEXT_HTML, html)))
             }
         };
-        message.map(|message| message.formatted()).map_err(|error| BuildFault::Library(error.to_string()))
+        let bytes = message.map_err(|error| BuildFault::Library(error.to_string()))?.formatted();
+        String::from_utf8(bytes).map_err(|error| BuildFault::Library(error.to_string()))
     }
 
     fn list_headers(&self) -> Result<Vec<(&'static str, String)>, BuildFault> {

@@ -1,11 +1,11 @@
 //! Why a command over SMTP did not succeed, and what that means for the message.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use lettre::transport::smtp::Error;
 
 use super::reply::{classify, enhanced};
+use super::wire::LineState;
 use crate::channel::one_line;
 use crate::model::attempt::{Delivery, Fault};
 
@@ -35,8 +35,8 @@ impl Failure {
         }
     }
 
-    /// What lettre's error says; `closed` tells whether the peer hung up.
-    pub(super) fn of(error: &Error, closed: &AtomicBool) -> Self {
+    /// What lettre's error says; `line` tells whether the peer hung up.
+    pub(super) fn of(error: &Error, line: &LineState) -> Self {
         use std::error::Error as _;
         let text = error.source().map_or_else(|| error.to_string(), ToString::to_string);
         if let Some(code) = error.status() {
@@ -46,7 +46,7 @@ impl Failure {
         let fault = match io_kind {
             Some(io::ErrorKind::InvalidData) => Fault::Protocol,
             Some(_) => Fault::Closed,
-            None if closed.load(Ordering::Relaxed) => Fault::Closed,
+            None if line.is_closed() => Fault::Closed,
             None => Fault::Protocol,
         };
         Self::Broken(fault, if fault == Fault::Closed { format!("the server closed the connection ({text})") } else { text })

@@ -95,6 +95,7 @@ impl SmtpClient {
         if let Some(credentials) = &self.relay.credentials {
             session.log_in(credentials).await?;
         }
+        session.ask_for_pipelining(&self.relay.hello).await?;
         Ok(session)
     }
 
@@ -105,20 +106,20 @@ impl SmtpClient {
         // Without this each mail waits 41 ms for the peer's delayed acknowledgement.
         socket.set_nodelay(true).map_err(broken(Fault::Connect))?;
         let peer = socket.peer_addr().map_err(broken(Fault::Connect))?;
-        let (stream, closed): (Box<dyn AsyncTokioStream>, _) = match &relay.protection {
+        let (stream, line): (Box<dyn AsyncTokioStream>, _) = match &relay.protection {
             Protection::Implicit(connector, name) => {
                 let secured = connector.connect(name.clone(), socket).await.map_err(broken(Fault::Tls))?;
-                let (wire, closed) = Wire::new(secured, peer, false);
-                (Box::new(wire), closed)
+                let (wire, line) = Wire::new(secured, peer, false);
+                (Box::new(wire), line)
             }
             other => {
-                let (wire, closed) = Wire::new(socket, peer, matches!(other, Protection::Starttls(_)));
-                (Box::new(wire), closed)
+                let (wire, line) = Wire::new(socket, peer, matches!(other, Protection::Starttls(_)));
+                (Box::new(wire), line)
             }
         };
         let connection = AsyncSmtpConnection::connect_with_transport(stream, &relay.hello).await;
-        let connection = connection.map_err(|error| Failure::of(&error, &closed))?;
-        let mut session = SmtpSession::new(connection, closed, relay.timeouts, relay.messages_per_connection);
+        let connection = connection.map_err(|error| Failure::of(&error, &line))?;
+        let mut session = SmtpSession::new(connection, line, relay.timeouts, relay.messages_per_connection);
         if let Protection::Starttls(parameters) = &relay.protection {
             session.protect(parameters, &relay.hello).await?;
         }

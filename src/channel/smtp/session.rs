@@ -1,46 +1,47 @@
 //! One open connection to the relay: message after message, each with an exact verdict.
 
 use std::pin::pin;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use lettre::Address;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
+use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::Response;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
-use super::body::canonical;
+use super::body::{DOT_BYTES, transparent};
 use super::failure::{Failure, retry};
 use super::reply::{classify, enhanced};
+use super::wire::LineState;
 use super::{Timeouts, late};
 use crate::channel::one_line;
 use crate::model::attempt::{Delivery, Fault};
 use crate::model::email_address::EmailAddress;
 
-/// Bytes of a message that are handed over at a time.
-const CHUNK_BYTES: usize = 64 * 1024;
 /// Longest wait for the answer to a farewell.
 const QUIT: Duration = Duration::from_secs(5);
 
 /// One open connection to the relay, for one message at a time.
 pub struct SmtpSession {
     connection: AsyncSmtpConnection,
-    /// Set when the peer hung up.
-    closed: Arc<AtomicBool>,
+    /// What happened on the line below lettre.
+    line: Arc<LineState>,
     timeouts: Timeouts,
     /// Messages that may still go over this connection.
     left: u32,
     usable: bool,
+    /// Whether the server takes several commands at once (RFC 2920).
+    pipelining: bool,
 }
 
 impl SmtpSession {
-    pub(super) fn new(connection: AsyncSmtpConnection, closed: Arc<AtomicBool>, timeouts: Timeouts, messages: u32) -> Self {
-        Self { connection, closed, timeouts, left: messages, usable: true }
+    pub(super) fn new(connection: AsyncSmtpConnection, line: Arc<LineState>, timeouts: Timeouts, messages: u32) -> Self {
+        Self { connection, line, timeouts, left: messages, usable: true, pipelining: false }
     }
 
     /// STARTTLS, or nothing.
@@ -50,7 +51,7 @@ impl SmtpSession {
         }
         let outcome = self.connection.starttls(parameters.clone(), hello).await;
         outcome.map_err(|error| match error.status() {
-            Some(_) => Failure::of(&error, &self.closed),
+            Some(_) => Failure::of(&error, &self.line),
             // Whatever happens between "go ahead" and the second EHLO is a fault of the encryption.
             None => Failure::Broken(Fault::Tls, one_line(&error.to_string())),
         })
@@ -65,6 +66,16 @@ impl SmtpSession {
         let answer = timeout(self.timeouts.command, self.connection.auth(&mechanisms, credentials)).await;
         let answer = answer.map_err(|_| late("AUTH", self.timeouts.command))?;
         answer.map(|_| ()).map_err(|error| self.failure(&error).of_relay("AUTH", Fault::Auth))
+    }
+
+    /// Asks whether the server takes several commands at once, which lettre does not remember from its own EHLO.
+    pub(super) async fn ask_for_pipelining(&mut self, hello: &ClientId) -> Result<(), Delivery> {
+        match self.command(Ehlo::new(hello.clone())).await {
+            Ok(response) => self.pipelining = response.message().any(|line| line.trim().eq_ignore_ascii_case("PIPELINING")),
+            Err(Failure::Reply(..)) if self.usable => {}
+            Err(failure) => return Err(failure.of_relay("EHLO", Fault::Connect)),
+        }
+        Ok(())
     }
 
     /// Begins a message: MAIL, RCPT and DATA up to the server's "go ahead". Nothing of the message is handed over.
@@ -84,16 +95,33 @@ impl SmtpSession {
                 parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
             }
         }
-        match self.command(Mail::new(Some(address(from)), parameters)).await {
-            Ok(_) => {}
-            // The server refuses the sender, which is the same for all messages: a fault of the settings.
-            Err(failure @ Failure::Reply(500..=599, _)) => return Err(failure.of_relay("MAIL", Fault::Auth)),
-            Err(failure) => return Err(failure.of_message("MAIL")),
+        let (mail, rcpt) = (Mail::new(Some(address(from)), parameters), Rcpt::new(address(to), Vec::new()));
+        if !self.pipelining {
+            self.command(mail).await.map_err(refused_sender)?;
+            if let Err(failure) = self.command(rcpt).await {
+                return Err(self.give_up("RCPT", failure).await);
+            }
+            let data = self.command(Data).await;
+            return self.go_ahead(data).await;
         }
-        if let Err(failure) = self.command(Rcpt::new(address(to), Vec::new())).await {
+        // RFC 2920: the three together, in one trip.
+        let mail = self.command(format!("{mail}{rcpt}{Data}")).await;
+        let rcpt = self.next_answer().await;
+        let data = self.next_answer().await;
+        if (mail.is_err() || rcpt.is_err()) && data.is_ok() {
+            // The server waits for a message that must not come; only closing takes that back.
+            self.usable = false;
+        }
+        mail.map_err(refused_sender)?;
+        if let Err(failure) = rcpt {
             return Err(self.give_up("RCPT", failure).await);
         }
-        match self.command(Data).await {
+        self.go_ahead(data).await
+    }
+
+    /// The answer to DATA, which has to be "go ahead".
+    async fn go_ahead(&mut self, answer: Result<Response, Failure>) -> Result<(), Delivery> {
+        match answer {
             Ok(response) if response.has_code(354) => Ok(()),
             Ok(response) => {
                 self.usable = false;
@@ -105,23 +133,21 @@ impl SmtpSession {
 
     /// Hands the message over (after [`Self::begin`]) and waits for the answer. In doubt is only what happens from the moment the final dot may
     /// have left. Takes at most the command timeout and the data timeout together.
-    pub async fn finish(&mut self, message: &[u8]) -> Delivery {
+    pub async fn finish(&mut self, message: &str) -> Delivery {
         self.left = self.left.saturating_sub(1);
-        let body = canonical(message);
-        let dot_at: OnceLock<Instant> = OnceLock::new();
-        // lettre asks for the next part when all before has been written, and writes the final dot when there is none.
-        let parts = body.chunks(CHUNK_BYTES).chain(std::iter::from_fn(|| {
-            let _ = dot_at.set(Instant::now());
-            None
-        }));
+        let content = transparent(message);
+        let before_dot = content.len() - DOT_BYTES;
+        let line = Arc::clone(&self.line);
+        line.restart();
+        // Encryption only adds bytes: as long as fewer have left, the dot surely has not.
+        let dot_left = || line.written() > before_dot;
         let outcome = {
-            let mut sending = pin!(self.connection.message_iter(parts));
+            // In one piece: lettre's own way goes through it byte by byte and writes the dot apart.
+            let mut sending = pin!(self.connection.command(content));
             match timeout(self.timeouts.command, &mut sending).await {
                 Ok(outcome) => Some(outcome),
-                Err(_) => match dot_at.get() {
-                    Some(at) => timeout_at(*at + self.timeouts.data, sending).await.ok(),
-                    None => None,
-                },
+                Err(_) if dot_left() => timeout(self.timeouts.data, sending).await.ok(),
+                Err(_) => None,
             }
         };
         let failure = match outcome {
@@ -142,7 +168,7 @@ impl SmtpSession {
                 Delivery::Refused { fault: Fault::Policy, detail: one_line(&format!("{code} {text}")) }
             }
             Failure::Reply(code, text) => classify(code, enhanced(code, &text), &text),
-            Failure::Broken(_, text) if dot_at.get().is_some() => Delivery::InDoubt { detail: one_line(&format!("after the final dot: {text}")) },
+            Failure::Broken(_, text) if dot_left() => Delivery::InDoubt { detail: one_line(&format!("after the final dot: {text}")) },
             Failure::Broken(fault, text) => retry(fault, &format!("before the final dot: {text}")),
         }
     }
@@ -175,7 +201,21 @@ impl SmtpSession {
     }
 
     async fn command<C: std::fmt::Display>(&mut self, command: C) -> Result<Response, Failure> {
-        match timeout(self.timeouts.command, self.connection.command(command)).await {
+        let answer = timeout(self.timeouts.command, self.connection.command(command)).await;
+        self.judge(answer)
+    }
+
+    /// The answer to the next command of several that were sent together.
+    async fn next_answer(&mut self) -> Result<Response, Failure> {
+        if !self.usable {
+            return Err(Failure::Broken(Fault::Closed, "the connection ended before".to_owned()));
+        }
+        let answer = timeout(self.timeouts.command, self.connection.read_response()).await;
+        self.judge(answer)
+    }
+
+    fn judge(&mut self, answer: Result<Result<Response, Error>, Elapsed>) -> Result<Response, Failure> {
+        match answer {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(self.failure(&error)),
             Err(_) => {
@@ -186,12 +226,20 @@ impl SmtpSession {
     }
 
     fn failure(&mut self, error: &Error) -> Failure {
-        let failure = Failure::of(error, &self.closed);
+        let failure = Failure::of(error, &self.line);
         // 421: the server closes the connection.
         if matches!(failure, Failure::Broken(..) | Failure::Reply(421, _)) {
             self.usable = false;
         }
         failure
+    }
+}
+
+/// The server refuses the sender, which is the same for all messages: a fault of the settings.
+fn refused_sender(failure: Failure) -> Delivery {
+    match failure {
+        Failure::Reply(500..=599, _) => failure.of_relay("MAIL", Fault::Auth),
+        _ => failure.of_message("MAIL"),
     }
 }
 

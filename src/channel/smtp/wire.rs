@@ -1,10 +1,10 @@
-//! The socket under lettre: bounds what a reply may cost, and remembers whether the peer hung up.
+//! The socket under lettre: bounds what a reply may cost, and remembers how much has left and whether the peer hung up.
 
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use lettre::transport::smtp::client::AsyncTokioStream;
@@ -18,6 +18,30 @@ const REPLY_LINES: usize = 256;
 /// First byte of a TLS handshake record; no SMTP command begins with it.
 const TLS_HANDSHAKE: u8 = 0x16;
 
+/// What the session above lettre wants to know of the line below it.
+#[derive(Debug, Default)]
+pub(super) struct LineState {
+    written: AtomicUsize,
+    closed: AtomicBool,
+}
+
+impl LineState {
+    /// Counts from nought.
+    pub(super) fn restart(&self) {
+        self.written.store(0, Ordering::Relaxed);
+    }
+
+    /// Bytes that the system (or, with TLS from the start, the encryption) took since [`Self::restart`].
+    pub(super) fn written(&self) -> usize {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Whether the peer hung up.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+}
+
 /// A stream with a bound on each reply.
 #[derive(Debug)]
 pub(super) struct Wire<S> {
@@ -28,14 +52,14 @@ pub(super) struct Wire<S> {
     /// Before STARTTLS bytes are handed on one by one, so that lettre's buffer never holds plain text that somebody slipped in behind the
     /// server's "go ahead" and that would count as said under TLS; such bytes then break the handshake.
     by_byte: bool,
-    closed: Arc<AtomicBool>,
+    state: Arc<LineState>,
 }
 
 impl<S> Wire<S> {
-    /// Wraps `stream`; the flag becomes true when the peer closes.
-    pub(super) fn new(stream: S, peer: SocketAddr, before_starttls: bool) -> (Self, Arc<AtomicBool>) {
-        let closed = Arc::new(AtomicBool::new(false));
-        (Self { stream, peer, read_since_write: 0, lines_since_write: 0, by_byte: before_starttls, closed: closed.clone() }, closed)
+    /// Wraps `stream`.
+    pub(super) fn new(stream: S, peer: SocketAddr, before_starttls: bool) -> (Self, Arc<LineState>) {
+        let state = Arc::new(LineState::default());
+        (Self { stream, peer, read_since_write: 0, lines_since_write: 0, by_byte: before_starttls, state: state.clone() }, state)
     }
 }
 
@@ -54,7 +78,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
             self.read_since_write += read;
             self.lines_since_write += lines;
             if read == 0 && most > 0 {
-                self.closed.store(true, Ordering::Relaxed);
+                self.state.closed.store(true, Ordering::Relaxed);
             }
         }
         outcome
@@ -68,7 +92,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         if bytes.first() == Some(&TLS_HANDSHAKE) {
             self.by_byte = false;
         }
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
+        if let Poll::Ready(Ok(written)) = outcome {
+            self.state.written.fetch_add(written, Ordering::Relaxed);
+        }
+        outcome
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

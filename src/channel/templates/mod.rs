@@ -96,8 +96,12 @@ impl TemplateSet {
     fn render_part(&self, part: &str, context: &Value) -> Result<String, String> {
         let rendered = self.engine.get_template(part).and_then(|template| template.render(context));
         let text = rendered.map_err(|error| engine::explain(&error))?;
-        // Nearly always there is nothing to take out, which the bytes tell at once: 0xC2 begins the control characters beyond ASCII.
-        let clean = text.bytes().all(|byte| (byte >= b' ' && byte != 0x7F && byte != 0xC2) || matches!(byte, b'\n' | b'\t'));
+        // Nearly always there is nothing to take out, which the bytes tell at once; beyond ASCII control characters are 0xC2 and 0x80 to 0x9F.
+        // Without an early end the loop takes many bytes at a time.
+        let bytes = text.as_bytes();
+        let ascii = bytes.iter().fold(false, |found, &byte| found | ((byte < b' ') & (byte != b'\n') & (byte != b'\t')) | (byte == 0x7F));
+        let beyond = bytes.iter().zip(bytes.iter().skip(1)).fold(false, |found, (&lead, &next)| found | ((lead == 0xC2) & (next < 0xA0)));
+        let clean = !ascii && !beyond;
         Ok(if clean { text } else { text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect() })
     }
 }

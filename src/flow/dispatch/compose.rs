@@ -12,11 +12,11 @@ use crate::model::customer::Locale;
 use crate::model::email_address::EmailAddress;
 use crate::model::message::{LeasedMessage, UNSUBSCRIBE_PURPOSE};
 
-/// The mail's bytes and the address it goes to.
+/// The mail and the address it goes to.
 ///
 /// # Errors
 /// What becomes of a message that cannot be made: refused for good, with the reason.
-pub(super) fn compose(ctx: &Ctx, campaign: &Campaign, post: &Post, message: &LeasedMessage) -> Result<(Vec<u8>, EmailAddress), Delivery> {
+pub(super) fn compose(ctx: &Ctx, campaign: &Campaign, post: &Post, message: &LeasedMessage) -> Result<(String, EmailAddress), Delivery> {
     let refuse = |fault: Fault, detail: String| Delivery::Refused { fault, detail };
     let Action::Email { template, vars } = &message.action else {
         return Err(refuse(Fault::Missing, "not an email".to_owned()));
@@ -49,6 +49,6 @@ pub(super) fn compose(ctx: &Ctx, campaign: &Campaign, post: &Post, message: &Lea
         auto_submitted: !advertising,
         feedback_id: advertising.then(|| format!("{}:{}:{}", message.rule, message.variant, "stammgast")),
     };
-    let bytes = mail.build().map_err(|fault| refuse(Fault::Render, fault.to_string()))?;
-    Ok((bytes, to))
+    let mail = mail.build().map_err(|fault| refuse(Fault::Render, fault.to_string()))?;
+    Ok((mail, to))
 }

@@ -31,7 +31,7 @@ fn each_shipped_mail_reads_as_it_should_in_both_languages() {
     for name in templates.names() {
         for locale in [Locale::De, Locale::En] {
             let rendered = templates.render(name, locale, &vars(locale, LegalBasis::ExistingCustomer)).unwrap();
-            let bytes = email(rendered.clone()).build().unwrap();
+            let bytes = email(rendered.clone()).build().unwrap().into_bytes();
             let parsed = MessageParser::default().parse(&bytes).unwrap();
             let html = parsed.body_html(0).unwrap();
             let readable = mail_parser::decoders::html::html_to_text(&html);
@@ -52,7 +52,7 @@ fn each_shipped_mail_keeps_the_providers_rules() {
     let templates = shipped_templates();
     for name in templates.names() {
         let rendered = templates.render(name, Locale::De, &vars(Locale::De, LegalBasis::Consent)).unwrap();
-        let bytes = email(rendered).build().unwrap();
+        let bytes = email(rendered).build().unwrap().into_bytes();
         assert!(bytes.is_ascii(), "{name}");
         assert!(bytes.split(|byte| *byte == b'\n').all(|line| line.len() <= 998), "{name}");
         assert_eq!(header(&bytes, "List-Unsubscribe"), Some(format!("<{UNSUBSCRIBE}>")), "on one line");
@@ -75,7 +75,8 @@ fn a_mail_is_the_same_bytes_on_each_try() {
 
 #[test]
 fn an_order_mail_says_that_a_machine_wrote_it_and_has_nothing_to_unsubscribe_from() {
-    let bytes = OutgoingEmail { unsubscribe_url: None, list_id: None, feedback_id: None, auto_submitted: true, ..plain("x") }.build().unwrap();
+    let bytes =
+        OutgoingEmail { unsubscribe_url: None, list_id: None, feedback_id: None, auto_submitted: true, ..plain("x") }.build().unwrap().into_bytes();
     assert_eq!(header(&bytes, "Auto-Submitted").as_deref(), Some("auto-generated"));
     assert!(["List-Unsubscribe", "List-Unsubscribe-Post", "List-ID", "Feedback-ID"].iter().all(|name| header(&bytes, name).is_none()));
 }
@@ -84,7 +85,7 @@ fn an_order_mail_says_that_a_machine_wrote_it_and_has_nothing_to_unsubscribe_fro
 fn names_and_subjects_beyond_ascii_arrive_whole() {
     for name in ["Jürgen Müßig", "🍰 Torte", "王小明", "Anna \"Törtchen\" O'Brien, Dr.", "مريم", "a@b.example"] {
         let mail = OutgoingEmail { to_name: Some(name.to_owned()), reply_to: Some(Sender::parse("Büro <b@shop.example>").unwrap()), ..plain(name) };
-        let bytes = mail.build().unwrap();
+        let bytes = mail.build().unwrap().into_bytes();
         assert!(bytes.is_ascii(), "{name}");
         let parsed = MessageParser::default().parse(&bytes).unwrap();
         let to = parsed.to().unwrap().first().unwrap();
@@ -97,7 +98,7 @@ fn names_and_subjects_beyond_ascii_arrive_whole() {
 #[test]
 fn a_name_cannot_pretend_by_encoded_words() {
     let name = "=?utf-8?q?Bank=0D=0ABcc:_x?=";
-    let bytes = OutgoingEmail { to_name: Some(name.to_owned()), ..plain(name) }.build().unwrap();
+    let bytes = OutgoingEmail { to_name: Some(name.to_owned()), ..plain(name) }.build().unwrap().into_bytes();
     let parsed = MessageParser::default().parse(&bytes).unwrap();
     assert_eq!(parsed.subject(), Some("= ?utf-8?q?Bank=0D=0ABcc:_x?="));
     assert_eq!(parsed.to().unwrap().first().unwrap().name(), Some("= ?utf-8?q?Bank=0D=0ABcc:_x?="));
@@ -105,7 +106,7 @@ fn a_name_cannot_pretend_by_encoded_words() {
 
 #[test]
 fn an_international_domain_travels_as_a_label_and_an_international_mailbox_raw() {
-    let to = |text: &str| OutgoingEmail { to: EmailAddress::parse(text).unwrap(), to_name: None, ..plain("x") }.build().unwrap();
+    let to = |text: &str| OutgoingEmail { to: EmailAddress::parse(text).unwrap(), to_name: None, ..plain("x") }.build().unwrap().into_bytes();
     assert_eq!(header(&to("max@müller.example"), "To").as_deref(), Some("max@xn--mller-kva.example"));
     assert_eq!(header(&to("jürgen@müller.example"), "To").as_deref(), Some("jürgen@xn--mller-kva.example"));
 }
@@ -152,7 +153,7 @@ proptest! {
             date: UnixMs(at),
             ..plain(&format!("s {subject}"))
         };
-        let bytes = mail.build().unwrap();
+        let bytes = mail.build().unwrap().into_bytes();
         prop_assert!(bytes.is_ascii() && bytes.split(|byte| *byte == b'\n').all(|line| line.len() <= 998));
         let parsed = MessageParser::default().parse(&bytes).unwrap();
         let mut names: Vec<String> = parsed.headers().iter().map(|header| header.name().to_owned()).collect();

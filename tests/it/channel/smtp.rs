@@ -12,7 +12,7 @@ fn address(text: &str) -> EmailAddress {
     EmailAddress::parse(text).unwrap()
 }
 
-async fn send(sink: &SmtpSink, settings: &str, to: &str, message: &[u8]) -> Result<Delivery, Delivery> {
+async fn send(sink: &SmtpSink, settings: &str, to: &str, message: &str) -> Result<Delivery, Delivery> {
     let client = SmtpClient::new(&sink.settings(settings)).unwrap();
     let mut session = client.connect().await?;
     session.begin(&address("shop@shop.example"), &address(to)).await?;
@@ -29,7 +29,7 @@ async fn many_mails_go_over_one_connection_up_to_its_limit() {
     for number in 0..5 {
         assert!(session.is_usable());
         session.begin(&address("shop@shop.example"), &address("max@kunde.example")).await.unwrap();
-        let delivery = session.finish(format!("Subject: {number}\r\n\r\nx\r\n").as_bytes()).await;
+        let delivery = session.finish(&format!("Subject: {number}\r\n\r\nx\r\n")).await;
         assert_eq!(delivery, Delivery::Accepted { reply: "250 2.0.0 Ok: queued as 4711".to_owned() });
     }
     assert!(!session.is_usable(), "the connection is to be renewed");
@@ -41,7 +41,7 @@ async fn many_mails_go_over_one_connection_up_to_its_limit() {
 #[tokio::test]
 async fn dots_and_lone_line_ends_arrive_as_lines_and_nothing_is_smuggled() {
     let sink = SmtpSink::start().await;
-    let message = b"Subject: x\r\n\r\n.\r\n..two\n.\nMAIL FROM:<evil@x.example>\r.\rlast.";
+    let message = "Subject: x\r\n\r\n.\r\n..two\n.\nMAIL FROM:<evil@x.example>\r.\rlast.";
     let delivery = send(&sink, "", "max@kunde.example", message).await.unwrap();
     assert!(matches!(delivery, Delivery::Accepted { .. }));
     let messages = sink.messages();
@@ -67,32 +67,32 @@ async fn a_message_that_is_given_up_never_arrives() {
     let mut session = client.connect().await.unwrap();
     session.begin(&address("shop@shop.example"), &address("max@kunde.example")).await.unwrap();
     session.abandon();
-    send(&sink, "", "next@kunde.example", b"Subject: next\r\n\r\nx").await.unwrap();
+    send(&sink, "", "next@kunde.example", "Subject: next\r\n\r\nx").await.unwrap();
     assert_eq!(sink.messages().iter().map(|message| message.to.as_str()).collect::<Vec<_>>(), ["next@kunde.example"]);
 }
 
 #[tokio::test]
 async fn an_address_beyond_ascii_needs_a_server_that_can_take_it() {
     let able = SmtpSink::start().await;
-    assert!(matches!(send(&able, "", "jürgen@müller.example", b"x").await, Ok(Delivery::Accepted { .. })));
+    assert!(matches!(send(&able, "", "jürgen@müller.example", "x").await, Ok(Delivery::Accepted { .. })));
     assert_eq!(able.messages()[0].to, "jürgen@xn--mller-kva.example");
     let unable = SmtpSink::with(Manners { extensions: &["8BITMIME"], ..Manners::default() }).await;
-    assert!(matches!(send(&unable, "", "jürgen@müller.example", b"x").await, Err(Delivery::Refused { fault: Fault::SmtpUtf8, .. })));
-    assert!(matches!(send(&unable, "", "max@müller.example", b"x").await, Ok(Delivery::Accepted { .. })), "a domain beyond ASCII travels as A-label");
+    assert!(matches!(send(&unable, "", "jürgen@müller.example", "x").await, Err(Delivery::Refused { fault: Fault::SmtpUtf8, .. })));
+    assert!(matches!(send(&unable, "", "max@müller.example", "x").await, Ok(Delivery::Accepted { .. })), "a domain beyond ASCII travels as A-label");
 }
 
 #[tokio::test]
 async fn a_login_is_made_and_a_wrong_one_is_the_relays_fault() {
     let sink = SmtpSink::with(Manners { login: Some(("shop", "geheim")), ..Manners::default() }).await;
     let right = "username = \"shop\"\npassword = \"geheim\"";
-    assert!(matches!(send(&sink, right, "max@kunde.example", b"x").await, Ok(Delivery::Accepted { .. })));
+    assert!(matches!(send(&sink, right, "max@kunde.example", "x").await, Ok(Delivery::Accepted { .. })));
     let wrong = "username = \"shop\"\npassword = \"falsch\"";
-    assert!(matches!(send(&sink, wrong, "max@kunde.example", b"x").await, Err(Delivery::Retry { fault: Fault::Auth, .. })));
+    assert!(matches!(send(&sink, wrong, "max@kunde.example", "x").await, Err(Delivery::Retry { fault: Fault::Auth, .. })));
     let without = SmtpSink::start().await;
-    assert!(matches!(send(&without, right, "max@kunde.example", b"x").await, Err(Delivery::Retry { fault: Fault::Auth, .. })));
+    assert!(matches!(send(&without, right, "max@kunde.example", "x").await, Err(Delivery::Retry { fault: Fault::Auth, .. })));
     let later = Manners { login: Some(("shop", "geheim")), fault: Some((Step::Auth, Act::Say(b"454 4.7.0 later\r\n"))), ..Manners::default() };
     let sink = SmtpSink::with(later).await;
-    assert!(matches!(send(&sink, right, "max@kunde.example", b"x").await, Err(Delivery::Retry { fault: Fault::Busy, .. })));
+    assert!(matches!(send(&sink, right, "max@kunde.example", "x").await, Err(Delivery::Retry { fault: Fault::Busy, .. })));
 }
 
 #[tokio::test]
@@ -102,12 +102,12 @@ async fn mails_travel_under_starttls_and_implicit_tls_with_an_own_authority() {
         let sink = SmtpSink::with(Manners { protection, login: Some(("shop", "geheim")), ..Manners::default() }).await;
         let login = "username = \"shop\"\npassword = \"geheim\"";
         let settings = format!("tls = \"{word}\"\nca_file = \"{}\"\n{login}", file.path().display());
-        let message = b"Subject: x\r\n\r\n0123456789\r\n".repeat(20_000);
+        let message = "Subject: x\r\n\r\n0123456789\r\n".repeat(20_000);
         let delivery = send(&sink, &settings, "max@kunde.example", &message).await;
         assert!(matches!(delivery, Ok(Delivery::Accepted { .. })), "{word}: {delivery:?}");
-        assert_eq!(sink.messages()[0].bytes, message, "{word}");
+        assert_eq!(sink.messages()[0].bytes, message.as_bytes(), "{word}");
         let stranger = format!("tls = \"{word}\"\n{login}");
-        let delivery = send(&sink, &stranger, "max@kunde.example", b"x").await;
+        let delivery = send(&sink, &stranger, "max@kunde.example", "x").await;
         assert!(matches!(delivery, Err(Delivery::Retry { fault: Fault::Tls, .. })), "{word}: an unknown authority: {delivery:?}");
     }
 }
@@ -117,7 +117,7 @@ async fn without_working_starttls_nothing_is_sent() {
     let (acceptor, file) = authority();
     let settings = format!("tls = \"starttls\"\nca_file = \"{}\"\n", file.path().display());
     let plain = SmtpSink::start().await;
-    assert!(matches!(send(&plain, &settings, "max@kunde.example", b"x").await, Err(Delivery::Retry { fault: Fault::Tls, .. })), "not offered");
+    assert!(matches!(send(&plain, &settings, "max@kunde.example", "x").await, Err(Delivery::Retry { fault: Fault::Tls, .. })), "not offered");
     for (act, expected) in [
         (Act::SayAndClose(b"220 go ahead\r\nno TLS here\r\n"), Fault::Tls),
         (Act::SayAndClose(b"454 4.7.0 not now\r\n"), Fault::Busy),
@@ -126,7 +126,7 @@ async fn without_working_starttls_nothing_is_sent() {
     ] {
         let protection = Protection::Starttls(acceptor.clone());
         let sink = SmtpSink::with(Manners { protection, fault: Some((Step::Starttls, act)), ..Manners::default() }).await;
-        let outcome = send(&sink, &settings, "max@kunde.example", b"x").await;
+        let outcome = send(&sink, &settings, "max@kunde.example", "x").await;
         assert!(matches!(&outcome, Err(Delivery::Retry { fault, .. }) if *fault == expected), "{act:?}: {outcome:?}");
         assert!(sink.messages().is_empty());
     }

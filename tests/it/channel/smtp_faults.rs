@@ -87,7 +87,7 @@ fn table() -> Vec<(Step, Act, End)> {
     ]
 }
 
-async fn send(sink: &SmtpSink, message: &[u8]) -> End {
+async fn send(sink: &SmtpSink, message: &str) -> End {
     let address = |text| EmailAddress::parse(text).unwrap();
     let client = SmtpClient::with_timeouts(&sink.settings(""), LIMITS).unwrap();
     let mut session = match client.connect().await {
@@ -114,11 +114,11 @@ async fn send(sink: &SmtpSink, message: &[u8]) -> End {
 }
 
 /// Sends one mail to a server that misbehaves; what is wrong with the verdict, if anything.
-async fn misbehave((step, act, expected): &(Step, Act, End)) -> Option<String> {
-    let sink = SmtpSink::with(Manners { fault: Some((*step, *act)), ..Manners::default() }).await;
+async fn misbehave((step, act, expected): &(Step, Act, End), extensions: &'static [&'static str]) -> Option<String> {
+    let sink = SmtpSink::with(Manners { fault: Some((*step, *act)), extensions, ..Manners::default() }).await;
     // Larger than the socket buffers, so that a server that stops reading is noticed while the message is being written.
     let lines = if *step == Step::Body { 50_000 } else { 1 };
-    let message = b"0123456789 a line of a mail that is long enough to stop a server\r\n".repeat(lines);
+    let message = "0123456789 a line of a mail that is long enough to stop a server\r\n".repeat(lines);
     let begun = Instant::now();
     let end = send(&sink, &message).await;
     let most = LIMITS.connect + LIMITS.command * 5 + LIMITS.data + Duration::from_secs(5);
@@ -130,8 +130,10 @@ async fn misbehave((step, act, expected): &(Step, Act, End)) -> Option<String> {
 async fn each_misbehaviour_of_a_server_has_its_verdict_and_none_lasts_longer_than_its_phases() {
     // In groups: all at once would keep the machine busier than a hanging server may take.
     let mut wrong = Vec::new();
-    for group in table().chunks(13) {
-        wrong.extend(join_all(group.iter().map(misbehave)).await.into_iter().flatten());
+    for extensions in [&["PIPELINING"][..], &[]] {
+        for group in table().chunks(13) {
+            wrong.extend(join_all(group.iter().map(|case| misbehave(case, extensions))).await.into_iter().flatten());
+        }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

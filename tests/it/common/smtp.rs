@@ -53,7 +53,7 @@ pub struct Manners {
 
 impl Default for Manners {
     fn default() -> Self {
-        Self { fault: None, extensions: &["8BITMIME", "SMTPUTF8"], login: None, protection: Protection::None, pause: Duration::ZERO }
+        Self { fault: None, extensions: &["8BITMIME", "SMTPUTF8", "PIPELINING"], login: None, protection: Protection::None, pause: Duration::ZERO }
     }
 }
 
@@ -160,7 +160,7 @@ async fn serve(socket: Box<dyn Stream>, manners: Manners, kept: Arc<Mutex<Vec<Re
 
 async fn converse(mut line: Line, manners: &Manners, kept: &Mutex<Vec<Received>>) -> Result<(), Over> {
     answer(&mut line, manners, Step::Greeting, b"220 sink.example ESMTP\r\n").await?;
-    let (mut from, mut to, mut secured) = (String::new(), String::new(), !matches!(manners.protection, Protection::Starttls(_)));
+    let (mut from, mut to, mut secured) = (None, None, !matches!(manners.protection, Protection::Starttls(_)));
     loop {
         let command = read_command(&mut line).await?;
         let upper = command.to_ascii_uppercase();
@@ -185,10 +185,13 @@ async fn converse(mut line: Line, manners: &Manners, kept: &Mutex<Vec<Received>>
             let reply = if log_in(&mut line, &command, manners.login).await? { "235 2.7.0 welcome\r\n" } else { "535 5.7.8 wrong\r\n" };
             answer(&mut line, manners, Step::Auth, reply.as_bytes()).await?;
         } else if upper.starts_with("MAIL FROM:") {
-            from = between(&command);
+            (from, to) = (Some(between(&command)).filter(|_| !refuses(manners, Step::Mail)), None);
             answer(&mut line, manners, Step::Mail, b"250 2.1.0 ok\r\n").await?;
+        } else if (upper.starts_with("RCPT TO:") && from.is_none()) || (upper.starts_with("DATA") && to.is_none()) {
+            line.write_all(b"503 5.5.1 not now\r\n").await?;
+            line.flush().await?;
         } else if upper.starts_with("RCPT TO:") {
-            to = between(&command);
+            to = Some(between(&command)).filter(|_| !refuses(manners, Step::Rcpt));
             answer(&mut line, manners, Step::Rcpt, b"250 2.1.5 ok\r\n").await?;
         } else if upper.starts_with("DATA") {
             answer(&mut line, manners, Step::Data, b"354 go on\r\n").await?;
@@ -199,7 +202,7 @@ async fn converse(mut line: Line, manners: &Manners, kept: &Mutex<Vec<Received>>
             }
             let bytes = read_message(&mut line).await?;
             if !matches!(manners.fault, Some((Step::Dot, Act::Say(_)))) {
-                kept.lock().unwrap().push(Received { from: from.clone(), to: to.clone(), bytes });
+                kept.lock().unwrap().push(Received { from: from.take().unwrap(), to: to.take().unwrap(), bytes });
             }
             answer(&mut line, manners, Step::Dot, b"250 2.0.0 Ok: queued as 4711\r\n").await?;
         } else if upper.starts_with("QUIT") {
@@ -223,6 +226,10 @@ async fn answer(line: &mut Line, manners: &Manners, step: Step, right: &[u8]) ->
             Ok(line.flush().await?)
         }
     }
+}
+
+fn refuses(manners: &Manners, step: Step) -> bool {
+    matches!(manners.fault, Some((at, Act::Say(_))) if at == step)
 }
 
 async fn read_command(line: &mut Line) -> Result<String, Over> {
