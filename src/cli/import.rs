@@ -26,6 +26,7 @@ use crate::intake::{Found, IntakeError, Options, Refused};
 use crate::model::customer::NewCustomer;
 use crate::model::import::ImportCounts;
 use crate::model::order::NewOrder;
+use crate::store::schema::Grown;
 use rejected::RejectedFile;
 
 /// Import customers or orders from CSV or JSON lines; the same file a second time changes nothing
@@ -189,6 +190,7 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
     reader.await.context("the decoder")?.with_context(|| source.name())?;
     let rejected_path = rejected.finish()?;
     source.bar.finish_and_clear();
+    ctx.db.has_grown(Grown::Shop, counts.inserted).await?;
     ctx.db.close().await;
 
     if app.json {

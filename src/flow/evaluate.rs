@@ -10,6 +10,7 @@ use crate::base::clock::Clock;
 use crate::base::time::UnixMs;
 use crate::model::facts::{Facts, Moment};
 use crate::rules::Evaluation;
+use crate::store::schema::Grown;
 use crate::store::{decisions, facts, leases, ticks};
 
 /// Customers per page.
@@ -100,6 +101,7 @@ pub async fn tick(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, tick_at: Unix
     let mut tx = ctx.db.write().await?;
     ticks::finish(&mut tx, name, tick_at, ctx.clock.now()).await?;
     tx.commit().await?;
+    ctx.db.has_grown(Grown::Campaign, report.messages as u64).await?;
     tracing::info!(rule = name, tick_at = %tick_at, customers = report.customers, proposed = report.proposed, messages = report.messages, "rule ran");
     Ok(report)
 }

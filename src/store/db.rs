@@ -3,9 +3,10 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{Connection, Postgres, Sqlite, SqliteConnection, Transaction};
 
 /// A statement's text: the same for both databases, or one for each.
 #[derive(Clone, Copy, Debug)]
@@ -20,11 +21,12 @@ pub struct Sql {
 #[macro_export]
 macro_rules! statements {
     (@one $text:literal) => { $crate::store::Sql { sqlite: $text, postgres: $text } };
-    // Text around lists of ids, each bound as one JSON array: ["… IN ", ids "$1", " AND …"].
+    // Text around lists of ids, each bound as one JSON array: ["… WHERE id ", ids "$1", " AND …"]. PostgreSQL looks up by key for an array that stands
+    // alone; for "IN (SELECT …)" it may read the whole table, again for each id.
     (@one [$($part:literal $(, ids $bind:literal)?),+ $(,)?]) => {
         $crate::store::Sql {
-            sqlite: concat!($($part, $("(SELECT value FROM json_each(", $bind, "))",)?)+),
-            postgres: concat!($($part, $("(SELECT value::bigint FROM json_array_elements_text(", $bind, "::json))",)?)+),
+            sqlite: concat!($($part, $("IN (SELECT value FROM json_each(", $bind, "))",)?)+),
+            postgres: concat!($($part, $("= ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text(", $bind, "::json)))",)?)+),
         }
     };
     (@one { sqlite: $sqlite:literal, postgres: $postgres:literal }) => { $crate::store::Sql { sqlite: $sqlite, postgres: $postgres } };
@@ -138,9 +140,41 @@ pub enum Tx {
     Postgres(Transaction<'static, Postgres>),
 }
 
+/// SQLite's writing connection for one text that begins and commits by itself. Unless it came to its end the connection is closed, which takes back
+/// what was begun: the next user must not find an open transaction.
+pub(super) struct Whole {
+    connection: PoolConnection<Sqlite>,
+    done: bool,
+}
+
+impl Whole {
+    pub(super) async fn acquire(write: &SqlitePool) -> Result<Self, StoreError> {
+        Ok(Self { connection: write.acquire().await?, done: false })
+    }
+
+    pub(super) fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
+    }
+
+    pub(super) fn done(mut self) {
+        self.done = true;
+    }
+}
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        if !self.done {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
 statements! {
     SQLITE_VERSION = { sqlite: "SELECT sqlite_version()", postgres: "SELECT version()" };
 }
+
+/// A connection to PostgreSQL that was idle for longer is asked before it is used: the server may have been restarted.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 /// The oldest SQLite without the WAL-reset bug that can corrupt a database (sqlite.org/wal.html#walresetbug).
 const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
@@ -154,7 +188,23 @@ impl Db {
     pub async fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
         if url.starts_with("postgres") {
             let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Unfit(format!("the database URL cannot be read: {error}")))?;
-            let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(10)).connect_with(options).await;
+            // Statements look rows up by key, whatever they are bound to, and planning anew takes as long as the work of a small group of marks.
+            let options = options.options([("plan_cache_mode", "force_generic_plan")]);
+            let pool = PgPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(Duration::from_secs(10))
+                // The pool asks each connection when it comes back; another trip when it leaves again is only worth while after a pause.
+                .test_before_acquire(false)
+                .before_acquire(|connection, meta| {
+                    Box::pin(async move {
+                        if meta.idle_for > TRUSTED {
+                            connection.ping().await?;
+                        }
+                        Ok(true)
+                    })
+                })
+                .connect_with(options)
+                .await;
             return Ok(Self::Postgres(pool.map_err(StoreError::Unavailable)?));
         }
         let options = SqliteConnectOptions::from_str(url).map_err(|error| StoreError::Unfit(format!("the database URL cannot be read: {error}")))?;
@@ -171,8 +221,17 @@ impl Db {
             .pragma("cache_size", "-16000")
             .pragma("temp_store", "file")
             .statement_cache_capacity(200);
-        let write = SqlitePoolOptions::new().max_connections(1).acquire_timeout(Duration::from_mins(1)).connect_with(options.clone()).await?;
-        let read = SqlitePoolOptions::new().max_connections(connections).connect_with(options.read_only(true).pragma("query_only", "on")).await?;
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_mins(1))
+            .test_before_acquire(false)
+            .connect_with(options.clone())
+            .await?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(connections)
+            .test_before_acquire(false)
+            .connect_with(options.read_only(true).pragma("query_only", "on"))
+            .await?;
         let version: String = sqlx::query_scalar(SQLITE_VERSION.sqlite).fetch_one(&read).await?;
         let numbers: Vec<u32> = version.split('.').filter_map(|part| part.parse().ok()).collect();
         if numbers.as_slice() < OLDEST_SQLITE.as_slice() {

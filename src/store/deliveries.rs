@@ -2,19 +2,28 @@
 
 use serde_json::{Value, json};
 
-use super::db::{StoreError, Tx};
+use super::db::{Db, StoreError, Tx, Whole};
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::message::MessageState;
 use crate::model::outcome::OutcomeKind;
 
 statements! {
-    /// Only whoever still holds the lease may go on, and only for customers who did not object or bounce meanwhile: an unsubscribe is final.
-    /// "(SELECT 1 … LIMIT 1) IS NULL" and not "NOT EXISTS", and the messages in question first: PostgreSQL would otherwise read all consents, or ask about
-    /// all claimed messages, for each group of marks.
-    /// A mark that was written already (by a commit whose answer was lost) is found again: only this claim's fence can have set it.
-    MARK = {
-        sqlite: "UPDATE messages SET state = 'data'
+    /// Marks and ends of one group, a transaction of its own in one trip: BEGIN and COMMIT as trips of their own took longer than the rows. Returns the
+    /// messages that may be sent.
+    ///
+    /// A mark: only whoever still holds the lease may go on, and only for customers who did not object or bounce meanwhile: an unsubscribe is final.
+    /// "(SELECT 1 … LIMIT 1) IS NULL" and not "NOT EXISTS", and the messages in question by key: PostgreSQL would otherwise read all consents, or ask
+    /// about all claimed messages, for each group. A mark that was written already (by a commit whose answer was lost) is found again: only this claim's
+    /// fence can have set it.
+    ///
+    /// An end: the message's state, its attempt and its outcomes. Only tries whose claim still stands count.
+    ///
+    /// SQLite takes the lists as JSON: $1 [[id, fence]], $2 now, $3 [[id, fence, state, due_at, done_at, fault, reply, result, started_at, ended_at,
+    /// decision, [outcomes]]]. PostgreSQL takes each column as an array.
+    RECORD = {
+        sqlite: "BEGIN IMMEDIATE;
+                 UPDATE messages SET state = 'data'
                  FROM (SELECT value->>0 AS id, value->>1 AS fence FROM json_each($1)) AS v
                  WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data')
                    AND (messages.basis = 'contract' OR (
@@ -22,57 +31,51 @@ statements! {
                             SELECT 1 FROM consents d WHERE d.customer_id = o.customer_id AND d.kind = 'double_opt_in' AND d.at > o.at AND d.at <= $2 LIMIT 1
                         ) IS NULL LIMIT 1) IS NULL)
                    AND (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = messages.customer_id LIMIT 1) IS NULL
-                 RETURNING messages.id",
-        postgres: "WITH v AS MATERIALIZED (
-                     SELECT m.id, m.fence, m.customer_id, m.basis
-                     FROM (SELECT (value->>0)::bigint AS id, (value->>1)::bigint AS fence FROM json_array_elements($1::json)) AS j
-                     JOIN messages m ON m.id = j.id AND m.fence = j.fence)
-                 UPDATE messages SET state = 'data' FROM v
-                 WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data')
-                   AND (v.basis = 'contract' OR (
-                        SELECT 1 FROM consents o WHERE o.customer_id = v.customer_id AND o.kind = 'objected' AND o.at <= $2 AND (
-                            SELECT 1 FROM consents d WHERE d.customer_id = o.customer_id AND d.kind = 'double_opt_in' AND d.at > o.at AND d.at <= $2 LIMIT 1
-                        ) IS NULL LIMIT 1) IS NULL)
-                   AND (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = v.customer_id LIMIT 1) IS NULL
-                 RETURNING messages.id"
-    };
-    /// The state of each message, its attempt, and its outcomes, in one go: a trip to the database costs more than the rows. A row of the list is
-    /// [id, fence, state, due_at, done_at, fault, reply, result, started_at, ended_at, decision, [outcomes]]. Only tries whose claim still stands count.
-    FINISH = {
-        sqlite: "UPDATE messages SET state = v.state, due_at = COALESCE(v.due_at, messages.due_at), done_at = v.done_at, fault = v.fault, reply = v.reply,
+                 RETURNING messages.id;
+                 UPDATE messages SET state = v.state, due_at = COALESCE(v.due_at, messages.due_at), done_at = v.done_at, fault = v.fault, reply = v.reply,
                         lease_owner = NULL, lease_until = NULL
                  FROM (SELECT value->>0 AS id, value->>1 AS fence, value->>2 AS state, value->>3 AS due_at, value->>4 AS done_at, value->>5 AS fault, value->>6 AS reply
-                       FROM json_each($1)) AS v
-                 WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data') RETURNING messages.id;
+                       FROM json_each($3)) AS v
+                 WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data');
                  INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
                  SELECT m.id, m.fence, v.value->>8, v.value->>9, v.value->>7, m.fault, m.reply
-                 FROM json_each($1) AS v JOIN messages m ON m.id = v.value->>0 AND m.fence = v.value->>1 AND m.state = v.value->>2
+                 FROM json_each($3) AS v JOIN messages m ON m.id = v.value->>0 AND m.fence = v.value->>1 AND m.state = v.value->>2
                       AND m.done_at IS v.value->>4 AND m.reply = v.value->>6
                  WHERE true ON CONFLICT (message_id, number) DO NOTHING;
                  INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
                  SELECT v.value->>10, k.value, 0, v.value->>9, NULL
-                 FROM json_each($1) AS v, json_each(v.value, '$[11]') AS k
+                 FROM json_each($3) AS v, json_each(v.value, '$[11]') AS k
                  WHERE EXISTS (SELECT 1 FROM attempts a WHERE a.message_id = v.value->>0 AND a.number = v.value->>1 AND a.result = v.value->>7)
-                 ON CONFLICT (decision_id, kind, ref) DO NOTHING",
-        postgres: "WITH v AS MATERIALIZED (
-                     SELECT (value->>0)::bigint AS id, (value->>1)::bigint AS fence, value->>2 AS state, (value->>3)::bigint AS due_at,
-                            (value->>4)::bigint AS done_at, value->>5 AS fault, value->>6 AS reply, value->>7 AS result, (value->>8)::bigint AS started_at,
-                            (value->>9)::bigint AS ended_at, (value->>10)::bigint AS decision_id, value->11 AS outcomes
-                     FROM json_array_elements($1::json)),
+                 ON CONFLICT (decision_id, kind, ref) DO NOTHING;
+                 COMMIT",
+        postgres: "WITH asked AS MATERIALIZED (
+                     SELECT m.id, m.fence, m.customer_id, m.basis FROM UNNEST($1::bigint[], $2::bigint[]) AS j (id, fence) JOIN messages m ON m.id = j.id AND m.fence = j.fence),
+                 marked AS (
+                     UPDATE messages SET state = 'data' FROM asked AS v
+                     WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data')
+                       AND (v.basis = 'contract' OR (
+                            SELECT 1 FROM consents o WHERE o.customer_id = v.customer_id AND o.kind = 'objected' AND o.at <= $3 AND (
+                                SELECT 1 FROM consents d WHERE d.customer_id = o.customer_id AND d.kind = 'double_opt_in' AND d.at > o.at AND d.at <= $3 LIMIT 1
+                            ) IS NULL LIMIT 1) IS NULL)
+                       AND (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = v.customer_id LIMIT 1) IS NULL
+                     RETURNING messages.id),
+                 v AS MATERIALIZED (
+                     SELECT * FROM UNNEST($4::bigint[], $5::bigint[], $6::text[], $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::text[],
+                                          $12::bigint[], $13::bigint[], $14::bigint[], $15::text[])
+                         AS v (id, fence, state, due_at, done_at, fault, reply, result, started_at, ended_at, decision_id, outcomes)),
                  counted AS (
                      UPDATE messages SET state = v.state, due_at = COALESCE(v.due_at, messages.due_at), done_at = v.done_at, fault = v.fault,
                             reply = v.reply, lease_owner = NULL, lease_until = NULL
-                     FROM v WHERE messages.id = v.id AND messages.id = ANY (ARRAY(SELECT id FROM v)) AND messages.fence = v.fence
-                                  AND messages.state IN ('claimed', 'data')
+                     FROM v WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data')
                      RETURNING v.*),
                  tried AS (
                      INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
                      SELECT id, fence, started_at, ended_at, result, fault, reply FROM counted ON CONFLICT (message_id, number) DO NOTHING),
                  noted AS (
                      INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
-                     SELECT decision_id, kind, 0, ended_at, NULL FROM counted, json_array_elements_text(outcomes) AS kind
+                     SELECT decision_id, kind, 0, ended_at, NULL FROM counted, UNNEST(string_to_array(outcomes, ' ')) AS kind
                      ON CONFLICT (decision_id, kind, ref) DO NOTHING)
-                 SELECT id FROM counted"
+                 SELECT id FROM marked"
     };
     ADD_OUTCOMES = {
         sqlite: "INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
@@ -110,36 +113,72 @@ pub struct Finish {
     pub outcomes: Vec<OutcomeKind>,
 }
 
-/// Marks messages as "its bytes may be with the receiver" and returns those for which that is allowed; the others must not be sent.
-pub async fn mark(tx: &mut Tx, claims: &[(Id, i64)], now: UnixMs) -> Result<Vec<Id>, StoreError> {
-    let list = Value::from(claims.iter().map(|(id, fence)| json!([id.0, fence])).collect::<Vec<_>>()).to_string();
-    let rows: Vec<i64> = on!(tx, MARK, |c, q| sqlx::query_scalar(q).bind(list).bind(now.0).fetch_all(c).await)?;
+/// Writes a group in one transaction: marks messages as "its bytes may be with the receiver" (id and fence of the claim), and how other tries ended.
+/// Returns the messages whose mark is durable; the others must not be sent. Tries whose lease was lost change nothing.
+pub async fn record(db: &Db, marks: &[(Id, i64)], ends: &[Finish], now: UnixMs) -> Result<Vec<Id>, StoreError> {
+    let rows: Vec<i64> = match db {
+        Db::Sqlite { write, .. } => {
+            let marks = Value::from(marks.iter().map(|(id, fence)| json!([id.0, fence])).collect::<Vec<_>>()).to_string();
+            let ends = Value::from(ends.iter().map(Finish::row).collect::<Vec<_>>()).to_string();
+            let mut whole = Whole::acquire(write).await?;
+            let rows = sqlx::query_scalar(RECORD.sqlite).bind(marks).bind(now.0).bind(ends).fetch_all(whole.connection()).await?;
+            whole.done();
+            rows
+        }
+        Db::Postgres(pool) => {
+            let (ids, fences): (Vec<i64>, Vec<i64>) = marks.iter().map(|(id, fence)| (id.0, *fence)).unzip();
+            sqlx::query_scalar(RECORD.postgres)
+                .bind(ids)
+                .bind(fences)
+                .bind(now.0)
+                .bind(column(ends, |end| end.id.0))
+                .bind(column(ends, |end| end.fence))
+                .bind(column(ends, |end| end.state.code()))
+                .bind(column(ends, |end| end.due_at.map(|at| at.0)))
+                .bind(column(ends, Finish::done_at))
+                .bind(column(ends, |end| end.fault))
+                .bind(column(ends, |end| end.reply.as_str()))
+                .bind(column(ends, |end| end.result))
+                .bind(column(ends, |end| end.started_at.0))
+                .bind(column(ends, |end| end.ended_at.0))
+                .bind(column(ends, |end| end.decision_id.0))
+                .bind(column(ends, |end| end.outcome_codes().join(" ")))
+                .fetch_all(pool)
+                .await?
+        }
+    };
     Ok(rows.into_iter().map(Id).collect())
 }
 
-/// Writes how tries ended: state, attempt and outcomes. Tries whose lease was lost change nothing. Returns how many counted.
-pub async fn finish(tx: &mut Tx, ends: &[Finish]) -> Result<usize, StoreError> {
-    let row = |end: &Finish| {
-        let done_at = (end.state != MessageState::Queued).then_some(end.ended_at.0);
-        let outcomes: Vec<&str> = end.outcomes.iter().map(|kind| kind.code()).collect();
+fn column<'ends, T>(ends: &'ends [Finish], of: impl Fn(&'ends Finish) -> T) -> Vec<T> {
+    ends.iter().map(of).collect()
+}
+
+impl Finish {
+    fn done_at(&self) -> Option<i64> {
+        (self.state != MessageState::Queued).then_some(self.ended_at.0)
+    }
+
+    fn outcome_codes(&self) -> Vec<&'static str> {
+        self.outcomes.iter().map(|kind| kind.code()).collect()
+    }
+
+    fn row(&self) -> Value {
         json!([
-            end.id.0,
-            end.fence,
-            end.state.code(),
-            end.due_at.map(|at| at.0),
-            done_at,
-            end.fault,
-            end.reply,
-            end.result,
-            end.started_at.0,
-            end.ended_at.0,
-            end.decision_id.0,
-            outcomes
+            self.id.0,
+            self.fence,
+            self.state.code(),
+            self.due_at.map(|at| at.0),
+            self.done_at(),
+            self.fault,
+            self.reply,
+            self.result,
+            self.started_at.0,
+            self.ended_at.0,
+            self.decision_id.0,
+            self.outcome_codes()
         ])
-    };
-    let list = Value::from(ends.iter().map(row).collect::<Vec<_>>()).to_string();
-    let counted: Vec<i64> = on!(tx, FINISH, |c, q| sqlx::query_scalar(q).bind(list).fetch_all(c).await)?;
-    Ok(counted.len())
+    }
 }
 
 /// Logs the same outcome for several decisions.

@@ -21,9 +21,9 @@ statements! {
     };
     LOAD = ["SELECT m.id, m.decision_id, m.customer_id, m.rule, m.variant, m.basis, m.action, m.body, m.created_at, m.attempts, m.fence,
                     c.email, c.first_name, c.last_name, c.locale
-             FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.lease_owner = $2 AND m.id IN ", ids "$1", " ORDER BY m.due_at, m.id"];
+             FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.lease_owner = $2 AND m.id ", ids "$1", " ORDER BY m.due_at, m.id"];
     RELEASE = ["UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1, due_at = COALESCE($3, due_at)
-                WHERE state = 'claimed' AND lease_owner = $2 AND id IN ", ids "$1"];
+                WHERE state = 'claimed' AND lease_owner = $2 AND id ", ids "$1"];
     EXPIRE_CLAIMED = "UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1 WHERE state = 'claimed' AND done_at IS NULL AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2)";
     EXPIRE_DATA = "UPDATE messages SET state = 'in_doubt', lease_owner = NULL, lease_until = NULL, done_at = $3,
                           reply = 'the daemon ended while the receiver was taking the message'

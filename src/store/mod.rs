@@ -37,6 +37,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         outcomes::STATEMENTS,
         report::STATEMENTS,
         rules::STATEMENTS,
+        schema::STATEMENTS,
         scores::STATEMENTS,
         settings::STATEMENTS,
         standings::STATEMENTS,

@@ -15,7 +15,7 @@ statements! {
         SELECT d.id, 'converted', o.id, o.ordered_at, o.revenue_cents
         FROM decisions d JOIN orders o ON o.customer_id = d.customer_id
              AND o.ordered_at > d.effective_at AND o.ordered_at <= d.goal_until AND o.ordered_at <= $2 AND o.status = 'paid'
-        WHERE d.goal_until IS NOT NULL AND d.slot = 'arm' AND d.customer_id IN ", ids "$1", "
+        WHERE d.goal_until IS NOT NULL AND d.slot = 'arm' AND d.customer_id ", ids "$1", "
         ON CONFLICT (decision_id, kind, ref) DO NOTHING"];
 }
 

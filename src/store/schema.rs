@@ -11,11 +11,29 @@ use super::db::{Db, StoreError};
 const MIGRATIONS: &[(i64, &str, &str, &str)] =
     &[(1, "main_job", include_str!("../../migrations/sqlite/0001_main_job.sql"), include_str!("../../migrations/postgres/0001_main_job.sql"))];
 
+statements! {
+    ANALYZE_SHOP = { sqlite: "SELECT 1", postgres: "ANALYZE customers, consents, orders, order_lines" };
+    ANALYZE_CAMPAIGN = { sqlite: "SELECT 1", postgres: "ANALYZE decisions, messages, vouchers" };
+}
+
 /// Names of the migrations as their files are called, without `.sql`.
 #[must_use]
 pub fn migration_names() -> Vec<String> {
     MIGRATIONS.iter().map(|(number, name, _, _)| format!("{number:04}_{name}")).collect()
 }
+
+/// PostgreSQL chooses its ways by what it knows of a table's size, and looks by itself within minutes only: after many new rows it would read whole
+/// tables for each of the statements that follow at once.
+#[derive(Clone, Copy, Debug)]
+pub enum Grown {
+    /// What an import fills.
+    Shop,
+    /// What a run of a rule fills.
+    Campaign,
+}
+
+/// Fewer new rows than this change no plan.
+const MANY_ROWS: u64 = 1_000;
 
 fn migrator(postgres: bool) -> Migrator {
     let migrations = MIGRATIONS
@@ -39,6 +57,23 @@ impl Db {
             Self::Postgres(pool) => migrator(true).run(pool).await,
         };
         done.map_err(|error| StoreError::Unfit(format!("the schema cannot be brought up to date: {error}; a newer Stammgast may have been here")))
+    }
+
+    /// To be told after `rows` new rows.
+    ///
+    /// # Errors
+    /// When the database cannot be used.
+    pub async fn has_grown(&self, what: Grown, rows: u64) -> Result<(), StoreError> {
+        if rows >= MANY_ROWS
+            && let Self::Postgres(pool) = self
+        {
+            let statement = match what {
+                Grown::Shop => ANALYZE_SHOP,
+                Grown::Campaign => ANALYZE_CAMPAIGN,
+            };
+            sqlx::query(statement.postgres).execute(pool).await?;
+        }
+        Ok(())
     }
 
     /// How many migrations are missing.

@@ -6,13 +6,13 @@ use crate::base::time::UnixMs;
 use crate::model::consent::ConsentKind;
 
 statements! {
-    SUPPRESSED = ["SELECT c.id FROM customers c JOIN suppressions s ON s.email_key = c.email_key WHERE c.id IN ", ids "$1"];
-    CONSENTS = ["SELECT customer_id, kind, MAX(at) FROM consents WHERE at <= $2 AND customer_id IN ", ids "$1", " GROUP BY customer_id, kind"];
-    TAKEN = ["SELECT customer_id, occasion, effective_at FROM decisions WHERE rule = $2 AND slot = 'arm' AND customer_id IN ", ids "$1"];
+    SUPPRESSED = ["SELECT c.id FROM customers c JOIN suppressions s ON s.email_key = c.email_key WHERE c.id ", ids "$1"];
+    CONSENTS = ["SELECT customer_id, kind, MAX(at) FROM consents WHERE at <= $2 AND customer_id ", ids "$1", " GROUP BY customer_id, kind"];
+    TAKEN = ["SELECT customer_id, occasion, effective_at FROM decisions WHERE rule = $2 AND slot = 'arm' AND customer_id ", ids "$1"];
     /// By the moment that the decision was made for: rules of the same moment run one after the other, and see each other's messages.
     RECENT_EMAILS = ["SELECT m.customer_id, COUNT(*) FROM messages m JOIN decisions d ON d.id = m.decision_id
                       WHERE m.channel = 'email' AND m.basis <> 'contract' AND m.state NOT IN ('failed', 'cancelled')
-                      AND d.tick_at > $2 AND d.tick_at <= $3 AND m.customer_id IN ", ids "$1", " GROUP BY m.customer_id"];
+                      AND d.tick_at > $2 AND d.tick_at <= $3 AND m.customer_id ", ids "$1", " GROUP BY m.customer_id"];
     SUPPRESS = "INSERT INTO suppressions (email_key, reason, at) VALUES ($1, $2, $3) ON CONFLICT (email_key) DO NOTHING";
 }
 

@@ -109,18 +109,14 @@ type Mark = (Id, i64, oneshot::Sender<Permit>);
 
 async fn commit(ctx: &Ctx, marks: &[Mark], ends: &[Finish], suppressions: &[Suppress]) -> Result<HashSet<Id>, StoreError> {
     let now = ctx.clock.now();
-    let mut tx = ctx.db.write().await?;
-    let mut allowed = HashSet::new();
-    if !marks.is_empty() {
-        let claims: Vec<(Id, i64)> = marks.iter().map(|(id, fence, _)| (*id, *fence)).collect();
-        allowed.extend(deliveries::mark(&mut tx, &claims, now).await?);
+    // First: an end that is recorded is not looked at again.
+    if !suppressions.is_empty() {
+        let mut tx = ctx.db.write().await?;
+        for Suppress { email_key, reason } in suppressions {
+            standings::suppress(&mut tx, email_key, reason, now).await?;
+        }
+        tx.commit().await?;
     }
-    if !ends.is_empty() {
-        deliveries::finish(&mut tx, ends).await?;
-    }
-    for Suppress { email_key, reason } in suppressions {
-        standings::suppress(&mut tx, email_key, reason, now).await?;
-    }
-    tx.commit().await?;
-    Ok(allowed)
+    let claims: Vec<(Id, i64)> = marks.iter().map(|(id, fence, _)| (*id, *fence)).collect();
+    Ok(deliveries::record(&ctx.db, &claims, ends, now).await?.into_iter().collect())
 }

@@ -218,16 +218,14 @@ on_both!(a_worker_that_lost_its_lease_changes_nothing, |test| {
         ended_at: now,
         outcomes: Vec::new(),
     };
-    let mut tx = test.db.write().await.unwrap();
-    assert_eq!(deliveries::mark(&mut tx, &[(old.id, old.fence)], now).await.unwrap(), []);
-    assert_eq!(deliveries::finish(&mut tx, &[end(old.fence, MessageState::Failed, "refused")]).await.unwrap(), 0);
-    assert_eq!(deliveries::mark(&mut tx, &[(new.id, new.fence)], now).await.unwrap(), [new.id]);
-    tx.commit().await.unwrap();
+    let late = end(old.fence, MessageState::Failed, "refused");
+    assert_eq!(deliveries::record(&test.db, &[(old.id, old.fence)], &[late], now).await.unwrap(), []);
+    assert_eq!(deliveries::record(&test.db, &[(new.id, new.fence)], &[], now).await.unwrap(), [new.id]);
     assert_eq!((stage.messages().await, number(&test.db, "SELECT COUNT(*) FROM attempts").await), (vec!["1 data 1 -".to_owned()], 0));
     assert_eq!(recover("hamburg/2", real).await, (0, 1), "the same name after a crash: what was being handed over is in doubt");
-    let mut tx = test.db.write().await.unwrap();
-    assert_eq!(deliveries::finish(&mut tx, &[end(new.fence, MessageState::Sent, "accepted")]).await.unwrap(), 0, "too late");
-    tx.commit().await.unwrap();
+    let too_late = end(new.fence, MessageState::Sent, "accepted");
+    assert_eq!(deliveries::record(&test.db, &[], &[too_late], now).await.unwrap(), []);
+    assert_eq!(number(&test.db, "SELECT COUNT(*) FROM attempts").await, 0);
     assert_eq!(stage.messages().await, ["1 in_doubt 1 -"]);
 });
 
