@@ -167,7 +167,7 @@ CREATE TABLE messages (
     UNIQUE (customer_id, rule, occasion),
     CHECK ((state IN ('claimed', 'data')) = (lease_until IS NOT NULL)),
     CHECK ((state IN ('sent', 'failed', 'in_doubt', 'cancelled')) = (done_at IS NOT NULL))
-) WITH (fillfactor = 60);   -- room for the next versions of a row beside it
+) WITH (fillfactor = 40);   -- room for the claimed and the marked version of a row beside it
 -- The only index whose columns change while a message goes out, and only at its end: a claim and a mark then cost one row each. (A message is done
 -- when it has left the states 'queued', 'claimed' and 'data'.)
 CREATE INDEX messages_open ON messages (due_at, id) WHERE done_at IS NULL;
@@ -183,14 +183,21 @@ CREATE TABLE attempts (
     PRIMARY KEY (message_id, number)
 );
 
+-- What a message's state does not say. The view below shows both.
 CREATE TABLE outcomes (
     decision_id BIGINT NOT NULL REFERENCES decisions (id) ON DELETE CASCADE,
-    kind TEXT COLLATE "C" NOT NULL CHECK (kind IN ('accepted', 'refused', 'in_doubt', 'bounced', 'unsubscribed', 'converted')),
+    kind TEXT COLLATE "C" NOT NULL CHECK (kind IN ('bounced', 'unsubscribed', 'converted')),
     ref BIGINT NOT NULL,                    -- the order's id for 'converted', else 0
     at BIGINT NOT NULL,
     value_cents BIGINT,
     PRIMARY KEY (decision_id, kind, ref)
 );
+
+CREATE VIEW outcome_log AS
+    SELECT decision_id, CASE state WHEN 'sent' THEN 'accepted' WHEN 'failed' THEN 'refused' ELSE 'in_doubt' END AS kind, 0 AS ref, done_at AS at,
+           NULL AS value_cents
+    FROM messages WHERE state IN ('sent', 'failed', 'in_doubt')
+    UNION ALL SELECT decision_id, kind, ref, at, value_cents FROM outcomes;
 
 CREATE TABLE vouchers (
     code TEXT COLLATE "C" NOT NULL,                  -- not unique: two that share one by chance must not stop a run

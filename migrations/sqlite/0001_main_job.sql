@@ -183,14 +183,21 @@ CREATE TABLE attempts (
     PRIMARY KEY (message_id, number)
 ) STRICT, WITHOUT ROWID;
 
+-- What a message's state does not say. The view below shows both.
 CREATE TABLE outcomes (
     decision_id INTEGER NOT NULL REFERENCES decisions (id) ON DELETE CASCADE,
-    kind TEXT NOT NULL CHECK (kind IN ('accepted', 'refused', 'in_doubt', 'bounced', 'unsubscribed', 'converted')),
+    kind TEXT NOT NULL CHECK (kind IN ('bounced', 'unsubscribed', 'converted')),
     ref INTEGER NOT NULL,                    -- the order's id for 'converted', else 0
     at INTEGER NOT NULL,
     value_cents INTEGER,
     PRIMARY KEY (decision_id, kind, ref)
 ) STRICT, WITHOUT ROWID;
+
+CREATE VIEW outcome_log AS
+    SELECT decision_id, CASE state WHEN 'sent' THEN 'accepted' WHEN 'failed' THEN 'refused' ELSE 'in_doubt' END AS kind, 0 AS ref, done_at AS at,
+           NULL AS value_cents
+    FROM messages WHERE state IN ('sent', 'failed', 'in_doubt')
+    UNION ALL SELECT decision_id, kind, ref, at, value_cents FROM outcomes;
 
 CREATE TABLE vouchers (
     code TEXT NOT NULL,                  -- not unique: two that share one by chance must not stop a run

@@ -7,7 +7,7 @@ const LINE: usize = 75;
 
 /// `text` as quoted-printable; its line ends, whatever they are, become CR LF.
 pub(super) fn encode(text: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len() + text.len() / 8);
+    let mut out = Vec::with_capacity(text.len() + text.len() / 4);
     let (bytes, mut begin) = (text.as_bytes(), 0);
     for end in memchr2_iter(b'\r', b'\n', bytes) {
         // The second half of CR LF ends nothing more.
@@ -25,7 +25,7 @@ fn encode_line(out: &mut Vec<u8>, line: &[u8]) {
     let (mut rest, mut width) = (line, 0);
     while let Some((&byte, tail)) = rest.split_first() {
         let room = &rest[..rest.len().min(LINE - width)];
-        let mut run = plain_run(room);
+        let mut run = room.iter().position(|byte| !is_plain(*byte)).unwrap_or(room.len());
         // Blanks at the end of a line get lost on the way.
         if run == rest.len() && matches!(rest[run - 1], b' ' | b'\t') {
             run -= 1;
@@ -46,15 +46,6 @@ fn encode_line(out: &mut Vec<u8>, line: &[u8]) {
         out.extend_from_slice(&[b'=', hex(byte >> 4), hex(byte & 15)]);
         (rest, width) = (tail, width + 3);
     }
-}
-
-/// How many bytes from the beginning stand for themselves; sixteen are asked at once.
-fn plain_run(bytes: &[u8]) -> usize {
-    let (blocks, _) = bytes.as_chunks::<16>();
-    let plain =
-        |block: &[u8; 16]| block.iter().fold(true, |plain, &byte| plain & (((byte >= b' ') & (byte <= b'~') & (byte != b'=')) | (byte == b'\t')));
-    let begin = 16 * blocks.iter().take_while(|block| plain(block)).count();
-    begin + bytes[begin..].iter().position(|byte| !is_plain(*byte)).unwrap_or(bytes.len() - begin)
 }
 
 /// Which bytes stand for themselves.

@@ -31,8 +31,8 @@ impl Database {
         if !known {
             return Err(("url", "is not a database URL: expected sqlite://FILE or postgres://user:password@host/database".to_owned()));
         }
-        if !(1..=100).contains(&self.connections) {
-            return Err(("connections", format!("{} is out of range: expected 1 to 100", self.connections)));
+        if !(2..=100).contains(&self.connections) {
+            return Err(("connections", format!("{} is out of range: expected 2 to 100", self.connections)));
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::{Ctx, FlowError};
 use crate::base::id::Id;
 use crate::model::consent::{Consent, ConsentKind};
 use crate::model::outcome::OutcomeKind;
-use crate::store::{consents, deliveries, messages};
+use crate::store::{consents, messages, outcomes};
 
 /// Records the objection of the customer who got message `message`, cancels what waits for them, and notes the outcome for the decision behind it.
 /// Everything in one transaction: when this returns, no further mail begins. False when there is no such message (any more).
@@ -15,7 +15,7 @@ pub async fn unsubscribe(ctx: &Ctx, message: Id) -> Result<bool, FlowError> {
     let objection = Consent { kind: ConsentKind::Objected, at: now, source: "unsubscribe link".to_owned() };
     consents::append(&mut tx, &[(customer, &objection)]).await?;
     let cancelled = messages::cancel_for(&mut tx, customer, now).await?;
-    deliveries::note(&mut tx, &[decision], OutcomeKind::Unsubscribed, now).await?;
+    outcomes::note(&mut tx, decision, OutcomeKind::Unsubscribed, now).await?;
     tx.commit().await?;
     tracing::info!(message = %message, cancelled, "a customer unsubscribed");
     Ok(true)

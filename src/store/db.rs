@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, Postgres, Sqlite, SqliteConnection, Transaction};
+use sqlx::{Postgres, Sqlite, SqliteConnection, Transaction};
 
 /// A statement's text: the same for both databases, or one for each.
 #[derive(Clone, Copy, Debug)]
@@ -173,9 +173,6 @@ statements! {
     SQLITE_VERSION = { sqlite: "SELECT sqlite_version()", postgres: "SELECT version()" };
 }
 
-/// A connection to PostgreSQL that was idle for longer is asked before it is used: the server may have been restarted.
-const TRUSTED: Duration = Duration::from_secs(1);
-
 /// The oldest SQLite without the WAL-reset bug that can corrupt a database (sqlite.org/wal.html#walresetbug).
 const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
 
@@ -190,21 +187,7 @@ impl Db {
             let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Unfit(format!("the database URL cannot be read: {error}")))?;
             // Statements look rows up by key, whatever they are bound to, and planning anew takes as long as the work of a small group of marks.
             let options = options.options([("plan_cache_mode", "force_generic_plan")]);
-            let pool = PgPoolOptions::new()
-                .max_connections(connections)
-                .acquire_timeout(Duration::from_secs(10))
-                // The pool asks each connection when it comes back; another trip when it leaves again is only worth while after a pause.
-                .test_before_acquire(false)
-                .before_acquire(|connection, meta| {
-                    Box::pin(async move {
-                        if meta.idle_for > TRUSTED {
-                            connection.ping().await?;
-                        }
-                        Ok(true)
-                    })
-                })
-                .connect_with(options)
-                .await;
+            let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(10)).connect_with(options).await;
             return Ok(Self::Postgres(pool.map_err(StoreError::Unavailable)?));
         }
         let options = SqliteConnectOptions::from_str(url).map_err(|error| StoreError::Unfit(format!("the database URL cannot be read: {error}")))?;

@@ -1,12 +1,13 @@
 //! The durable marks around a send, written in groups: "its bytes may be with the receiver now", and how each try ended.
 
 use serde_json::{Value, json};
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
 
-use super::db::{Db, StoreError, Tx, Whole};
+use super::db::{Db, StoreError, Whole};
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::message::MessageState;
-use crate::model::outcome::OutcomeKind;
 
 statements! {
     /// Marks and ends of one group, a transaction of its own in one trip: BEGIN and COMMIT as trips of their own took longer than the rows. Returns the
@@ -17,10 +18,10 @@ statements! {
     /// about all claimed messages, for each group. A mark that was written already (by a commit whose answer was lost) is found again: only this claim's
     /// fence can have set it.
     ///
-    /// An end: the message's state, its attempt and its outcomes. Only tries whose claim still stands count.
+    /// An end: the message's state, its attempt, and whether it bounced. Only tries whose claim still stands count.
     ///
     /// SQLite takes the lists as JSON: $1 [[id, fence]], $2 now, $3 [[id, fence, state, due_at, done_at, fault, reply, result, started_at, ended_at,
-    /// decision, [outcomes]]]. PostgreSQL takes each column as an array.
+    /// decision, bounced]]. PostgreSQL takes each column as an array.
     RECORD = {
         sqlite: "BEGIN IMMEDIATE;
                  UPDATE messages SET state = 'data'
@@ -43,26 +44,24 @@ statements! {
                       AND m.done_at IS v.value->>4 AND m.reply = v.value->>6
                  WHERE true ON CONFLICT (message_id, number) DO NOTHING;
                  INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
-                 SELECT v.value->>10, k.value, 0, v.value->>9, NULL
-                 FROM json_each($3) AS v, json_each(v.value, '$[11]') AS k
-                 WHERE EXISTS (SELECT 1 FROM attempts a WHERE a.message_id = v.value->>0 AND a.number = v.value->>1 AND a.result = v.value->>7)
+                 SELECT v.value->>10, 'bounced', 0, v.value->>9, NULL
+                 FROM json_each($3) AS v
+                 WHERE v.value->>11 AND EXISTS (SELECT 1 FROM attempts a WHERE a.message_id = v.value->>0 AND a.number = v.value->>1 AND a.result = v.value->>7)
                  ON CONFLICT (decision_id, kind, ref) DO NOTHING;
                  COMMIT",
-        postgres: "WITH asked AS MATERIALIZED (
-                     SELECT m.id, m.fence, m.customer_id, m.basis FROM UNNEST($1::bigint[], $2::bigint[]) AS j (id, fence) JOIN messages m ON m.id = j.id AND m.fence = j.fence),
-                 marked AS (
-                     UPDATE messages SET state = 'data' FROM asked AS v
+        postgres: "WITH marked AS (
+                     UPDATE messages SET state = 'data' FROM UNNEST($1::bigint[], $2::bigint[]) AS v (id, fence)
                      WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data')
-                       AND (v.basis = 'contract' OR (
-                            SELECT 1 FROM consents o WHERE o.customer_id = v.customer_id AND o.kind = 'objected' AND o.at <= $3 AND (
+                       AND (messages.basis = 'contract' OR (
+                            SELECT 1 FROM consents o WHERE o.customer_id = messages.customer_id AND o.kind = 'objected' AND o.at <= $3 AND (
                                 SELECT 1 FROM consents d WHERE d.customer_id = o.customer_id AND d.kind = 'double_opt_in' AND d.at > o.at AND d.at <= $3 LIMIT 1
                             ) IS NULL LIMIT 1) IS NULL)
-                       AND (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = v.customer_id LIMIT 1) IS NULL
+                       AND (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = messages.customer_id LIMIT 1) IS NULL
                      RETURNING messages.id),
                  v AS MATERIALIZED (
                      SELECT * FROM UNNEST($4::bigint[], $5::bigint[], $6::text[], $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::text[],
-                                          $12::bigint[], $13::bigint[], $14::bigint[], $15::text[])
-                         AS v (id, fence, state, due_at, done_at, fault, reply, result, started_at, ended_at, decision_id, outcomes)),
+                                          $12::bigint[], $13::bigint[], $14::bigint[], $15::boolean[])
+                         AS v (id, fence, state, due_at, done_at, fault, reply, result, started_at, ended_at, decision_id, bounced)),
                  counted AS (
                      UPDATE messages SET state = v.state, due_at = COALESCE(v.due_at, messages.due_at), done_at = v.done_at, fault = v.fault,
                             reply = v.reply, lease_owner = NULL, lease_until = NULL
@@ -73,16 +72,9 @@ statements! {
                      SELECT id, fence, started_at, ended_at, result, fault, reply FROM counted ON CONFLICT (message_id, number) DO NOTHING),
                  noted AS (
                      INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
-                     SELECT decision_id, kind, 0, ended_at, NULL FROM counted, UNNEST(string_to_array(outcomes, ' ')) AS kind
+                     SELECT decision_id, 'bounced', 0, ended_at, NULL FROM counted WHERE bounced
                      ON CONFLICT (decision_id, kind, ref) DO NOTHING)
                  SELECT id FROM marked"
-    };
-    ADD_OUTCOMES = {
-        sqlite: "INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
-                 SELECT value->>0, value->>1, 0, value->>2, NULL FROM json_each($1) WHERE true ON CONFLICT (decision_id, kind, ref) DO NOTHING",
-        postgres: "INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
-                 SELECT (value->>0)::bigint, value->>1, 0, (value->>2)::bigint, NULL FROM json_array_elements($1::json)
-                 ON CONFLICT (decision_id, kind, ref) DO NOTHING"
     };
 }
 
@@ -109,45 +101,70 @@ pub struct Finish {
     pub started_at: UnixMs,
     /// When it ended.
     pub ended_at: UnixMs,
-    /// What came of it, if it is final.
-    pub outcomes: Vec<OutcomeKind>,
+    /// Whether the mailbox does not exist.
+    pub bounced: bool,
 }
 
-/// Writes a group in one transaction: marks messages as "its bytes may be with the receiver" (id and fence of the claim), and how other tries ended.
-/// Returns the messages whose mark is durable; the others must not be sent. Tries whose lease was lost change nothing.
-pub async fn record(db: &Db, marks: &[(Id, i64)], ends: &[Finish], now: UnixMs) -> Result<Vec<Id>, StoreError> {
-    let rows: Vec<i64> = match db {
-        Db::Sqlite { write, .. } => {
-            let marks = Value::from(marks.iter().map(|(id, fence)| json!([id.0, fence])).collect::<Vec<_>>()).to_string();
-            let ends = Value::from(ends.iter().map(Finish::row).collect::<Vec<_>>()).to_string();
-            let mut whole = Whole::acquire(write).await?;
-            let rows = sqlx::query_scalar(RECORD.sqlite).bind(marks).bind(now.0).bind(ends).fetch_all(whole.connection()).await?;
-            whole.done();
-            rows
-        }
-        Db::Postgres(pool) => {
-            let (ids, fences): (Vec<i64>, Vec<i64>) = marks.iter().map(|(id, fence)| (id.0, *fence)).unzip();
-            sqlx::query_scalar(RECORD.postgres)
-                .bind(ids)
-                .bind(fences)
-                .bind(now.0)
-                .bind(column(ends, |end| end.id.0))
-                .bind(column(ends, |end| end.fence))
-                .bind(column(ends, |end| end.state.code()))
-                .bind(column(ends, |end| end.due_at.map(|at| at.0)))
-                .bind(column(ends, Finish::done_at))
-                .bind(column(ends, |end| end.fault))
-                .bind(column(ends, |end| end.reply.as_str()))
-                .bind(column(ends, |end| end.result))
-                .bind(column(ends, |end| end.started_at.0))
-                .bind(column(ends, |end| end.ended_at.0))
-                .bind(column(ends, |end| end.decision_id.0))
-                .bind(column(ends, |end| end.outcome_codes().join(" ")))
-                .fetch_all(pool)
-                .await?
-        }
-    };
-    Ok(rows.into_iter().map(Id).collect())
+/// Writes groups of marks and ends, each in one transaction. Keeps its connection to PostgreSQL between groups: the pool's questions whether it is
+/// still alive are two more trips.
+#[derive(Debug)]
+pub struct Recorder {
+    db: Db,
+    kept: Option<PoolConnection<Postgres>>,
+}
+
+impl Recorder {
+    /// Opens nothing yet.
+    #[must_use]
+    pub fn new(db: Db) -> Self {
+        Self { db, kept: None }
+    }
+
+    /// Marks messages as "its bytes may be with the receiver" (id and fence of the claim), and writes how other tries ended. Returns the messages whose
+    /// mark is durable; the others must not be sent. Tries whose lease was lost change nothing.
+    ///
+    /// # Errors
+    /// When the database fails; then nothing of it happened, unless the connection was lost in this very call.
+    pub async fn record(&mut self, marks: &[(Id, i64)], ends: &[Finish], now: UnixMs) -> Result<Vec<Id>, StoreError> {
+        let rows: Vec<i64> = match &self.db {
+            Db::Sqlite { write, .. } => {
+                let marks = Value::from(marks.iter().map(|(id, fence)| json!([id.0, fence])).collect::<Vec<_>>()).to_string();
+                let ends = Value::from(ends.iter().map(Finish::row).collect::<Vec<_>>()).to_string();
+                let mut whole = Whole::acquire(write).await?;
+                let rows = sqlx::query_scalar(RECORD.sqlite).bind(marks).bind(now.0).bind(ends).fetch_all(whole.connection()).await?;
+                whole.done();
+                rows
+            }
+            Db::Postgres(pool) => {
+                let mut connection = match self.kept.take() {
+                    Some(connection) => connection,
+                    None => pool.acquire().await?,
+                };
+                let (ids, fences): (Vec<i64>, Vec<i64>) = marks.iter().map(|(id, fence)| (id.0, *fence)).unzip();
+                let rows = sqlx::query_scalar(RECORD.postgres)
+                    .bind(ids)
+                    .bind(fences)
+                    .bind(now.0)
+                    .bind(column(ends, |end| end.id.0))
+                    .bind(column(ends, |end| end.fence))
+                    .bind(column(ends, |end| end.state.code()))
+                    .bind(column(ends, |end| end.due_at.map(|at| at.0)))
+                    .bind(column(ends, Finish::done_at))
+                    .bind(column(ends, |end| end.fault))
+                    .bind(column(ends, |end| end.reply.as_str()))
+                    .bind(column(ends, |end| end.result))
+                    .bind(column(ends, |end| end.started_at.0))
+                    .bind(column(ends, |end| end.ended_at.0))
+                    .bind(column(ends, |end| end.decision_id.0))
+                    .bind(column(ends, |end| end.bounced))
+                    .fetch_all(&mut *connection)
+                    .await?;
+                self.kept = Some(connection);
+                rows
+            }
+        };
+        Ok(rows.into_iter().map(Id).collect())
+    }
 }
 
 fn column<'ends, T>(ends: &'ends [Finish], of: impl Fn(&'ends Finish) -> T) -> Vec<T> {
@@ -157,10 +174,6 @@ fn column<'ends, T>(ends: &'ends [Finish], of: impl Fn(&'ends Finish) -> T) -> V
 impl Finish {
     fn done_at(&self) -> Option<i64> {
         (self.state != MessageState::Queued).then_some(self.ended_at.0)
-    }
-
-    fn outcome_codes(&self) -> Vec<&'static str> {
-        self.outcomes.iter().map(|kind| kind.code()).collect()
     }
 
     fn row(&self) -> Value {
@@ -176,20 +189,7 @@ impl Finish {
             self.started_at.0,
             self.ended_at.0,
             self.decision_id.0,
-            self.outcome_codes()
+            self.bounced
         ])
     }
-}
-
-/// Logs the same outcome for several decisions.
-pub async fn note(tx: &mut Tx, decisions: &[Id], kind: OutcomeKind, at: UnixMs) -> Result<(), StoreError> {
-    let rows = decisions.iter().map(|id| json!([id.0, kind.code(), at.0])).collect::<Vec<_>>();
-    add_outcomes(tx, Value::from(rows).to_string()).await
-}
-
-async fn add_outcomes(tx: &mut Tx, rows: String) -> Result<(), StoreError> {
-    if rows == "[]" {
-        return Ok(());
-    }
-    on!(tx, ADD_OUTCOMES, |c, q| sqlx::query(q).bind(rows).execute(c).await.map(drop))
 }

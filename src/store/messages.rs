@@ -25,9 +25,13 @@ statements! {
     RELEASE = ["UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1, due_at = COALESCE($3, due_at)
                 WHERE state = 'claimed' AND lease_owner = $2 AND id ", ids "$1"];
     EXPIRE_CLAIMED = "UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1 WHERE state = 'claimed' AND done_at IS NULL AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2)";
+    LOG_DOUBT = "INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
+                 SELECT id, fence, $3, $3, 'in_doubt', NULL, 'the daemon ended while the receiver was taking the message' FROM messages
+                 WHERE state = 'data' AND done_at IS NULL AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2)
+                 ON CONFLICT (message_id, number) DO NOTHING";
     EXPIRE_DATA = "UPDATE messages SET state = 'in_doubt', lease_owner = NULL, lease_until = NULL, done_at = $3,
                           reply = 'the daemon ended while the receiver was taking the message'
-                   WHERE state = 'data' AND done_at IS NULL AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2) RETURNING decision_id";
+                   WHERE state = 'data' AND done_at IS NULL AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2)";
     CANCEL_FOR = "UPDATE messages SET state = 'cancelled', done_at = $2, reply = 'the customer objected' WHERE customer_id = $1 AND state = 'queued' AND basis <> 'contract'";
     RESOLVE = "UPDATE messages SET state = $2, done_at = $3, reply = $4 WHERE id = $1 AND state = 'in_doubt'";
     REQUEUE = "UPDATE messages SET state = 'queued', due_at = $2, done_at = NULL, fault = NULL, reply = NULL WHERE id = $1 AND state IN ('in_doubt', 'failed')";
@@ -97,12 +101,16 @@ pub async fn release(tx: &mut Tx, owner: &str, ids: &[Id], due_at: Option<UnixMs
 
 /// What expired leases, earlier processes of our own name, and earlier passes of our own that could not finish, left behind: claimed messages wait
 /// again, those that may have been taken are in doubt. Only for when this process is at work on none.
-/// `lease_now` is the machine's clock. Returns how many wait again and the decisions of those in doubt.
-pub async fn recover(tx: &mut Tx, owner: &str, lease_now: UnixMs, now: UnixMs) -> Result<(u64, Vec<Id>), StoreError> {
+/// `lease_now` is the machine's clock. Returns how many wait again and how many are in doubt.
+pub async fn recover(tx: &mut Tx, owner: &str, lease_now: UnixMs, now: UnixMs) -> Result<(u64, u64), StoreError> {
     let family = family(owner);
+    let mut doubtful = 0;
     let waiting = on!(tx, EXPIRE_CLAIMED, |c, q| sqlx::query(q).bind(lease_now.0).bind(family).execute(c).await.map(|done| done.rows_affected()))?;
-    let doubtful: Vec<i64> = on!(tx, EXPIRE_DATA, |c, q| sqlx::query_scalar(q).bind(lease_now.0).bind(family).bind(now.0).fetch_all(c).await)?;
-    Ok((waiting, doubtful.into_iter().map(Id).collect()))
+    for statement in [LOG_DOUBT, EXPIRE_DATA] {
+        doubtful =
+            on!(tx, statement, |c, q| sqlx::query(q).bind(lease_now.0).bind(family).bind(now.0).execute(c).await.map(|done| done.rows_affected()))?;
+    }
+    Ok((waiting, doubtful))
 }
 
 /// Cancels what waits for a customer who objected, order mails excepted.

@@ -97,11 +97,11 @@ impl TemplateSet {
         let rendered = self.engine.get_template(part).and_then(|template| template.render(context));
         let text = rendered.map_err(|error| engine::explain(&error))?;
         // Nearly always there is nothing to take out, which the bytes tell at once; beyond ASCII control characters are 0xC2 and 0x80 to 0x9F.
-        // Without an early end the loop takes many bytes at a time.
+        // Counting takes many bytes at a time, looking for the first does not.
         let bytes = text.as_bytes();
-        let ascii = bytes.iter().fold(false, |found, &byte| found | ((byte < b' ') & (byte != b'\n') & (byte != b'\t')) | (byte == 0x7F));
-        let beyond = bytes.iter().zip(bytes.iter().skip(1)).fold(false, |found, (&lead, &next)| found | ((lead == 0xC2) & (next < 0xA0)));
-        let clean = !ascii && !beyond;
+        let ascii = bytes.iter().filter(|&&byte| (byte < b' ' && byte != b'\n' && byte != b'\t') || byte == 0x7F).count();
+        let beyond = bytes.iter().zip(bytes.iter().skip(1)).filter(|&(&lead, &next)| lead == 0xC2 && next < 0xA0).count();
+        let clean = ascii + beyond == 0;
         Ok(if clean { text } else { text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect() })
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::compose::compose;
 use super::settle::{Patience, settle};
 use super::writer::{Change, Permit, Suppress};
-use super::{Dispatcher, Ordering, Pass, Queue};
+use super::{Dispatcher, Ordering, Pass, Queue, next_of_many};
 use crate::base::retry::Curve;
 use crate::base::time::UnixMs;
 use crate::channel::file::MailFolder;
@@ -32,7 +32,6 @@ pub(super) struct Post {
     pub(super) from: Option<Sender>,
     pub(super) reply_to: Option<Sender>,
     idle: Mutex<Vec<Kept>>,
-    messages_per_connection: u32,
 }
 
 enum Way {
@@ -43,8 +42,14 @@ enum Way {
 /// An open connection and what it has been through.
 struct Kept {
     session: SmtpSession,
-    messages: u32,
+    used: bool,
     last_used: Instant,
+}
+
+impl Kept {
+    fn new(session: SmtpSession) -> Self {
+        Self { session, used: false, last_used: Instant::now() }
+    }
 }
 
 impl std::fmt::Debug for Post {
@@ -65,7 +70,7 @@ impl Post {
             text => Sender::parse(text).map(Some).map_err(|problem| format!("[mail] {key}: {problem}")),
         };
         let (from, reply_to) = (sender("from", &mail.from)?, sender("reply_to", &mail.reply_to)?);
-        Ok(Self { way, from, reply_to, idle: Mutex::new(Vec::new()), messages_per_connection: mail.messages_per_connection })
+        Ok(Self { way, from, reply_to, idle: Mutex::new(Vec::new()) })
     }
 
     /// The setting without which no mail may leave, if it is not filled in.
@@ -76,23 +81,16 @@ impl Post {
         config.shop.imprint.trim().is_empty().then(|| "[shop] imprint is empty: every mail has to say who sends it (§5 DDG)".to_owned())
     }
 
-    /// A kept connection that may still be good.
-    async fn kept(&self) -> Option<Kept> {
+    /// A kept connection that may still be good, or a new one.
+    async fn connection(&self, client: &SmtpClient) -> Result<Kept, Delivery> {
         let mut idle = self.idle.lock().await;
         while let Some(kept) = idle.pop() {
-            if kept.last_used.elapsed() < KEEP_IDLE && kept.session.is_usable() {
-                return Some(kept);
+            if kept.last_used.elapsed() < KEEP_IDLE {
+                return Ok(kept);
             }
         }
-        None
-    }
-
-    async fn keep(&self, kept: Kept) {
-        if kept.session.is_usable() && kept.messages < self.messages_per_connection {
-            self.idle.lock().await.push(kept);
-        } else {
-            kept.session.quit().await;
-        }
+        drop(idle);
+        Ok(Kept::new(client.connect().await?))
     }
 
     pub(super) async fn close(&self) {
@@ -119,23 +117,54 @@ impl Drop for Beginning<'_> {
     }
 }
 
+/// A message and what it becomes as a mail.
+struct Draft {
+    message: LeasedMessage,
+    mail: Result<(String, EmailAddress), Delivery>,
+}
+
+/// What a worker keeps from one message to the next.
+#[derive(Default)]
+struct Desk {
+    /// The connection that the last mail went over.
+    open: Option<Kept>,
+    /// The mail that was composed while the last one waited for its mark.
+    ahead: Option<Draft>,
+}
+
 /// Delivers messages until the queue ends.
 pub(super) async fn work(dispatcher: &Dispatcher, pass: &Pass, queue: &Queue) {
-    let mut open = None;
-    while let Some(message) = pass.next(queue, Channel::Email).await {
+    let mut desk = Desk::default();
+    loop {
+        let draft = match desk.ahead.take() {
+            Some(draft) if pass.is_halted(Channel::Email) => {
+                pass.unused.lock().await.push(draft.message.id);
+                continue;
+            }
+            Some(draft) => draft,
+            None => match pass.next(queue, Channel::Email).await {
+                Some(message) => draft(dispatcher, pass, message),
+                None => break,
+            },
+        };
         let started_at = dispatcher.ctx.clock.now();
-        let delivery = deliver(dispatcher, pass, &message, &mut open).await;
+        let delivery = deliver(dispatcher, pass, &draft, queue, &mut desk).await;
         if let Delivery::Retry { fault, detail, .. } = &delivery
             && fault.concerns_relay()
         {
             pass.no_more_emails.store(true, Ordering::Relaxed);
             pass.relay_fault.lock().await.get_or_insert_with(|| format!("{}: {detail}", fault.code()));
         }
-        record(dispatcher, pass, &message, &delivery, started_at).await;
+        record(dispatcher, pass, &draft.message, &delivery, started_at).await;
     }
-    if let Some(kept) = open {
-        dispatcher.post.keep(kept).await;
+    if let Some(kept) = desk.open {
+        dispatcher.post.idle.lock().await.push(kept);
     }
+}
+
+fn draft(dispatcher: &Dispatcher, pass: &Pass, message: LeasedMessage) -> Draft {
+    let mail = compose(&dispatcher.ctx, &pass.campaign, &dispatcher.post, &message);
+    Draft { message, mail }
 }
 
 /// Hands the end of a try to the writer. Does not wait: the mark of this worker's next message is committed after it or with it.
@@ -151,27 +180,29 @@ async fn record(dispatcher: &Dispatcher, pass: &Pass, message: &LeasedMessage, d
     let _ = pass.changes.send(Change::Finish { end: Box::new(end), suppress }).await;
 }
 
-async fn deliver(dispatcher: &Dispatcher, pass: &Pass, message: &LeasedMessage, open: &mut Option<Kept>) -> Delivery {
-    let post = &dispatcher.post;
+async fn deliver(dispatcher: &Dispatcher, pass: &Pass, draft: &Draft, queue: &Queue, desk: &mut Desk) -> Delivery {
+    let (post, message) = (&dispatcher.post, &draft.message);
     let beginning = Beginning::of(pass);
-    let (mail, to) = match compose(&dispatcher.ctx, &pass.campaign, post, message) {
-        Ok(composed) => composed,
-        Err(delivery) => return delivery,
+    let (mail, to) = match &draft.mail {
+        Ok(mail) => mail,
+        Err(delivery) => return delivery.clone(),
     };
     match &post.way {
-        Way::File(folder) => match permit(pass, message, beginning).await {
-            Permit::Go => folder.write(message.id, &mail).await,
+        Way::File(folder) => match permit(pass, message, beginning, || {}).await {
+            Permit::Go => folder.write(message.id, mail).await,
             Permit::Stop => Delivery::Cancelled,
             Permit::Unavailable => unavailable(pass),
         },
         Way::Smtp(client) => {
             let Some(from) = &post.from else { return missing("no sender: set [mail] from") };
-            let mut kept = match begin(post, client, &from.address, &to, open).await {
+            let mut kept = match begin(post, client, &from.address, to, &mut desk.open).await {
                 Ok(kept) => kept,
                 Err(delivery) => return delivery,
             };
-            let delivery = match permit(pass, message, beginning).await {
-                Permit::Go => kept.session.finish(&mail).await,
+            let many = dispatcher.ctx.config.mail.connections;
+            let compose_next = || desk.ahead = next_of_many(queue, many).map(|next| self::draft(dispatcher, pass, next));
+            let delivery = match permit(pass, message, beginning, compose_next).await {
+                Permit::Go => kept.session.finish(mail).await,
                 // Closing before the final dot is the only way to take DATA back.
                 Permit::Stop => {
                     kept.session.abandon();
@@ -182,10 +213,10 @@ async fn deliver(dispatcher: &Dispatcher, pass: &Pass, message: &LeasedMessage, 
                     return unavailable(pass);
                 }
             };
-            kept.messages += 1;
+            kept.used = true;
             kept.last_used = Instant::now();
-            if kept.session.is_usable() && kept.messages < post.messages_per_connection {
-                *open = Some(kept);
+            if kept.session.is_usable() {
+                desk.open = Some(kept);
             } else {
                 kept.session.quit().await;
             }
@@ -194,25 +225,22 @@ async fn deliver(dispatcher: &Dispatcher, pass: &Pass, message: &LeasedMessage, 
     }
 }
 
-/// MAIL, RCPT and DATA on this worker's connection, on a kept one, or on a new one. A kept connection may have been closed by the relay meanwhile:
-/// that is no fault of the message, so a new one is tried.
+/// MAIL, RCPT and DATA on this worker's connection, on a kept one, or on a new one. A connection that was used before may have been closed by the
+/// relay meanwhile: that is no fault of the message, so a new one takes its place.
 async fn begin(post: &Post, client: &SmtpClient, from: &EmailAddress, to: &EmailAddress, open: &mut Option<Kept>) -> Result<Kept, Delivery> {
-    let used = match open.take() {
-        Some(kept) => Some(kept),
-        None => post.kept().await,
+    let mut kept = match open.take() {
+        Some(kept) => kept,
+        None => post.connection(client).await?,
     };
-    if let Some(mut kept) = used {
-        match kept.session.begin(from, to).await {
-            Ok(()) => return Ok(kept),
-            Err(Delivery::Retry { fault: Fault::Closed | Fault::Timeout | Fault::Connect, .. }) if !kept.session.is_usable() => {}
-            Err(delivery) => {
-                *open = Some(kept).filter(|kept| kept.session.is_usable());
-                return Err(delivery);
-            }
-        }
+    let mut begun = kept.session.begin(from, to).await;
+    if let Err(Delivery::Retry { fault: Fault::Closed | Fault::Timeout | Fault::Connect, .. }) = &begun
+        && kept.used
+        && !kept.session.is_usable()
+    {
+        kept = Kept::new(client.connect().await?);
+        begun = kept.session.begin(from, to).await;
     }
-    let mut kept = Kept { session: client.connect().await?, messages: 0, last_used: Instant::now() };
-    match kept.session.begin(from, to).await {
+    match begun {
         Ok(()) => Ok(kept),
         Err(delivery) => {
             *open = Some(kept).filter(|kept| kept.session.is_usable());
@@ -221,13 +249,14 @@ async fn begin(post: &Post, client: &SmtpClient, from: &EmailAddress, to: &Email
     }
 }
 
-/// Asks the writer for the durable mark "its bytes may be with the receiver".
-async fn permit(pass: &Pass, message: &LeasedMessage, beginning: Beginning<'_>) -> Permit {
+/// Asks the writer for the durable mark "its bytes may be with the receiver"; does `meanwhile` until it comes.
+async fn permit(pass: &Pass, message: &LeasedMessage, beginning: Beginning<'_>, meanwhile: impl FnOnce()) -> Permit {
     let (answer, answered) = oneshot::channel();
     drop(beginning);
     if pass.changes.send(Change::Mark { id: message.id, fence: message.fence, answer }).await.is_err() {
         return Permit::Unavailable;
     }
+    meanwhile();
     answered.await.unwrap_or(Permit::Unavailable)
 }
 

@@ -27,10 +27,9 @@ use crate::channel::webhook::WebhookClient;
 use crate::model::action::Channel;
 use crate::model::facts::Moment;
 use crate::model::message::{LeasedMessage, MessageState};
-use crate::model::outcome::OutcomeKind;
 use crate::policy::quiet;
 use crate::store::deliveries::Finish;
-use crate::store::{deliveries, messages};
+use crate::store::messages;
 use writer::Change;
 
 /// What a pass over the outbox did.
@@ -165,7 +164,7 @@ impl Dispatcher {
         let queue: Queue = Arc::new(Mutex::new(queue));
         let mut crew = JoinSet::new();
         let claimed = loop {
-            if pass.stop.is_cancelled() || (channel == Channel::Email && pass.no_more_emails.load(Ordering::Relaxed)) {
+            if pass.is_halted(channel) {
                 break Ok(());
             }
             let claimed = match self.claim(&pass.campaign, channel, batch).await {
@@ -239,12 +238,11 @@ impl Dispatcher {
         let now = self.ctx.clock.now();
         let mut tx = self.ctx.db.write().await?;
         let (waiting, doubtful) = messages::recover(&mut tx, &self.owner, Clock::System.now(), now).await?;
-        if !doubtful.is_empty() {
-            deliveries::note(&mut tx, &doubtful, OutcomeKind::InDoubt, now).await?;
-            tracing::warn!(messages = doubtful.len(), "messages in doubt after a daemon ended: `stammgast messages` lists them");
+        if doubtful > 0 {
+            tracing::warn!(messages = doubtful, "messages in doubt after a daemon ended: `stammgast messages` lists them");
         }
         tx.commit().await?;
-        Ok(waiting + doubtful.len() as u64)
+        Ok(waiting + doubtful)
     }
 
     /// Tries that came to an end since the start: grows while a pass is at work.
@@ -272,16 +270,26 @@ async fn report(pass: &Pass, recovered: u64) -> DispatchReport {
     }
 }
 
+/// The next message, if there are so many that nobody else waits for one.
+fn next_of_many(queue: &Queue, many: usize) -> Option<LeasedMessage> {
+    let mut queue = queue.try_lock().ok()?;
+    if queue.len() >= many { queue.try_recv().ok() } else { None }
+}
+
 impl Pass {
     /// The next message for a worker; `None` when the pass is over. After a stop, or when no more emails can go, the rest is set aside to be given back.
     async fn next(&self, queue: &Queue, channel: Channel) -> Option<LeasedMessage> {
         loop {
             let message = queue.lock().await.recv().await?;
-            let halted = self.stop.is_cancelled() || (channel == Channel::Email && self.no_more_emails.load(Ordering::Relaxed));
-            if !halted {
+            if !self.is_halted(channel) {
                 return Some(message);
             }
             self.unused.lock().await.push(message.id);
         }
+    }
+
+    /// Whether nothing more is to be begun: somebody wants to stop, or no email can leave.
+    fn is_halted(&self, channel: Channel) -> bool {
+        self.stop.is_cancelled() || (channel == Channel::Email && self.no_more_emails.load(Ordering::Relaxed))
     }
 }

@@ -4,7 +4,6 @@ use crate::base::retry::Curve;
 use crate::base::time::{DAY_MS, UnixMs};
 use crate::model::attempt::{Delivery, Fault};
 use crate::model::message::{LeasedMessage, MessageState};
-use crate::model::outcome::OutcomeKind;
 use crate::store::deliveries::Finish;
 
 /// When and how tries are repeated.
@@ -31,12 +30,11 @@ pub(super) fn settle(message: &LeasedMessage, delivery: &Delivery, started_at: U
         result: "accepted",
         started_at,
         ended_at,
-        outcomes: Vec::new(),
+        bounced: false,
     };
     match delivery {
         Delivery::Accepted { reply } => {
             end.reply.clone_from(reply);
-            end.outcomes.push(OutcomeKind::Accepted);
         }
         Delivery::Retry { fault, detail, after_ms } => {
             end.reply.clone_from(detail);
@@ -49,7 +47,6 @@ pub(super) fn settle(message: &LeasedMessage, delivery: &Delivery, started_at: U
                 end.state = MessageState::Queued;
             } else {
                 end.state = MessageState::Failed;
-                end.outcomes.push(OutcomeKind::Refused);
             }
         }
         Delivery::Refused { fault, detail } => {
@@ -57,16 +54,12 @@ pub(super) fn settle(message: &LeasedMessage, delivery: &Delivery, started_at: U
             end.fault = Some(fault.code());
             end.result = "refused";
             end.state = MessageState::Failed;
-            end.outcomes.push(OutcomeKind::Refused);
-            if *fault == Fault::BadAddress {
-                end.outcomes.push(OutcomeKind::Bounced);
-            }
+            end.bounced = *fault == Fault::BadAddress;
         }
         Delivery::InDoubt { detail } => {
             end.reply.clone_from(detail);
             end.result = "in_doubt";
             end.state = MessageState::InDoubt;
-            end.outcomes.push(OutcomeKind::InDoubt);
         }
         Delivery::Cancelled => {
             "the customer objected, or the address is suppressed".clone_into(&mut end.reply);
@@ -123,7 +116,7 @@ mod tests {
     fn after_five_days_or_the_last_wait_the_message_has_failed() {
         for (attempt, at) in [(2, UnixMs(5 * DAY_MS)), (13, UnixMs(0))] {
             let end = end(attempt, at, &busy());
-            assert_eq!((end.state, end.outcomes), (MessageState::Failed, vec![OutcomeKind::Refused]));
+            assert_eq!((end.state, end.bounced), (MessageState::Failed, false));
         }
     }
 
@@ -136,6 +129,6 @@ mod tests {
     #[test]
     fn a_dead_mailbox_counts_as_bounce() {
         let end = end(1, UnixMs(0), &Delivery::Refused { fault: Fault::BadAddress, detail: "550 5.1.1".into() });
-        assert_eq!(end.outcomes, [OutcomeKind::Refused, OutcomeKind::Bounced]);
+        assert_eq!((end.state, end.bounced), (MessageState::Failed, true));
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::base::id::Id;
 use crate::flow::Ctx;
-use crate::store::deliveries::{self, Finish};
+use crate::store::deliveries::{Finish, Recorder};
 use crate::store::{StoreError, standings};
 
 /// Most changes in one transaction.
@@ -48,6 +48,7 @@ pub(super) struct Suppress {
 /// Writes until the last worker is gone. Ends that cannot be written are tried again until they can: otherwise the messages would be in doubt.
 /// `beginning`: how many emails are on their way to asking for a mark.
 pub(super) async fn run(ctx: Ctx, mut changes: mpsc::Receiver<Change>, beginning: Arc<AtomicUsize>) {
+    let mut recorder = Recorder::new(ctx.db.clone());
     let mut group = Vec::with_capacity(GROUP);
     while changes.recv_many(&mut group, GROUP).await > 0 {
         gather(&mut changes, &mut group, &beginning).await;
@@ -64,7 +65,7 @@ pub(super) async fn run(ctx: Ctx, mut changes: mpsc::Receiver<Change>, beginning
         let mut wait = Duration::from_millis(100);
         let mut failed_before = false;
         loop {
-            match commit(&ctx, &marks, &ends, &suppressions).await {
+            match commit(&ctx, &mut recorder, &marks, &ends, &suppressions).await {
                 Ok(allowed) => {
                     for (id, _, answer) in marks {
                         let _ = answer.send(if allowed.contains(&id) { Permit::Go } else { Permit::Stop });
@@ -107,7 +108,7 @@ async fn gather(changes: &mut mpsc::Receiver<Change>, group: &mut Vec<Change>, b
 
 type Mark = (Id, i64, oneshot::Sender<Permit>);
 
-async fn commit(ctx: &Ctx, marks: &[Mark], ends: &[Finish], suppressions: &[Suppress]) -> Result<HashSet<Id>, StoreError> {
+async fn commit(ctx: &Ctx, recorder: &mut Recorder, marks: &[Mark], ends: &[Finish], suppressions: &[Suppress]) -> Result<HashSet<Id>, StoreError> {
     let now = ctx.clock.now();
     // First: an end that is recorded is not looked at again.
     if !suppressions.is_empty() {
@@ -118,5 +119,5 @@ async fn commit(ctx: &Ctx, marks: &[Mark], ends: &[Finish], suppressions: &[Supp
         tx.commit().await?;
     }
     let claims: Vec<(Id, i64)> = marks.iter().map(|(id, fence, _)| (*id, *fence)).collect();
-    Ok(deliveries::record(&ctx.db, &claims, ends, now).await?.into_iter().collect())
+    Ok(recorder.record(&claims, ends, now).await?.into_iter().collect())
 }

@@ -9,7 +9,7 @@ async fn a_repeated_mail_is_the_same_file_and_nothing_unfinished_stays() {
     let folder = tempfile::tempdir().unwrap();
     let mails = MailFolder::new(folder.path().join("data/mails"));
     for text in ["first", "second"] {
-        assert!(matches!(mails.write(Id(7), &text).await, Delivery::Accepted { reply } if reply.ends_with("7.eml")));
+        assert!(matches!(mails.write(Id(7), text).await, Delivery::Accepted { reply } if reply.ends_with("7.eml")));
     }
     let files: Vec<_> = std::fs::read_dir(folder.path().join("data/mails")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(files, ["7.eml"]);

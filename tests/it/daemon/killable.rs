@@ -186,7 +186,7 @@ impl Shop {
 
     /// How many outcomes of a kind were logged.
     pub(super) async fn outcomes(&self, kind: &str) -> usize {
-        self.number(&format!("SELECT COUNT(*) FROM outcomes WHERE kind = '{kind}'")).await
+        self.number(&format!("SELECT COUNT(*) FROM outcome_log WHERE kind = '{kind}'")).await
     }
 
     /// The state of each message.

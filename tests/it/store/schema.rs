@@ -11,13 +11,13 @@ use crate::common::databases::{postgres, sqlite};
 type Columns = BTreeMap<String, BTreeMap<String, bool>>;
 
 #[tokio::test]
-async fn both_schemas_have_the_same_tables_columns_and_nullability() {
+async fn both_schemas_have_the_same_tables_views_columns_and_nullability() {
     let (lite, pg) = (sqlite().await, postgres().await);
     let Db::Sqlite { read, .. } = &lite.db else { panic!("SQLite") };
     let Db::Postgres(pool) = &pg.db else { panic!("PostgreSQL") };
     let rows = sqlx::query(
         "SELECT m.name AS tab, i.name AS col, i.\"notnull\" AS strict FROM sqlite_schema m, pragma_table_info(m.name) i
-         WHERE m.type = 'table' AND m.name NOT LIKE '\\_%' ESCAPE '\\' AND m.name NOT LIKE 'sqlite%'",
+         WHERE m.type IN ('table', 'view') AND m.name NOT LIKE '\\_%' ESCAPE '\\' AND m.name NOT LIKE 'sqlite%'",
     );
     let mut in_sqlite = Columns::new();
     for row in rows.fetch_all(read).await.unwrap() {
