@@ -25,7 +25,7 @@ statements! {
     RECORD = {
         sqlite: "BEGIN IMMEDIATE;
                  UPDATE messages SET state = 'data'
-                 FROM (SELECT value->>0 AS id, value->>1 AS fence FROM json_each($1)) AS v
+                 FROM (SELECT value->>0 AS id, value->>1 AS fence FROM jsonb_each($1)) AS v
                  WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data')
                    AND (messages.basis = 'contract' OR (
                         SELECT 1 FROM consents o WHERE o.customer_id = messages.customer_id AND o.kind = 'objected' AND o.at <= $2 AND (
@@ -36,16 +36,16 @@ statements! {
                  UPDATE messages SET state = v.state, due_at = COALESCE(v.due_at, messages.due_at), done_at = v.done_at, fault = v.fault, reply = v.reply,
                         lease_owner = NULL, lease_until = NULL
                  FROM (SELECT value->>0 AS id, value->>1 AS fence, value->>2 AS state, value->>3 AS due_at, value->>4 AS done_at, value->>5 AS fault, value->>6 AS reply
-                       FROM json_each($3)) AS v
+                       FROM jsonb_each($3)) AS v
                  WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data');
                  INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
                  SELECT m.id, m.fence, v.value->>8, v.value->>9, v.value->>7, m.fault, m.reply
-                 FROM json_each($3) AS v JOIN messages m ON m.id = v.value->>0 AND m.fence = v.value->>1 AND m.state = v.value->>2
+                 FROM jsonb_each($3) AS v JOIN messages m ON m.id = v.value->>0 AND m.fence = v.value->>1 AND m.state = v.value->>2
                       AND m.done_at IS v.value->>4 AND m.reply = v.value->>6
                  WHERE true ON CONFLICT (message_id, number) DO NOTHING;
                  INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
                  SELECT v.value->>10, 'bounced', 0, v.value->>9, NULL
-                 FROM json_each($3) AS v
+                 FROM jsonb_each($3) AS v
                  WHERE v.value->>11 AND EXISTS (SELECT 1 FROM attempts a WHERE a.message_id = v.value->>0 AND a.number = v.value->>1 AND a.result = v.value->>7)
                  ON CONFLICT (decision_id, kind, ref) DO NOTHING;
                  COMMIT",
