@@ -164,6 +164,8 @@ CREATE TABLE messages (
     done_at BIGINT,
     fault TEXT COLLATE "C",
     reply TEXT COLLATE "C",
+    last_started_at BIGINT,              -- of the try that ended it; those before it are in `attempts`
+    last_result TEXT COLLATE "C",
     UNIQUE (customer_id, rule, occasion),
     CHECK ((state IN ('claimed', 'data')) = (lease_until IS NOT NULL)),
     CHECK ((state IN ('sent', 'failed', 'in_doubt', 'cancelled')) = (done_at IS NOT NULL))
@@ -172,6 +174,7 @@ CREATE TABLE messages (
 -- when it has left the states 'queued', 'claimed' and 'data'.)
 CREATE INDEX messages_open ON messages (due_at, id) WHERE done_at IS NULL;
 
+-- Tries that were not the last. The view below shows all.
 CREATE TABLE attempts (
     message_id BIGINT NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
     number BIGINT NOT NULL,
@@ -182,6 +185,10 @@ CREATE TABLE attempts (
     detail TEXT COLLATE "C" NOT NULL,
     PRIMARY KEY (message_id, number)
 );
+
+CREATE VIEW attempt_log AS
+    SELECT message_id, number, started_at, ended_at, result, fault, detail FROM attempts
+    UNION ALL SELECT id, fence, last_started_at, done_at, last_result, fault, reply FROM messages WHERE last_result IS NOT NULL;
 
 -- What a message's state does not say. The view below shows both.
 CREATE TABLE outcomes (

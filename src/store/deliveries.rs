@@ -18,63 +18,57 @@ statements! {
     /// about all claimed messages, for each group. A mark that was written already (by a commit whose answer was lost) is found again: only this claim's
     /// fence can have set it.
     ///
-    /// An end: the message's state, its attempt, and whether it bounced. Only tries whose claim still stands count.
+    /// An end: the message's state and its last try; a try that was not the last goes to `attempts`, and a bounce to `outcomes`. Only tries whose claim
+    /// still stands count.
     ///
-    /// SQLite takes the lists as JSON: $1 [[id, fence]], $2 now, $3 [[id, fence, state, due_at, done_at, fault, reply, result, started_at, ended_at,
-    /// decision, bounced]]. PostgreSQL takes each column as an array.
+    /// SQLite takes the list as JSON, $2 is now: [[id, fence, state, due_at, done_at, fault, reply, result, started_at, ended_at, bounced]].
+    /// PostgreSQL takes each column as an array. A mark has the state "data", id and fence.
     RECORD = {
         sqlite: "BEGIN IMMEDIATE;
-                 UPDATE messages SET state = 'data'
-                 FROM (SELECT value->>0 AS id, value->>1 AS fence FROM jsonb_each($1)) AS v
+                 UPDATE messages SET state = v.state, due_at = COALESCE(v.due_at, messages.due_at), done_at = v.done_at, fault = v.fault, reply = v.reply,
+                        last_started_at = v.started_at, last_result = CASE WHEN v.done_at IS NOT NULL THEN v.result END,
+                        lease_owner = CASE WHEN v.state = 'data' THEN lease_owner END, lease_until = CASE WHEN v.state = 'data' THEN lease_until END
+                 FROM (SELECT value->>0 AS id, value->>1 AS fence, value->>2 AS state, value->>3 AS due_at, value->>4 AS done_at, value->>5 AS fault,
+                              value->>6 AS reply, value->>7 AS result, value->>8 AS started_at
+                       FROM jsonb_each($1)) AS v
                  WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data')
-                   AND (messages.basis = 'contract' OR (
+                   AND (v.state <> 'data' OR ((messages.basis = 'contract' OR (
                         SELECT 1 FROM consents o WHERE o.customer_id = messages.customer_id AND o.kind = 'objected' AND o.at <= $2 AND (
                             SELECT 1 FROM consents d WHERE d.customer_id = o.customer_id AND d.kind = 'double_opt_in' AND d.at > o.at AND d.at <= $2 LIMIT 1
                         ) IS NULL LIMIT 1) IS NULL)
-                   AND (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = messages.customer_id LIMIT 1) IS NULL
-                 RETURNING messages.id;
-                 UPDATE messages SET state = v.state, due_at = COALESCE(v.due_at, messages.due_at), done_at = v.done_at, fault = v.fault, reply = v.reply,
-                        lease_owner = NULL, lease_until = NULL
-                 FROM (SELECT value->>0 AS id, value->>1 AS fence, value->>2 AS state, value->>3 AS due_at, value->>4 AS done_at, value->>5 AS fault, value->>6 AS reply
-                       FROM jsonb_each($3)) AS v
-                 WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data');
+                     AND (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = messages.customer_id LIMIT 1) IS NULL))
+                 RETURNING CASE WHEN state = 'data' THEN messages.id END;
                  INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
                  SELECT m.id, m.fence, v.value->>8, v.value->>9, v.value->>7, m.fault, m.reply
-                 FROM jsonb_each($3) AS v JOIN messages m ON m.id = v.value->>0 AND m.fence = v.value->>1 AND m.state = v.value->>2
-                      AND m.done_at IS v.value->>4 AND m.reply = v.value->>6
-                 WHERE true ON CONFLICT (message_id, number) DO NOTHING;
+                 FROM jsonb_each($1) AS v JOIN messages m ON m.id = v.value->>0 AND m.fence = v.value->>1 AND m.state = 'queued' AND m.reply = v.value->>6
+                 WHERE v.value->>2 = 'queued' ON CONFLICT (message_id, number) DO NOTHING;
                  INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
-                 SELECT v.value->>10, 'bounced', 0, v.value->>9, NULL
-                 FROM jsonb_each($3) AS v
-                 WHERE v.value->>11 AND EXISTS (SELECT 1 FROM attempts a WHERE a.message_id = v.value->>0 AND a.number = v.value->>1 AND a.result = v.value->>7)
-                 ON CONFLICT (decision_id, kind, ref) DO NOTHING;
+                 SELECT m.decision_id, 'bounced', 0, m.done_at, NULL
+                 FROM jsonb_each($1) AS v JOIN messages m ON m.id = v.value->>0 AND m.fence = v.value->>1 AND m.last_result = v.value->>7
+                 WHERE v.value->>10 ON CONFLICT (decision_id, kind, ref) DO NOTHING;
                  COMMIT",
-        postgres: "WITH marked AS (
-                     UPDATE messages SET state = 'data' FROM UNNEST($1::bigint[], $2::bigint[]) AS v (id, fence)
-                     WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data')
-                       AND (messages.basis = 'contract' OR (
-                            SELECT 1 FROM consents o WHERE o.customer_id = messages.customer_id AND o.kind = 'objected' AND o.at <= $3 AND (
-                                SELECT 1 FROM consents d WHERE d.customer_id = o.customer_id AND d.kind = 'double_opt_in' AND d.at > o.at AND d.at <= $3 LIMIT 1
-                            ) IS NULL LIMIT 1) IS NULL)
-                       AND (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = messages.customer_id LIMIT 1) IS NULL
-                     RETURNING messages.id),
-                 v AS MATERIALIZED (
-                     SELECT * FROM UNNEST($4::bigint[], $5::bigint[], $6::text[], $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::text[],
-                                          $12::bigint[], $13::bigint[], $14::bigint[], $15::boolean[])
-                         AS v (id, fence, state, due_at, done_at, fault, reply, result, started_at, ended_at, decision_id, bounced)),
-                 counted AS (
+        postgres: "WITH changed AS (
                      UPDATE messages SET state = v.state, due_at = COALESCE(v.due_at, messages.due_at), done_at = v.done_at, fault = v.fault,
-                            reply = v.reply, lease_owner = NULL, lease_until = NULL
-                     FROM v WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data')
-                     RETURNING v.*),
+                            reply = v.reply, last_started_at = v.started_at, last_result = CASE WHEN v.done_at IS NOT NULL THEN v.result END,
+                            lease_owner = CASE WHEN v.state = 'data' THEN lease_owner END, lease_until = CASE WHEN v.state = 'data' THEN lease_until END
+                     FROM UNNEST($1::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::bigint[],
+                                 $11::bigint[], $12::boolean[])
+                          AS v (id, fence, state, due_at, done_at, fault, reply, result, started_at, ended_at, bounced)
+                     WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data')
+                       AND (v.state <> 'data' OR ((messages.basis = 'contract' OR (
+                            SELECT 1 FROM consents o WHERE o.customer_id = messages.customer_id AND o.kind = 'objected' AND o.at <= $2 AND (
+                                SELECT 1 FROM consents d WHERE d.customer_id = o.customer_id AND d.kind = 'double_opt_in' AND d.at > o.at AND d.at <= $2 LIMIT 1
+                            ) IS NULL LIMIT 1) IS NULL)
+                         AND (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = messages.customer_id LIMIT 1) IS NULL))
+                     RETURNING messages.decision_id, v.*),
                  tried AS (
                      INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
-                     SELECT id, fence, started_at, ended_at, result, fault, reply FROM counted ON CONFLICT (message_id, number) DO NOTHING),
+                     SELECT id, fence, started_at, ended_at, result, fault, reply FROM changed WHERE state = 'queued'
+                     ON CONFLICT (message_id, number) DO NOTHING),
                  noted AS (
                      INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
-                     SELECT decision_id, 'bounced', 0, ended_at, NULL FROM counted WHERE bounced
-                     ON CONFLICT (decision_id, kind, ref) DO NOTHING)
-                 SELECT id FROM marked"
+                     SELECT decision_id, 'bounced', 0, ended_at, NULL FROM changed WHERE bounced ON CONFLICT (decision_id, kind, ref) DO NOTHING)
+                 SELECT CASE WHEN state = 'data' THEN id END FROM changed"
     };
 }
 
@@ -83,8 +77,6 @@ statements! {
 pub struct Finish {
     /// The message.
     pub id: Id,
-    /// The decision behind it.
-    pub decision_id: Id,
     /// The claim's number; an older one changes nothing.
     pub fence: i64,
     /// Where the message stands now; `Queued` = once more later.
@@ -126,12 +118,12 @@ impl Recorder {
     /// # Errors
     /// When the database fails; then nothing of it happened, unless the connection was lost in this very call.
     pub async fn record(&mut self, marks: &[(Id, i64)], ends: &[Finish], now: UnixMs) -> Result<Vec<Id>, StoreError> {
-        let rows: Vec<i64> = match &self.db {
+        let changes: Vec<Change> = marks.iter().map(Change::mark).chain(ends.iter().map(Change::end)).collect();
+        let rows: Vec<Option<i64>> = match &self.db {
             Db::Sqlite { write, .. } => {
-                let marks = Value::from(marks.iter().map(|(id, fence)| json!([id.0, fence])).collect::<Vec<_>>()).to_string();
-                let ends = Value::from(ends.iter().map(Finish::row).collect::<Vec<_>>()).to_string();
+                let list = Value::from(changes.iter().map(Change::row).collect::<Vec<_>>()).to_string();
                 let mut whole = Whole::acquire(write).await?;
-                let rows = sqlx::query_scalar(RECORD.sqlite).bind(marks).bind(now.0).bind(ends).fetch_all(whole.connection()).await?;
+                let rows = sqlx::query_scalar(RECORD.sqlite).bind(list).bind(now.0).fetch_all(whole.connection()).await?;
                 whole.done();
                 rows
             }
@@ -140,56 +132,66 @@ impl Recorder {
                     Some(connection) => connection,
                     None => pool.acquire().await?,
                 };
-                let (ids, fences): (Vec<i64>, Vec<i64>) = marks.iter().map(|(id, fence)| (id.0, *fence)).unzip();
                 let rows = sqlx::query_scalar(RECORD.postgres)
-                    .bind(ids)
-                    .bind(fences)
+                    .bind(column(&changes, |change| change.id))
                     .bind(now.0)
-                    .bind(column(ends, |end| end.id.0))
-                    .bind(column(ends, |end| end.fence))
-                    .bind(column(ends, |end| end.state.code()))
-                    .bind(column(ends, |end| end.due_at.map(|at| at.0)))
-                    .bind(column(ends, Finish::done_at))
-                    .bind(column(ends, |end| end.fault))
-                    .bind(column(ends, |end| end.reply.as_str()))
-                    .bind(column(ends, |end| end.result))
-                    .bind(column(ends, |end| end.started_at.0))
-                    .bind(column(ends, |end| end.ended_at.0))
-                    .bind(column(ends, |end| end.decision_id.0))
-                    .bind(column(ends, |end| end.bounced))
+                    .bind(column(&changes, |change| change.fence))
+                    .bind(column(&changes, |change| change.state.code()))
+                    .bind(column(&changes, |change| change.end.and_then(|end| end.due_at).map(|at| at.0)))
+                    .bind(column(&changes, |change| change.done_at))
+                    .bind(column(&changes, |change| change.end.and_then(|end| end.fault)))
+                    .bind(column(&changes, |change| change.end.map(|end| end.reply.as_str())))
+                    .bind(column(&changes, |change| change.end.map(|end| end.result)))
+                    .bind(column(&changes, |change| change.end.map(|end| end.started_at.0)))
+                    .bind(column(&changes, |change| change.end.map(|end| end.ended_at.0)))
+                    .bind(column(&changes, |change| change.end.is_some_and(|end| end.bounced)))
                     .fetch_all(&mut *connection)
                     .await?;
                 self.kept = Some(connection);
                 rows
             }
         };
-        Ok(rows.into_iter().map(Id).collect())
+        Ok(rows.into_iter().flatten().map(Id).collect())
     }
 }
 
-fn column<'ends, T>(ends: &'ends [Finish], of: impl Fn(&'ends Finish) -> T) -> Vec<T> {
-    ends.iter().map(of).collect()
+/// A row of the list: a mark, or how a try ended.
+struct Change<'group> {
+    id: i64,
+    fence: i64,
+    state: MessageState,
+    done_at: Option<i64>,
+    end: Option<&'group Finish>,
 }
 
-impl Finish {
-    fn done_at(&self) -> Option<i64> {
-        (self.state != MessageState::Queued).then_some(self.ended_at.0)
+impl<'group> Change<'group> {
+    fn mark((id, fence): &(Id, i64)) -> Self {
+        Self { id: id.0, fence: *fence, state: MessageState::Data, done_at: None, end: None }
+    }
+
+    fn end(end: &'group Finish) -> Self {
+        let done_at = (end.state != MessageState::Queued).then_some(end.ended_at.0);
+        Self { id: end.id.0, fence: end.fence, state: end.state, done_at, end: Some(end) }
     }
 
     fn row(&self) -> Value {
+        let Some(end) = self.end else { return json!([self.id, self.fence, self.state.code()]) };
         json!([
-            self.id.0,
+            self.id,
             self.fence,
             self.state.code(),
-            self.due_at.map(|at| at.0),
-            self.done_at(),
-            self.fault,
-            self.reply,
-            self.result,
-            self.started_at.0,
-            self.ended_at.0,
-            self.decision_id.0,
-            self.bounced
+            end.due_at.map(|at| at.0),
+            self.done_at,
+            end.fault,
+            end.reply,
+            end.result,
+            end.started_at.0,
+            end.ended_at.0,
+            end.bounced
         ])
     }
+}
+
+fn column<'group, T>(changes: &'group [Change<'_>], of: impl Fn(&'group Change<'_>) -> T) -> Vec<T> {
+    changes.iter().map(of).collect()
 }

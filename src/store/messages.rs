@@ -25,16 +25,16 @@ statements! {
     RELEASE = ["UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1, due_at = COALESCE($3, due_at)
                 WHERE state = 'claimed' AND lease_owner = $2 AND id ", ids "$1"];
     EXPIRE_CLAIMED = "UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1 WHERE state = 'claimed' AND done_at IS NULL AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2)";
-    LOG_DOUBT = "INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
-                 SELECT id, fence, $3, $3, 'in_doubt', NULL, 'the daemon ended while the receiver was taking the message' FROM messages
-                 WHERE state = 'data' AND done_at IS NULL AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2)
-                 ON CONFLICT (message_id, number) DO NOTHING";
-    EXPIRE_DATA = "UPDATE messages SET state = 'in_doubt', lease_owner = NULL, lease_until = NULL, done_at = $3,
+    EXPIRE_DATA = "UPDATE messages SET state = 'in_doubt', lease_owner = NULL, lease_until = NULL, done_at = $3, last_started_at = $3, last_result = 'in_doubt',
                           reply = 'the daemon ended while the receiver was taking the message'
                    WHERE state = 'data' AND done_at IS NULL AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2)";
     CANCEL_FOR = "UPDATE messages SET state = 'cancelled', done_at = $2, reply = 'the customer objected' WHERE customer_id = $1 AND state = 'queued' AND basis <> 'contract'";
-    RESOLVE = "UPDATE messages SET state = $2, done_at = $3, reply = $4 WHERE id = $1 AND state = 'in_doubt'";
-    REQUEUE = "UPDATE messages SET state = 'queued', due_at = $2, done_at = NULL, fault = NULL, reply = NULL WHERE id = $1 AND state IN ('in_doubt', 'failed')";
+    /// Before a person changes what the last try left.
+    KEEP_LAST = "INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
+                 SELECT id, fence, last_started_at, done_at, last_result, fault, reply FROM messages
+                 WHERE id = $1 AND last_result IS NOT NULL AND state IN ('in_doubt', $2) ON CONFLICT (message_id, number) DO NOTHING";
+    RESOLVE = "UPDATE messages SET state = $2, done_at = $3, reply = $4, last_result = NULL WHERE id = $1 AND state = 'in_doubt'";
+    REQUEUE = "UPDATE messages SET state = 'queued', due_at = $2, done_at = NULL, fault = NULL, reply = NULL, last_result = NULL WHERE id = $1 AND state IN ('in_doubt', 'failed')";
     NEXT_DUE = "SELECT MIN(due_at) FROM messages WHERE state = 'queued' AND done_at IS NULL";
     LOCALE = "SELECT c.locale FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.id = $1";
     OWNER = "SELECT decision_id, customer_id FROM messages WHERE id = $1";
@@ -104,12 +104,9 @@ pub async fn release(tx: &mut Tx, owner: &str, ids: &[Id], due_at: Option<UnixMs
 /// `lease_now` is the machine's clock. Returns how many wait again and how many are in doubt.
 pub async fn recover(tx: &mut Tx, owner: &str, lease_now: UnixMs, now: UnixMs) -> Result<(u64, u64), StoreError> {
     let family = family(owner);
-    let mut doubtful = 0;
     let waiting = on!(tx, EXPIRE_CLAIMED, |c, q| sqlx::query(q).bind(lease_now.0).bind(family).execute(c).await.map(|done| done.rows_affected()))?;
-    for statement in [LOG_DOUBT, EXPIRE_DATA] {
-        doubtful =
-            on!(tx, statement, |c, q| sqlx::query(q).bind(lease_now.0).bind(family).bind(now.0).execute(c).await.map(|done| done.rows_affected()))?;
-    }
+    let doubtful =
+        on!(tx, EXPIRE_DATA, |c, q| sqlx::query(q).bind(lease_now.0).bind(family).bind(now.0).execute(c).await.map(|done| done.rows_affected()))?;
     Ok((waiting, doubtful))
 }
 
@@ -120,6 +117,7 @@ pub async fn cancel_for(tx: &mut Tx, customer: Id, now: UnixMs) -> Result<u64, S
 
 /// A person says what became of a message in doubt; false when it is not in doubt.
 pub async fn resolve(tx: &mut Tx, id: Id, state: MessageState, note: &str, now: UnixMs) -> Result<bool, StoreError> {
+    keep_last(tx, id, MessageState::InDoubt).await?;
     let rows = on!(tx, RESOLVE, |c, q| sqlx::query(q)
         .bind(id.0)
         .bind(state.code())
@@ -133,8 +131,13 @@ pub async fn resolve(tx: &mut Tx, id: Id, state: MessageState, note: &str, now: 
 
 /// A person wants a failed or doubtful message sent (again); false when it is neither.
 pub async fn requeue(tx: &mut Tx, id: Id, now: UnixMs) -> Result<bool, StoreError> {
+    keep_last(tx, id, MessageState::Failed).await?;
     let rows = on!(tx, REQUEUE, |c, q| sqlx::query(q).bind(id.0).bind(now.0).execute(c).await.map(|done| done.rows_affected()))?;
     Ok(rows == 1)
+}
+
+async fn keep_last(tx: &mut Tx, id: Id, or_in: MessageState) -> Result<(), StoreError> {
+    on!(tx, KEEP_LAST, |c, q| sqlx::query(q).bind(id.0).bind(or_in.code()).execute(c).await.map(drop))
 }
 
 /// When the next waiting message is due.

@@ -14,7 +14,7 @@ statements! {
             LIMIT $2";
     ONE = "SELECT m.id, m.state, m.channel, m.rule, m.variant, m.occasion, c.external_id, m.attempts, m.created_at, m.due_at, m.fault, m.reply
            FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.id = $1";
-    ATTEMPTS = "SELECT number, started_at, ended_at, result, fault, detail FROM attempts WHERE message_id = $1 ORDER BY number";
+    ATTEMPTS = "SELECT number, started_at, ended_at, result, fault, detail FROM attempt_log WHERE message_id = $1 ORDER BY number";
 }
 
 /// A message in a list. The customer is named by the shop's key, never by address.

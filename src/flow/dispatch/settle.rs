@@ -21,7 +21,6 @@ pub(super) struct Patience {
 pub(super) fn settle(message: &LeasedMessage, delivery: &Delivery, started_at: UnixMs, ended_at: UnixMs, patience: Patience) -> Finish {
     let mut end = Finish {
         id: message.id,
-        decision_id: message.decision_id,
         fence: message.fence,
         state: MessageState::Sent,
         due_at: None,

@@ -54,7 +54,7 @@ on_both!(what_is_accepted_is_sent_and_logged_with_the_relays_words, |test| {
     assert_eq!(sink.messages().len(), 5);
     assert!(sink.connections() <= 2, "as many connections as configured");
     assert_eq!(stage.messages().await, ["1 sent 1 -", "2 sent 1 -", "3 sent 1 -", "4 sent 1 -", "5 sent 1 -"]);
-    assert_eq!(texts(&test.db, "SELECT DISTINCT detail FROM attempts").await, ["250 2.0.0 Ok: queued as 4711"]);
+    assert_eq!(texts(&test.db, "SELECT DISTINCT detail FROM attempt_log").await, ["250 2.0.0 Ok: queued as 4711"]);
     assert_eq!(outcomes(test).await, ["accepted"; 5]);
     assert!(stage.drain().await.idle() && sink.messages().len() == 5);
 });
@@ -69,7 +69,7 @@ on_both!(a_mail_that_is_asked_to_come_later_is_tried_after_a_minute, |test| {
     let (later, sink) = mended(test, "2024-07-01T09:01:12").await;
     assert_eq!(later.drain().await.sent, 1);
     assert_eq!((later.messages().await, sink.messages().len()), (vec!["1 sent 2 -".to_owned()], 1));
-    assert_eq!(texts(&test.db, "SELECT result FROM attempts ORDER BY number").await, ["retry", "accepted"]);
+    assert_eq!(texts(&test.db, "SELECT result FROM attempt_log ORDER BY number").await, ["retry", "accepted"]);
 });
 
 on_both!(a_mail_whose_time_comes_again_at_night_waits_for_the_morning, |test| {
@@ -207,7 +207,6 @@ on_both!(a_worker_that_lost_its_lease_changes_nothing, |test| {
     assert_eq!((old.fence, new.fence), (1, 2));
     let end = |fence, state, result| Finish {
         id: old.id,
-        decision_id: old.decision_id,
         fence,
         state,
         due_at: None,
@@ -222,11 +221,11 @@ on_both!(a_worker_that_lost_its_lease_changes_nothing, |test| {
     let late = end(old.fence, MessageState::Failed, "refused");
     assert_eq!(recorder.record(&[(old.id, old.fence)], &[late], now).await.unwrap(), []);
     assert_eq!(recorder.record(&[(new.id, new.fence)], &[], now).await.unwrap(), [new.id]);
-    assert_eq!((stage.messages().await, number(&test.db, "SELECT COUNT(*) FROM attempts").await), (vec!["1 data 1 -".to_owned()], 0));
+    assert_eq!((stage.messages().await, number(&test.db, "SELECT COUNT(*) FROM attempt_log").await), (vec!["1 data 1 -".to_owned()], 0));
     assert_eq!(recover("hamburg/2", real).await, (0, 1), "the same name after a crash: what was being handed over is in doubt");
     let too_late = end(new.fence, MessageState::Sent, "accepted");
     assert_eq!(recorder.record(&[], &[too_late], now).await.unwrap(), []);
-    assert_eq!(texts(&test.db, "SELECT result FROM attempts").await, ["in_doubt"]);
+    assert_eq!(texts(&test.db, "SELECT result FROM attempt_log").await, ["in_doubt"]);
     assert_eq!(stage.messages().await, ["1 in_doubt 1 -"]);
 });
 
