@@ -201,19 +201,21 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10))
-            .pragma("cache_size", "-16000")
             .pragma("temp_store", "file")
+            // 16 MiB before the journal is folded into the file: what a large import changes again and again is copied less often.
+            .pragma("wal_autocheckpoint", "4000")
             .statement_cache_capacity(200);
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_mins(1))
             .test_before_acquire(false)
-            .connect_with(options.clone())
+            // In KiB; the indexes that an import of millions writes into at random places find room.
+            .connect_with(options.clone().pragma("cache_size", "-64000"))
             .await?;
         let read = SqlitePoolOptions::new()
             .max_connections(connections)
             .test_before_acquire(false)
-            .connect_with(options.read_only(true).pragma("query_only", "on"))
+            .connect_with(options.read_only(true).pragma("query_only", "on").pragma("cache_size", "-8000"))
             .await?;
         let version: String = sqlx::query_scalar(SQLITE_VERSION.sqlite).fetch_one(&read).await?;
         let numbers: Vec<u32> = version.split('.').filter_map(|part| part.parse().ok()).collect();
