@@ -1,5 +1,6 @@
 //! Delivers emails: one worker per connection to the relay, or files.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub(super) struct Post {
     pub(super) from: Option<Sender>,
     pub(super) reply_to: Option<Sender>,
     idle: Mutex<Vec<Kept>>,
+    /// How many connections are open or being opened.
+    open: Arc<AtomicUsize>,
 }
 
 enum Way {
@@ -44,11 +47,15 @@ struct Kept {
     session: SmtpSession,
     used: bool,
     last_used: Instant,
+    _counted: Counted,
 }
 
-impl Kept {
-    fn new(session: SmtpSession) -> Self {
-        Self { session, used: false, last_used: Instant::now() }
+/// A connection among those that are open.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -70,7 +77,7 @@ impl Post {
             text => Sender::parse(text).map(Some).map_err(|problem| format!("[mail] {key}: {problem}")),
         };
         let (from, reply_to) = (sender("from", &mail.from)?, sender("reply_to", &mail.reply_to)?);
-        Ok(Self { way, from, reply_to, idle: Mutex::new(Vec::new()) })
+        Ok(Self { way, from, reply_to, idle: Mutex::new(Vec::new()), open: Arc::default() })
     }
 
     /// The setting without which no mail may leave, if it is not filled in.
@@ -81,8 +88,9 @@ impl Post {
         config.shop.imprint.trim().is_empty().then(|| "[shop] imprint is empty: every mail has to say who sends it (§5 DDG)".to_owned())
     }
 
-    /// A kept connection that may still be good, or a new one.
-    async fn connection(&self, client: &SmtpClient) -> Result<Kept, Delivery> {
+    /// A kept connection that may still be good, or a new one. The error tells whether others of ours are open or being opened: of all who fail at the
+    /// same time, the last has none beside it.
+    async fn connection(&self, client: &SmtpClient) -> Result<Kept, (Delivery, bool)> {
         let mut idle = self.idle.lock().await;
         while let Some(kept) = idle.pop() {
             if kept.last_used.elapsed() < KEEP_IDLE {
@@ -90,7 +98,11 @@ impl Post {
             }
         }
         drop(idle);
-        Ok(Kept::new(client.connect().await?))
+        self.open.fetch_add(1, Ordering::Relaxed);
+        match client.connect().await {
+            Ok(session) => Ok(Kept { session, used: false, last_used: Instant::now(), _counted: Counted(Arc::clone(&self.open)) }),
+            Err(delivery) => Err((delivery, self.open.fetch_sub(1, Ordering::Relaxed) > 1)),
+        }
     }
 
     pub(super) async fn close(&self) {
@@ -148,7 +160,11 @@ pub(super) async fn work(dispatcher: &Dispatcher, pass: &Pass, queue: &Queue) {
             },
         };
         let started_at = dispatcher.ctx.clock.now();
-        let delivery = deliver(dispatcher, pass, &draft, queue, &mut desk).await;
+        let Some(delivery) = deliver(dispatcher, pass, &draft, queue, &mut desk).await else {
+            // Others go on with the connections that they have.
+            pass.handed_back.lock().await.push(draft.message);
+            break;
+        };
         if let Delivery::Retry { fault, detail, .. } = &delivery
             && fault.concerns_relay()
         {
@@ -180,72 +196,84 @@ async fn record(dispatcher: &Dispatcher, pass: &Pass, message: &LeasedMessage, d
     let _ = pass.changes.send(Change::Finish { end: Box::new(end), suppress }).await;
 }
 
-async fn deliver(dispatcher: &Dispatcher, pass: &Pass, draft: &Draft, queue: &Queue, desk: &mut Desk) -> Delivery {
+/// `None`: the relay gives us no further connection while others of ours are open. Many allow some ten from one client; that is no fault.
+async fn deliver(dispatcher: &Dispatcher, pass: &Pass, draft: &Draft, queue: &Queue, desk: &mut Desk) -> Option<Delivery> {
     let (post, message) = (&dispatcher.post, &draft.message);
     let beginning = Beginning::of(pass);
     let (mail, to) = match &draft.mail {
         Ok(mail) => mail,
-        Err(delivery) => return delivery.clone(),
+        Err(delivery) => return Some(delivery.clone()),
     };
-    match &post.way {
-        Way::File(folder) => match permit(pass, message, beginning, || {}).await {
-            Permit::Go => folder.write(message.id, mail).await,
-            Permit::Stop => Delivery::Cancelled,
-            Permit::Unavailable => unavailable(pass),
-        },
-        Way::Smtp(client) => {
-            let Some(from) = &post.from else { return missing("no sender: set [mail] from") };
-            let mut kept = match begin(post, client, &from.address, to, &mut desk.open).await {
-                Ok(kept) => kept,
-                Err(delivery) => return delivery,
-            };
-            let many = dispatcher.ctx.config.mail.connections;
-            let compose_next = || desk.ahead = next_of_many(queue, many).map(|next| self::draft(dispatcher, pass, next));
-            let delivery = match permit(pass, message, beginning, compose_next).await {
-                Permit::Go => kept.session.finish(mail).await,
-                // Closing before the final dot is the only way to take DATA back.
-                Permit::Stop => {
-                    kept.session.abandon();
-                    return Delivery::Cancelled;
-                }
-                Permit::Unavailable => {
-                    kept.session.abandon();
-                    return unavailable(pass);
-                }
-            };
-            kept.used = true;
-            kept.last_used = Instant::now();
-            if kept.session.is_usable() {
-                desk.open = Some(kept);
-            } else {
-                kept.session.quit().await;
-            }
-            delivery
+    let client = match &post.way {
+        Way::File(folder) => {
+            return Some(match permit(pass, message, beginning, || {}).await {
+                Permit::Go => folder.write(message.id, mail).await,
+                Permit::Stop => Delivery::Cancelled,
+                Permit::Unavailable => unavailable(pass),
+            });
         }
+        Way::Smtp(client) => client,
+    };
+    let Some(from) = &post.from else { return Some(missing("no sender: set [mail] from")) };
+    let kept = match desk.open.take() {
+        Some(kept) => kept,
+        None => match post.connection(client).await {
+            Ok(kept) => kept,
+            Err((Delivery::Retry { fault, detail, .. }, true)) => {
+                tracing::info!(fault = fault.code(), detail, "the relay gives us no further connection; those that are open go on");
+                return None;
+            }
+            Err((delivery, _)) => return Some(delivery),
+        },
+    };
+    let mut kept = match begin(client, &from.address, to, kept).await {
+        Ok(kept) => kept,
+        Err((delivery, kept)) => {
+            desk.open = Some(kept).filter(|kept| kept.session.is_usable());
+            return Some(delivery);
+        }
+    };
+    let many = dispatcher.ctx.config.mail.connections;
+    let compose_next = || desk.ahead = next_of_many(queue, many).map(|next| self::draft(dispatcher, pass, next));
+    let delivery = match permit(pass, message, beginning, compose_next).await {
+        Permit::Go => kept.session.finish(mail).await,
+        // Closing before the final dot is the only way to take DATA back.
+        Permit::Stop => {
+            kept.session.abandon();
+            return Some(Delivery::Cancelled);
+        }
+        Permit::Unavailable => {
+            kept.session.abandon();
+            return Some(unavailable(pass));
+        }
+    };
+    kept.used = true;
+    kept.last_used = Instant::now();
+    if kept.session.is_usable() {
+        desk.open = Some(kept);
+    } else {
+        kept.session.quit().await;
     }
+    Some(delivery)
 }
 
-/// MAIL, RCPT and DATA on this worker's connection, on a kept one, or on a new one. A connection that was used before may have been closed by the
-/// relay meanwhile: that is no fault of the message, so a new one takes its place.
-async fn begin(post: &Post, client: &SmtpClient, from: &EmailAddress, to: &EmailAddress, open: &mut Option<Kept>) -> Result<Kept, Delivery> {
-    let mut kept = match open.take() {
-        Some(kept) => kept,
-        None => post.connection(client).await?,
-    };
+/// MAIL, RCPT and DATA. A connection that was used before may have been closed by the relay meanwhile: that is no fault of the message, so a new one
+/// takes its place.
+async fn begin(client: &SmtpClient, from: &EmailAddress, to: &EmailAddress, mut kept: Kept) -> Result<Kept, (Delivery, Kept)> {
     let mut begun = kept.session.begin(from, to).await;
     if let Err(Delivery::Retry { fault: Fault::Closed | Fault::Timeout | Fault::Connect, .. }) = &begun
         && kept.used
         && !kept.session.is_usable()
     {
-        kept = Kept::new(client.connect().await?);
+        match client.connect().await {
+            Ok(session) => (kept.session, kept.used) = (session, false),
+            Err(delivery) => return Err((delivery, kept)),
+        }
         begun = kept.session.begin(from, to).await;
     }
     match begun {
         Ok(()) => Ok(kept),
-        Err(delivery) => {
-            *open = Some(kept).filter(|kept| kept.session.is_usable());
-            Err(delivery)
-        }
+        Err(delivery) => Err((delivery, kept)),
     }
 }
 

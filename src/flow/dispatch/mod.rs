@@ -109,6 +109,8 @@ struct Pass {
     no_more_emails: AtomicBool,
     relay_fault: Mutex<Option<String>>,
     unused: Mutex<Vec<Id>>,
+    /// Messages of workers that got no connection, for those that have one.
+    handed_back: Mutex<Vec<LeasedMessage>>,
 }
 
 type Queue = Arc<Mutex<mpsc::Receiver<LeasedMessage>>>;
@@ -139,11 +141,13 @@ impl Dispatcher {
             no_more_emails: AtomicBool::new(false),
             relay_fault: Mutex::new(None),
             unused: Mutex::new(Vec::new()),
+            handed_back: Mutex::new(Vec::new()),
         });
         let emails = self.drain_channel(&pass, Channel::Email, self.ctx.config.mail.connections);
         let webhooks = self.drain_channel(&pass, Channel::Webhook, self.ctx.config.webhook.connections);
         let (emails, webhooks) = tokio::join!(emails, webhooks);
-        let unused = std::mem::take(&mut *pass.unused.lock().await);
+        let mut unused = std::mem::take(&mut *pass.unused.lock().await);
+        unused.extend(pass.handed_back.lock().await.drain(..).map(|message| message.id));
         let report = report(&pass, recovered).await;
         // The last sender goes, so the writer ends when all is written. It comes first: no end of a try may outlive the pass.
         drop(pass);
@@ -280,12 +284,24 @@ impl Pass {
     /// The next message for a worker; `None` when the pass is over. After a stop, or when no more emails can go, the rest is set aside to be given back.
     async fn next(&self, queue: &Queue, channel: Channel) -> Option<LeasedMessage> {
         loop {
-            let message = queue.lock().await.recv().await?;
+            let next = match self.handed_back(channel).await {
+                Some(message) => Some(message),
+                None => queue.lock().await.recv().await,
+            };
+            // The queue has ended, but somebody may have handed a message back meanwhile.
+            let message = match next {
+                Some(message) => message,
+                None => self.handed_back(channel).await?,
+            };
             if !self.is_halted(channel) {
                 return Some(message);
             }
             self.unused.lock().await.push(message.id);
         }
+    }
+
+    async fn handed_back(&self, channel: Channel) -> Option<LeasedMessage> {
+        if channel == Channel::Email { self.handed_back.lock().await.pop() } else { None }
     }
 
     /// Whether nothing more is to be begun: somebody wants to stop, or no email can leave.

@@ -49,11 +49,20 @@ pub struct Manners {
     pub protection: Protection,
     /// How long it thinks before each right answer.
     pub pause: Duration,
+    /// Connections that it takes at the same time.
+    pub most: usize,
 }
 
 impl Default for Manners {
     fn default() -> Self {
-        Self { fault: None, extensions: &["8BITMIME", "SMTPUTF8", "PIPELINING"], login: None, protection: Protection::None, pause: Duration::ZERO }
+        Self {
+            fault: None,
+            extensions: &["8BITMIME", "SMTPUTF8", "PIPELINING"],
+            login: None,
+            protection: Protection::None,
+            pause: Duration::ZERO,
+            most: usize::MAX,
+        }
     }
 }
 
@@ -110,7 +119,16 @@ impl SmtpSink {
                 counted.send_modify(|count| *count += 1);
                 socket.set_nodelay(true).unwrap();
                 let (manners, kept) = (manners.clone(), kept.clone());
-                open.spawn(async move { serve(Box::new(socket), manners, kept).await });
+                while open.try_join_next().is_some() {}
+                let full = open.len() >= manners.most;
+                open.spawn(async move {
+                    let mut socket = socket;
+                    if full {
+                        let _ = socket.write_all(b"421 4.7.0 too many connections from you\r\n").await;
+                    } else {
+                        serve(Box::new(socket), manners, kept).await;
+                    }
+                });
             }
         });
         Self { address, received, connections, task }

@@ -229,6 +229,17 @@ on_both!(a_worker_that_lost_its_lease_changes_nothing, |test| {
     assert_eq!(stage.messages().await, ["1 in_doubt 1 -"]);
 });
 
+on_both!(a_relay_that_takes_few_connections_gets_all_mails_over_those, |test| {
+    people(&test.db, 1..=60).await;
+    let sink = SmtpSink::with(Manners { most: 2, pause: std::time::Duration::from_millis(1), ..Manners::default() }).await;
+    let stage = Stage::new(&test.db, MONDAY_NINE, MAIL, &to_sink(&sink).replace("connections = 2", "connections = 8"));
+    stage.tick("hello").await;
+    let report = stage.drain().await;
+    assert_eq!((report.sent, report.retried, report.relay_fault), (60, 0, None));
+    assert_eq!((sink.messages().len(), sink.connections() > 2), (60, true));
+    assert_eq!(number(&test.db, "SELECT COUNT(*) FROM messages WHERE attempts = 1").await, 60);
+});
+
 on_both!(two_dispatchers_send_each_mail_once, |test| {
     people(&test.db, 1..=60).await;
     let sink = SmtpSink::start().await;
