@@ -121,6 +121,24 @@ on_both!(no_answer_after_the_final_dot_is_in_doubt_and_never_sent_again, |test| 
     assert!(sink.messages().is_empty());
 });
 
+on_both!(what_a_person_says_about_a_message_in_doubt_leaves_its_tries_in_the_log, |test| {
+    let (stage, _sink) = faulty(test, 1, Step::Dot, Act::Close).await;
+    stage.drain().await;
+    let message = stammgast::base::id::Id(number(&test.db, "SELECT id FROM messages").await);
+    let tries = async || texts(&test.db, "SELECT result FROM attempt_log ORDER BY number").await;
+    let mut tx = test.db.write().await.unwrap();
+    assert!(messages::resolve(&mut tx, message, MessageState::Failed, "not in the relay's log", stage.ctx.clock.now()).await.unwrap());
+    tx.commit().await.unwrap();
+    assert_eq!((stage.messages().await, tries().await), (vec!["1 failed 1 -".to_owned()], vec!["in_doubt".to_owned()]));
+    let mut tx = test.db.write().await.unwrap();
+    assert!(messages::requeue(&mut tx, message, stage.ctx.clock.now()).await.unwrap());
+    assert!(!messages::requeue(&mut tx, message, stage.ctx.clock.now()).await.unwrap(), "it waits already");
+    tx.commit().await.unwrap();
+    let (again, sink) = mended(test, MONDAY_NINE).await;
+    assert_eq!(again.drain().await.sent, 1);
+    assert_eq!((sink.messages().len(), tries().await), (1, vec!["in_doubt".to_owned(), "accepted".to_owned()]));
+});
+
 on_both!(a_relay_that_is_down_loses_nothing_and_burns_no_tries, |test| {
     people(&test.db, 1..=50).await;
     let stage = Stage::new(&test.db, MONDAY_NINE, MAIL, &to_port(free_port()));
