@@ -170,6 +170,8 @@ impl Drop for Whole {
 }
 
 statements! {
+    /// Statements look rows up by key, whatever they are bound to, and planning anew takes as long as the work of a small group of marks.
+    PLAN_ONCE = { sqlite: "SELECT 1", postgres: "SET plan_cache_mode = force_generic_plan" };
     SQLITE_VERSION = { sqlite: "SELECT sqlite_version()", postgres: "SELECT version()" };
 }
 
@@ -185,8 +187,6 @@ impl Db {
     pub async fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
         if url.starts_with("postgres") {
             let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Unfit(format!("the database URL cannot be read: {error}")))?;
-            // Statements look rows up by key, whatever they are bound to, and planning anew takes as long as the work of a small group of marks.
-            let options = options.options([("plan_cache_mode", "force_generic_plan")]);
             let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(10)).connect_with(options).await;
             return Ok(Self::Postgres(pool.map_err(StoreError::Unavailable)?));
         }
