@@ -77,8 +77,9 @@ pub async fn serve(parts: Parts, stop: CancellationToken, on_ready: impl FnOnce(
     notify::ready(&format!("listening on {address}"));
     tracing::info!(%address, "ready");
     signals.heed(&ctx, &in_force, config_path.as_deref(), &pulse, watched, &stop).await;
-    notify::stopping();
     stop.cancel();
+    // Said when it is true: from here on no message is begun.
+    notify::stopping();
     let patience = Duration::from_secs(ctx.config.daemon.shutdown_s);
     if tokio::time::timeout(patience, tasks.wait()).await.is_err() {
         tracing::warn!("open work did not end in time; messages whose end is unknown will be shown as in doubt");

@@ -29,7 +29,7 @@ macro_rules! statements {
             postgres: concat!($($part, $("= ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text(", $bind, "::json)))",)?)+),
         }
     };
-    (@one { sqlite: $sqlite:literal, postgres: $postgres:literal }) => { $crate::store::Sql { sqlite: $sqlite, postgres: $postgres } };
+    (@one { sqlite: $sqlite:expr, postgres: $postgres:expr }) => { $crate::store::Sql { sqlite: $sqlite, postgres: $postgres } };
     ($($(#[$doc:meta])* $name:ident = $text:tt;)*) => {
         $($(#[$doc])* const $name: $crate::store::Sql = $crate::statements!(@one $text);)*
         pub(super) const STATEMENTS: &[(&str, $crate::store::Sql)] = &[$((concat!(module_path!(), "::", stringify!($name)), $name)),*];
@@ -187,7 +187,13 @@ impl Db {
     pub async fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
         if url.starts_with("postgres") {
             let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Unfit(format!("the database URL cannot be read: {error}")))?;
-            let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(10)).connect_with(options).await;
+            let pool = PgPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(Duration::from_secs(10))
+                // Poolers refuse it as a parameter of the connection.
+                .after_connect(|connection, _| Box::pin(async move { sqlx::query(PLAN_ONCE.postgres).execute(connection).await.map(drop) }))
+                .connect_with(options)
+                .await;
             return Ok(Self::Postgres(pool.map_err(StoreError::Unavailable)?));
         }
         let options = SqliteConnectOptions::from_str(url).map_err(|error| StoreError::Unfit(format!("the database URL cannot be read: {error}")))?;

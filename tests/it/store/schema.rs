@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use sqlx::{Executor as _, Row as _, SqlSafeStr as _};
+use stammgast::store::schema::Grown;
 use stammgast::store::{Db, schema, statements};
 
 use crate::common::databases::{postgres, sqlite};
+use crate::common::stage::people;
+use crate::store::{number, texts};
 
 /// Table → column → may be null.
 type Columns = BTreeMap<String, BTreeMap<String, bool>>;
@@ -71,4 +74,21 @@ async fn migrating_twice_changes_nothing_and_a_fresh_database_lacks_migrations()
     let folder = tempfile::tempdir().unwrap();
     let fresh = Db::open(&format!("sqlite://{}/deep/er/new.db", folder.path().display()), 1).await.unwrap();
     assert_eq!(fresh.pending_migrations().await.unwrap(), schema::migration_names().len());
+}
+
+#[tokio::test]
+async fn postgresql_plans_a_statement_once() {
+    let pg = postgres().await;
+    assert_eq!(texts(&pg.db, "SELECT current_setting('plan_cache_mode')").await, ["force_generic_plan"]);
+}
+
+#[tokio::test]
+async fn postgresql_gets_statistics_of_tables_that_have_grown() {
+    let pg = postgres().await;
+    let known = async || number(&pg.db, "SELECT reltuples::bigint FROM pg_class WHERE relname = 'customers'").await;
+    people(&pg.db, 1..=3).await;
+    pg.db.has_grown(Grown::Shop, 999).await.unwrap();
+    assert_eq!(known().await, -1, "not for a handful");
+    pg.db.has_grown(Grown::Shop, 1000).await.unwrap();
+    assert_eq!(known().await, 3);
 }
