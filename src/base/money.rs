@@ -102,7 +102,8 @@ impl Currency {
     /// The code as text.
     #[must_use]
     pub fn code(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or("XXX")
+        // Always text: `parse` lets only ASCII letters in.
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 

@@ -3,7 +3,6 @@
 use super::{Ctx, FlowError};
 use crate::base::id::Id;
 use crate::model::consent::{Consent, ConsentKind};
-use crate::model::outcome::OutcomeKind;
 use crate::store::{consents, messages, outcomes};
 
 /// Records the objection of the customer who got message `message`, cancels what waits for them, and notes the outcome for the decision behind it.
@@ -15,7 +14,7 @@ pub async fn unsubscribe(ctx: &Ctx, message: Id) -> Result<bool, FlowError> {
     let objection = Consent { kind: ConsentKind::Objected, at: now, source: "unsubscribe link".to_owned() };
     consents::append(&mut tx, &[(customer, &objection)]).await?;
     let cancelled = messages::cancel_for(&mut tx, customer, now).await?;
-    outcomes::note(&mut tx, decision, OutcomeKind::Unsubscribed, now).await?;
+    outcomes::unsubscribed(&mut tx, decision, now).await?;
     tx.commit().await?;
     tracing::info!(message = %message, cancelled, "a customer unsubscribed");
     Ok(true)

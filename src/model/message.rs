@@ -60,8 +60,6 @@ impl MessageState {
 pub struct LeasedMessage {
     /// Our key; the Message-ID and the webhook-id are made from it, so they are the same on each try.
     pub id: Id,
-    /// The decision behind it.
-    pub decision_id: Id,
     /// To whom.
     pub customer_id: Id,
     /// The rule that asked for it.

@@ -11,7 +11,6 @@ pub mod fault;
 pub mod import;
 pub mod message;
 pub mod order;
-pub mod outcome;
 pub mod report;
 pub mod rule;
 pub mod score;

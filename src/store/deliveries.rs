@@ -9,6 +9,27 @@ use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::message::MessageState;
 
+/// What a row `v` of the list makes of its message, on both databases.
+macro_rules! change {
+    () => {
+        "UPDATE messages SET state = v.state, due_at = COALESCE(v.due_at, messages.due_at), done_at = v.done_at, fault = v.fault, reply = v.reply,
+                last_started_at = v.started_at, last_result = CASE WHEN v.done_at IS NOT NULL THEN v.result END,
+                lease_owner = CASE WHEN v.state = 'data' THEN lease_owner END, lease_until = CASE WHEN v.state = 'data' THEN lease_until END"
+    };
+}
+
+/// Where it may: $2 is now.
+macro_rules! where_allowed {
+    () => {
+        "WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data')
+           AND (v.state <> 'data' OR ((messages.basis = 'contract' OR (
+                SELECT 1 FROM consents o WHERE o.customer_id = messages.customer_id AND o.kind = 'objected' AND o.at <= $2 AND (
+                    SELECT 1 FROM consents d WHERE d.customer_id = o.customer_id AND d.kind = 'double_opt_in' AND d.at > o.at AND d.at <= $2 LIMIT 1
+                ) IS NULL LIMIT 1) IS NULL)
+             AND (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = messages.customer_id LIMIT 1) IS NULL))"
+    };
+}
+
 statements! {
     /// Marks and ends of one group, a transaction of its own in one trip: BEGIN and COMMIT as trips of their own took longer than the rows. Returns the
     /// messages that may be sent.
@@ -24,42 +45,24 @@ statements! {
     /// SQLite takes the list as JSON, $2 is now: [[id, fence, state, due_at, done_at, fault, reply, result, started_at, ended_at, bounced]].
     /// PostgreSQL takes each column as an array. A mark has the state "data", id and fence.
     RECORD = {
-        sqlite: "BEGIN IMMEDIATE;
-                 UPDATE messages SET state = v.state, due_at = COALESCE(v.due_at, messages.due_at), done_at = v.done_at, fault = v.fault, reply = v.reply,
-                        last_started_at = v.started_at, last_result = CASE WHEN v.done_at IS NOT NULL THEN v.result END,
-                        lease_owner = CASE WHEN v.state = 'data' THEN lease_owner END, lease_until = CASE WHEN v.state = 'data' THEN lease_until END
+        sqlite: concat!("BEGIN IMMEDIATE; ", change!(), "
                  FROM (SELECT value->>0 AS id, value->>1 AS fence, value->>2 AS state, value->>3 AS due_at, value->>4 AS done_at, value->>5 AS fault,
                               value->>6 AS reply, value->>7 AS result, value->>8 AS started_at
-                       FROM jsonb_each($1)) AS v
-                 WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data')
-                   AND (v.state <> 'data' OR ((messages.basis = 'contract' OR (
-                        SELECT 1 FROM consents o WHERE o.customer_id = messages.customer_id AND o.kind = 'objected' AND o.at <= $2 AND (
-                            SELECT 1 FROM consents d WHERE d.customer_id = o.customer_id AND d.kind = 'double_opt_in' AND d.at > o.at AND d.at <= $2 LIMIT 1
-                        ) IS NULL LIMIT 1) IS NULL)
-                     AND (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = messages.customer_id LIMIT 1) IS NULL))
+                       FROM jsonb_each($1)) AS v ", where_allowed!(), "
                  RETURNING CASE WHEN state = 'data' THEN messages.id END;
                  INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
                  SELECT m.id, m.fence, v.value->>8, v.value->>9, v.value->>7, m.fault, m.reply
-                 FROM jsonb_each($1) AS v JOIN messages m ON m.id = v.value->>0 AND m.fence = v.value->>1 AND m.state = 'queued' AND m.reply = v.value->>6
+                 FROM jsonb_each($1) AS v JOIN messages m ON m.id = v.value->>0 AND m.fence = v.value->>1 AND m.state = 'queued' AND m.due_at = v.value->>3
                  WHERE v.value->>2 = 'queued' ON CONFLICT (message_id, number) DO NOTHING;
                  INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
                  SELECT m.decision_id, 'bounced', 0, m.done_at, NULL
                  FROM jsonb_each($1) AS v JOIN messages m ON m.id = v.value->>0 AND m.fence = v.value->>1 AND m.last_result = v.value->>7
                  WHERE v.value->>10 ON CONFLICT (decision_id, kind, ref) DO NOTHING;
-                 COMMIT",
-        postgres: "WITH changed AS (
-                     UPDATE messages SET state = v.state, due_at = COALESCE(v.due_at, messages.due_at), done_at = v.done_at, fault = v.fault,
-                            reply = v.reply, last_started_at = v.started_at, last_result = CASE WHEN v.done_at IS NOT NULL THEN v.result END,
-                            lease_owner = CASE WHEN v.state = 'data' THEN lease_owner END, lease_until = CASE WHEN v.state = 'data' THEN lease_until END
+                 COMMIT"),
+        postgres: concat!("WITH changed AS (", change!(), "
                      FROM UNNEST($1::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::bigint[],
                                  $11::bigint[], $12::boolean[])
-                          AS v (id, fence, state, due_at, done_at, fault, reply, result, started_at, ended_at, bounced)
-                     WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data')
-                       AND (v.state <> 'data' OR ((messages.basis = 'contract' OR (
-                            SELECT 1 FROM consents o WHERE o.customer_id = messages.customer_id AND o.kind = 'objected' AND o.at <= $2 AND (
-                                SELECT 1 FROM consents d WHERE d.customer_id = o.customer_id AND d.kind = 'double_opt_in' AND d.at > o.at AND d.at <= $2 LIMIT 1
-                            ) IS NULL LIMIT 1) IS NULL)
-                         AND (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = messages.customer_id LIMIT 1) IS NULL))
+                          AS v (id, fence, state, due_at, done_at, fault, reply, result, started_at, ended_at, bounced) ", where_allowed!(), "
                      RETURNING messages.decision_id, v.*),
                  tried AS (
                      INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
@@ -68,7 +71,7 @@ statements! {
                  noted AS (
                      INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
                      SELECT decision_id, 'bounced', 0, ended_at, NULL FROM changed WHERE bounced ON CONFLICT (decision_id, kind, ref) DO NOTHING)
-                 SELECT CASE WHEN state = 'data' THEN id END FROM changed"
+                 SELECT CASE WHEN state = 'data' THEN id END FROM changed")
     };
 }
 
@@ -118,12 +121,12 @@ impl Recorder {
     /// # Errors
     /// When the database fails; then nothing of it happened, unless the connection was lost in this very call.
     pub async fn record(&mut self, marks: &[(Id, i64)], ends: &[Finish], now: UnixMs) -> Result<Vec<Id>, StoreError> {
-        let changes: Vec<Change> = marks.iter().map(Change::mark).chain(ends.iter().map(Change::end)).collect();
+        let list: Vec<Row> = marks.iter().map(Row::mark).chain(ends.iter().map(Row::end)).collect();
         let rows: Vec<Option<i64>> = match &self.db {
             Db::Sqlite { write, .. } => {
-                let list = Value::from(changes.iter().map(Change::row).collect::<Vec<_>>()).to_string();
+                let json = Value::from(list.iter().map(Row::json).collect::<Vec<_>>()).to_string();
                 let mut whole = Whole::acquire(write).await?;
-                let rows = sqlx::query_scalar(RECORD.sqlite).bind(list).bind(now.0).fetch_all(whole.connection()).await?;
+                let rows = sqlx::query_scalar(RECORD.sqlite).bind(json).bind(now.0).fetch_all(whole.connection()).await?;
                 whole.done();
                 rows
             }
@@ -133,18 +136,18 @@ impl Recorder {
                     None => pool.acquire().await?,
                 };
                 let rows = sqlx::query_scalar(RECORD.postgres)
-                    .bind(column(&changes, |change| change.id))
+                    .bind(column(&list, |row| row.id))
                     .bind(now.0)
-                    .bind(column(&changes, |change| change.fence))
-                    .bind(column(&changes, |change| change.state.code()))
-                    .bind(column(&changes, |change| change.end.and_then(|end| end.due_at).map(|at| at.0)))
-                    .bind(column(&changes, |change| change.done_at))
-                    .bind(column(&changes, |change| change.end.and_then(|end| end.fault)))
-                    .bind(column(&changes, |change| change.end.map(|end| end.reply.as_str())))
-                    .bind(column(&changes, |change| change.end.map(|end| end.result)))
-                    .bind(column(&changes, |change| change.end.map(|end| end.started_at.0)))
-                    .bind(column(&changes, |change| change.end.map(|end| end.ended_at.0)))
-                    .bind(column(&changes, |change| change.end.is_some_and(|end| end.bounced)))
+                    .bind(column(&list, |row| row.fence))
+                    .bind(column(&list, |row| row.state.code()))
+                    .bind(column(&list, |row| row.end.and_then(|end| end.due_at).map(|at| at.0)))
+                    .bind(column(&list, |row| row.done_at))
+                    .bind(column(&list, |row| row.end.and_then(|end| end.fault)))
+                    .bind(column(&list, |row| row.end.map(|end| end.reply.as_str())))
+                    .bind(column(&list, |row| row.end.map(|end| end.result)))
+                    .bind(column(&list, |row| row.end.map(|end| end.started_at.0)))
+                    .bind(column(&list, |row| row.end.map(|end| end.ended_at.0)))
+                    .bind(column(&list, |row| row.end.is_some_and(|end| end.bounced)))
                     .fetch_all(&mut *connection)
                     .await?;
                 self.kept = Some(connection);
@@ -156,7 +159,7 @@ impl Recorder {
 }
 
 /// A row of the list: a mark, or how a try ended.
-struct Change<'group> {
+struct Row<'group> {
     id: i64,
     fence: i64,
     state: MessageState,
@@ -164,7 +167,7 @@ struct Change<'group> {
     end: Option<&'group Finish>,
 }
 
-impl<'group> Change<'group> {
+impl<'group> Row<'group> {
     fn mark((id, fence): &(Id, i64)) -> Self {
         Self { id: id.0, fence: *fence, state: MessageState::Data, done_at: None, end: None }
     }
@@ -174,7 +177,7 @@ impl<'group> Change<'group> {
         Self { id: end.id.0, fence: end.fence, state: end.state, done_at, end: Some(end) }
     }
 
-    fn row(&self) -> Value {
+    fn json(&self) -> Value {
         let Some(end) = self.end else { return json!([self.id, self.fence, self.state.code()]) };
         json!([
             self.id,
@@ -192,6 +195,6 @@ impl<'group> Change<'group> {
     }
 }
 
-fn column<'group, T>(changes: &'group [Change<'_>], of: impl Fn(&'group Change<'_>) -> T) -> Vec<T> {
-    changes.iter().map(of).collect()
+fn column<'group, T>(rows: &'group [Row<'_>], of: impl Fn(&'group Row<'_>) -> T) -> Vec<T> {
+    rows.iter().map(of).collect()
 }

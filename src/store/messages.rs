@@ -19,7 +19,7 @@ statements! {
                    UPDATE messages SET state = 'claimed', lease_owner = $1, lease_until = $2, fence = fence + 1, attempts = attempts + 1
                    FROM due WHERE messages.id = due.id RETURNING messages.id"
     };
-    LOAD = ["SELECT m.id, m.decision_id, m.customer_id, m.rule, m.variant, m.basis, m.action, m.body, m.created_at, m.attempts, m.fence,
+    LOAD = ["SELECT m.id, m.customer_id, m.rule, m.variant, m.basis, m.action, m.body, m.created_at, m.attempts, m.fence,
                     c.email, c.first_name, c.last_name, c.locale
              FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.lease_owner = $2 AND m.id ", ids "$1", " ORDER BY m.due_at, m.id"];
     RELEASE = ["UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1, due_at = COALESCE($3, due_at)
@@ -55,7 +55,6 @@ pub async fn claim(tx: &mut Tx, owner: &str, until: UnixMs, now: UnixMs, limit: 
 #[derive(sqlx::FromRow)]
 struct LeasedRow {
     id: i64,
-    decision_id: i64,
     customer_id: i64,
     rule: String,
     variant: String,
@@ -76,7 +75,6 @@ fn leased(row: LeasedRow) -> Result<LeasedMessage, StoreError> {
         serde_json::from_str(&row.action).map_err(|_| StoreError::Corrupt { table: "messages", column: "action", value: row.action.clone() })?;
     Ok(LeasedMessage {
         id: Id(row.id),
-        decision_id: Id(row.decision_id),
         customer_id: Id(row.customer_id),
         rule: row.rule,
         variant: row.variant,

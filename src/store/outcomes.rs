@@ -3,7 +3,6 @@
 use super::db::{StoreError, Tx, id_list};
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
-use crate::model::outcome::OutcomeKind;
 
 statements! {
     CONVERT_OPEN = "INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
@@ -18,8 +17,8 @@ statements! {
              AND o.ordered_at > d.effective_at AND o.ordered_at <= d.goal_until AND o.ordered_at <= $2 AND o.status = 'paid'
         WHERE d.goal_until IS NOT NULL AND d.slot = 'arm' AND d.customer_id ", ids "$1", "
         ON CONFLICT (decision_id, kind, ref) DO NOTHING"];
-    NOTE = "INSERT INTO outcomes (decision_id, kind, ref, at, value_cents) VALUES ($1, $2, 0, $3, NULL)
-                   ON CONFLICT (decision_id, kind, ref) DO NOTHING";
+    UNSUBSCRIBED = "INSERT INTO outcomes (decision_id, kind, ref, at, value_cents) VALUES ($1, 'unsubscribed', 0, $2, NULL)
+                    ON CONFLICT (decision_id, kind, ref) DO NOTHING";
 }
 
 /// Logs conversions of decisions whose goal's window ends at `open_since` or later, by orders up to `now`. Returns how many were new.
@@ -33,7 +32,7 @@ pub async fn convert_of(tx: &mut Tx, customers: &[Id], now: UnixMs) -> Result<u6
     on!(tx, CONVERT_OF, |c, q| sqlx::query(q).bind(list).bind(now.0).execute(c).await.map(|done| done.rows_affected()))
 }
 
-/// Logs an outcome; a second time changes nothing.
-pub async fn note(tx: &mut Tx, decision: Id, kind: OutcomeKind, at: UnixMs) -> Result<(), StoreError> {
-    on!(tx, NOTE, |c, q| sqlx::query(q).bind(decision.0).bind(kind.code()).bind(at.0).execute(c).await.map(drop))
+/// Logs that a customer unsubscribed by the mail of this decision; a second click changes nothing.
+pub async fn unsubscribed(tx: &mut Tx, decision: Id, at: UnixMs) -> Result<(), StoreError> {
+    on!(tx, UNSUBSCRIBED, |c, q| sqlx::query(q).bind(decision.0).bind(at.0).execute(c).await.map(drop))
 }

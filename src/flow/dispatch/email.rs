@@ -45,8 +45,8 @@ enum Way {
 /// An open connection and what it has been through.
 struct Kept {
     session: SmtpSession,
-    used: bool,
-    last_used: Instant,
+    /// `None`: no message was begun on it yet.
+    last_used: Option<Instant>,
     _counted: Counted,
 }
 
@@ -93,14 +93,14 @@ impl Post {
     async fn connection(&self, client: &SmtpClient) -> Result<Kept, (Delivery, bool)> {
         let mut idle = self.idle.lock().await;
         while let Some(kept) = idle.pop() {
-            if kept.last_used.elapsed() < KEEP_IDLE {
+            if kept.last_used.is_some_and(|at| at.elapsed() < KEEP_IDLE) {
                 return Ok(kept);
             }
         }
         drop(idle);
         self.open.fetch_add(1, Ordering::Relaxed);
         match client.connect().await {
-            Ok(session) => Ok(Kept { session, used: false, last_used: Instant::now(), _counted: Counted(Arc::clone(&self.open)) }),
+            Ok(session) => Ok(Kept { session, last_used: None, _counted: Counted(Arc::clone(&self.open)) }),
             Err(delivery) => Err((delivery, self.open.fetch_sub(1, Ordering::Relaxed) > 1)),
         }
     }
@@ -247,8 +247,7 @@ async fn deliver(dispatcher: &Dispatcher, pass: &Pass, draft: &Draft, queue: &Qu
             return Some(unavailable(pass));
         }
     };
-    kept.used = true;
-    kept.last_used = Instant::now();
+    kept.last_used = Some(Instant::now());
     if kept.session.is_usable() {
         desk.open = Some(kept);
     } else {
@@ -261,12 +260,13 @@ async fn deliver(dispatcher: &Dispatcher, pass: &Pass, draft: &Draft, queue: &Qu
 /// takes its place.
 async fn begin(client: &SmtpClient, from: &EmailAddress, to: &EmailAddress, mut kept: Kept) -> Result<Kept, (Delivery, Kept)> {
     let mut begun = kept.session.begin(from, to).await;
+    let was_used = kept.last_used.replace(Instant::now()).is_some();
     if let Err(Delivery::Retry { fault: Fault::Closed | Fault::Timeout | Fault::Connect, .. }) = &begun
-        && kept.used
+        && was_used
         && !kept.session.is_usable()
     {
         match client.connect().await {
-            Ok(session) => (kept.session, kept.used) = (session, false),
+            Ok(session) => kept.session = session,
             Err(delivery) => return Err((delivery, kept)),
         }
         begun = kept.session.begin(from, to).await;

@@ -146,8 +146,7 @@ impl Dispatcher {
         let emails = self.drain_channel(&pass, Channel::Email, self.ctx.config.mail.connections);
         let webhooks = self.drain_channel(&pass, Channel::Webhook, self.ctx.config.webhook.connections);
         let (emails, webhooks) = tokio::join!(emails, webhooks);
-        let mut unused = std::mem::take(&mut *pass.unused.lock().await);
-        unused.extend(pass.handed_back.lock().await.drain(..).map(|message| message.id));
+        let unused = std::mem::take(&mut *pass.unused.lock().await);
         let report = report(&pass, recovered).await;
         // The last sender goes, so the writer ends when all is written. It comes first: no end of a try may outlive the pass.
         drop(pass);
@@ -202,6 +201,10 @@ impl Dispatcher {
                 // Its message stays claimed (or marked) until the lease ends; nothing is lost, nothing is sent twice.
                 tracing::error!(%error, "a delivery worker ended unexpectedly");
             }
+        }
+        if channel == Channel::Email {
+            // Whoever got no connection may have handed its message back when all others had ended: theirs are kept, so it goes over one of them.
+            Box::pin(email::work(self, pass, &queue)).await;
         }
         claimed
     }
@@ -284,14 +287,9 @@ impl Pass {
     /// The next message for a worker; `None` when the pass is over. After a stop, or when no more emails can go, the rest is set aside to be given back.
     async fn next(&self, queue: &Queue, channel: Channel) -> Option<LeasedMessage> {
         loop {
-            let next = match self.handed_back(channel).await {
-                Some(message) => Some(message),
-                None => queue.lock().await.recv().await,
-            };
-            // The queue has ended, but somebody may have handed a message back meanwhile.
-            let message = match next {
+            let message = match self.handed_back(channel).await {
                 Some(message) => message,
-                None => self.handed_back(channel).await?,
+                None => queue.lock().await.recv().await?,
             };
             if !self.is_halted(channel) {
                 return Some(message);

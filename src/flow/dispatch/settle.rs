@@ -78,7 +78,6 @@ mod tests {
     fn message(attempt: u32) -> LeasedMessage {
         LeasedMessage {
             id: Id(1),
-            decision_id: Id(2),
             customer_id: Id(3),
             rule: "r".into(),
             variant: "A".into(),

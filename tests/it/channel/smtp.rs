@@ -39,6 +39,15 @@ async fn many_mails_go_over_one_connection_up_to_its_limit() {
 }
 
 #[tokio::test]
+async fn mail_rcpt_and_data_travel_together_where_the_relay_offers_it() {
+    for (extensions, together) in [(&["8BITMIME", "PIPELINING"][..], true), (&["8BITMIME"], false)] {
+        let sink = SmtpSink::with(Manners { extensions, ..Manners::default() }).await;
+        send(&sink, "", "max@kunde.example", "x").await.unwrap();
+        assert_eq!(sink.messages()[0].pipelined, together, "{extensions:?}");
+    }
+}
+
+#[tokio::test]
 async fn dots_and_lone_line_ends_arrive_as_lines_and_nothing_is_smuggled() {
     let sink = SmtpSink::start().await;
     let message = "Subject: x\r\n\r\n.\r\n..two\n.\nMAIL FROM:<evil@x.example>\r.\rlast.";

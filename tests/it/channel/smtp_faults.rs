@@ -9,7 +9,8 @@ use stammgast::model::email_address::EmailAddress;
 
 use crate::common::act::Act;
 use crate::common::act::Act::{Close, Drip, Flood, Hang, Say, SayAndClose, SayAndHang};
-use crate::common::smtp::{Manners, SmtpSink, Step};
+use crate::common::smtp::{Manners, Protection, SmtpSink, Step};
+use crate::common::tls::authority;
 
 /// Where the message's way ended and how.
 #[derive(Debug, PartialEq)]
@@ -48,6 +49,9 @@ fn table() -> Vec<(Step, Act, End)> {
         (Step::Ehlo, Close, Connect(Closed)),
         (Step::Ehlo, Hang, Connect(Timeout)),
         (Step::Ehlo, Flood(NO_END), Connect(Protocol)),
+        (Step::EhloAgain, Say(b"502 5.5.1 once is enough\r\n"), Accepted),
+        (Step::EhloAgain, Close, Connect(Closed)),
+        (Step::EhloAgain, Hang, Connect(Timeout)),
         (Step::Mail, Say(b"451 4.3.0 later\r\n"), BeginRetry(Busy)),
         (Step::Mail, Say(b"550 5.7.1 sender not allowed\r\n"), BeginRetry(Auth)),
         (Step::Mail, Say(b"530 5.7.0 log in first\r\n"), BeginRetry(Auth)),
@@ -87,9 +91,9 @@ fn table() -> Vec<(Step, Act, End)> {
     ]
 }
 
-async fn send(sink: &SmtpSink, message: &str) -> End {
+async fn send(sink: &SmtpSink, settings: &str, message: &str) -> End {
     let address = |text| EmailAddress::parse(text).unwrap();
-    let client = SmtpClient::with_timeouts(&sink.settings(""), LIMITS).unwrap();
+    let client = SmtpClient::with_timeouts(&sink.settings(settings), LIMITS).unwrap();
     let mut session = match client.connect().await {
         Ok(session) => session,
         Err(Delivery::Retry { fault, .. }) => return End::Connect(fault),
@@ -116,11 +120,8 @@ async fn send(sink: &SmtpSink, message: &str) -> End {
 /// Sends one mail to a server that misbehaves; what is wrong with the verdict, if anything.
 async fn misbehave((step, act, expected): &(Step, Act, End), extensions: &'static [&'static str]) -> Option<String> {
     let sink = SmtpSink::with(Manners { fault: Some((*step, *act)), extensions, ..Manners::default() }).await;
-    // Larger than the socket buffers, so that a server that stops reading is noticed while the message is being written.
-    let lines = if *step == Step::Body { 50_000 } else { 1 };
-    let message = "0123456789 a line of a mail that is long enough to stop a server\r\n".repeat(lines);
     let begun = Instant::now();
-    let end = send(&sink, &message).await;
+    let end = send(&sink, "", &message(*step)).await;
     let most = LIMITS.connect + LIMITS.command * 5 + LIMITS.data + Duration::from_secs(5);
     assert!(begun.elapsed() < most, "{step:?} {act:?} took {:?}", begun.elapsed());
     (end != *expected).then(|| format!("{step:?} {act:?}: {end:?}, expected {expected:?}"))
@@ -136,6 +137,23 @@ async fn each_misbehaviour_of_a_server_has_its_verdict_and_none_lasts_longer_tha
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// For a fault in its body larger than the socket buffers, so that a server that stops reading is noticed while the message is being written.
+fn message(step: Step) -> String {
+    "0123456789 a line of a mail that is long enough to stop a server\r\n".repeat(if step == Step::Body { 150_000 } else { 1 })
+}
+
+#[tokio::test]
+async fn only_a_break_after_the_final_dot_is_in_doubt_under_tls_too() {
+    let (acceptor, file) = authority();
+    for (protection, word) in [(Protection::Starttls(acceptor.clone()), "starttls"), (Protection::Implicit(acceptor.clone()), "implicit")] {
+        for (step, expected) in [(Step::Body, End::Retry(Fault::Closed)), (Step::Dot, End::InDoubt)] {
+            let sink = SmtpSink::with(Manners { protection: protection.clone(), fault: Some((step, Close)), ..Manners::default() }).await;
+            let settings = format!("tls = \"{word}\"\nca_file = \"{}\"", file.path().display());
+            assert_eq!(send(&sink, &settings, &message(step)).await, expected, "{word}");
+        }
+    }
 }
 
 #[tokio::test]

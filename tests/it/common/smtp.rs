@@ -12,13 +12,15 @@ use tokio::net::TcpSocket;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-use super::act::{Act, Over};
+use super::act::{Act, Gate, Over};
 
 /// Where in the dialogue a server misbehaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     Greeting,
     Ehlo,
+    /// The second EHLO in the clear, by which we ask for PIPELINING.
+    EhloAgain,
     Starttls,
     Auth,
     Mail,
@@ -51,6 +53,10 @@ pub struct Manners {
     pub pause: Duration,
     /// Connections that it takes at the same time.
     pub most: usize,
+    /// Where it waits before it refuses a further one.
+    pub refusal: Option<&'static Gate>,
+    /// Hangs up when a transaction was taken back.
+    pub closes_after_rset: bool,
 }
 
 impl Default for Manners {
@@ -62,6 +68,8 @@ impl Default for Manners {
             protection: Protection::None,
             pause: Duration::ZERO,
             most: usize::MAX,
+            refusal: None,
+            closes_after_rset: false,
         }
     }
 }
@@ -72,6 +80,8 @@ pub struct Received {
     pub from: String,
     pub to: String,
     pub bytes: Vec<u8>,
+    /// Whether MAIL came together with DATA.
+    pub pipelined: bool,
 }
 
 /// A server on a free port of this machine; ends with this value.
@@ -124,7 +134,9 @@ impl SmtpSink {
                 open.spawn(async move {
                     let mut socket = socket;
                     if full {
-                        let _ = socket.write_all(b"421 4.7.0 too many connections from you\r\n").await;
+                        let words = b"421 4.7.0 too many connections from you\r\n";
+                        let act = manners.refusal.map_or(Act::Say(words), |gate| Act::Wait(gate, words));
+                        let _ = act.perform(&mut socket).await;
                     } else {
                         serve(Box::new(socket), manners, kept).await;
                     }
@@ -179,6 +191,7 @@ async fn serve(socket: Box<dyn Stream>, manners: Manners, kept: Arc<Mutex<Vec<Re
 async fn converse(mut line: Line, manners: &Manners, kept: &Mutex<Vec<Received>>) -> Result<(), Over> {
     answer(&mut line, manners, Step::Greeting, b"220 sink.example ESMTP\r\n").await?;
     let (mut from, mut to, mut secured) = (None, None, !matches!(manners.protection, Protection::Starttls(_)));
+    let (mut pipelined, mut greeted) = (false, false);
     loop {
         let command = read_command(&mut line).await?;
         let upper = command.to_ascii_uppercase();
@@ -193,7 +206,8 @@ async fn converse(mut line: Line, manners: &Manners, kept: &Mutex<Vec<Received>>
             }
             let last = lines.pop().unwrap();
             let text: String = lines.iter().map(|line| format!("250-{line}\r\n")).chain([format!("250 {last}\r\n")]).collect();
-            answer(&mut line, manners, Step::Ehlo, text.as_bytes()).await?;
+            answer(&mut line, manners, if greeted { Step::EhloAgain } else { Step::Ehlo }, text.as_bytes()).await?;
+            greeted = true;
         } else if upper.starts_with("STARTTLS") {
             answer(&mut line, manners, Step::Starttls, b"220 2.0.0 go ahead\r\n").await?;
             let Protection::Starttls(acceptor) = &manners.protection else { return Err(Over) };
@@ -203,6 +217,7 @@ async fn converse(mut line: Line, manners: &Manners, kept: &Mutex<Vec<Received>>
             let reply = if log_in(&mut line, &command, manners.login).await? { "235 2.7.0 welcome\r\n" } else { "535 5.7.8 wrong\r\n" };
             answer(&mut line, manners, Step::Auth, reply.as_bytes()).await?;
         } else if upper.starts_with("MAIL FROM:") {
+            pipelined = line.buffer().ends_with(b"DATA\r\n");
             (from, to) = (Some(between(&command)).filter(|_| !refuses(manners, Step::Mail)), None);
             answer(&mut line, manners, Step::Mail, b"250 2.1.0 ok\r\n").await?;
         } else if (upper.starts_with("RCPT TO:") && from.is_none()) || (upper.starts_with("DATA") && to.is_none()) {
@@ -220,7 +235,7 @@ async fn converse(mut line: Line, manners: &Manners, kept: &Mutex<Vec<Received>>
             }
             let bytes = read_message(&mut line).await?;
             if !matches!(manners.fault, Some((Step::Dot, Act::Say(_)))) {
-                kept.lock().unwrap().push(Received { from: from.take().unwrap(), to: to.take().unwrap(), bytes });
+                kept.lock().unwrap().push(Received { from: from.take().unwrap(), to: to.take().unwrap(), bytes, pipelined });
             }
             answer(&mut line, manners, Step::Dot, b"250 2.0.0 Ok: queued as 4711\r\n").await?;
         } else if upper.starts_with("QUIT") {
@@ -229,6 +244,9 @@ async fn converse(mut line: Line, manners: &Manners, kept: &Mutex<Vec<Received>>
         } else {
             line.write_all(b"250 2.0.0 ok\r\n").await?;
             line.flush().await?;
+            if manners.closes_after_rset && upper == "RSET" {
+                return Ok(());
+            }
         }
     }
 }

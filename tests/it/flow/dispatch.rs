@@ -14,9 +14,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::common::act::Act;
+use crate::common::act::{Act, Gate};
 use crate::common::databases::TestDb;
-use crate::common::http::HttpReceiver;
 use crate::common::postgres::free_port;
 use crate::common::shop::execute;
 use crate::common::smtp::{Manners, SmtpSink, Step};
@@ -25,7 +24,6 @@ use crate::store::{number, texts};
 
 const MAIL: &str = "rule(\"hello\").basis(\"consent\").when(|c| c.orders >= 1).send(|c| email(\"win-back-plain\"));
                     rule(\"next\").basis(\"consent\").when(|c| c.orders >= 1).send(|c| email(\"win-back-plain\"));";
-const HOOK: &str = "rule(\"tell\").basis(\"consent\").when(|c| c.orders >= 1).send(|c| webhook(\"crm\", #{ a: \"ä\" }));";
 
 /// A shop whose first message(s) wait, and a relay that does `act` at `step`.
 async fn faulty(test: &TestDb, count: i64, step: Step, act: Act) -> (Stage, SmtpSink) {
@@ -258,6 +256,60 @@ on_both!(a_relay_that_takes_few_connections_gets_all_mails_over_those, |test| {
     assert_eq!(number(&test.db, "SELECT COUNT(*) FROM messages WHERE attempts = 1").await, 60);
 });
 
+on_both!(a_relay_that_takes_one_connection_gets_even_the_mail_that_found_no_worker, |test| {
+    people(&test.db, 1..=2).await;
+    let late = Gate::closed();
+    // The second worker is refused at last, when the first has nothing to do any more.
+    let sink = SmtpSink::with(Manners { most: 1, refusal: Some(late), ..Manners::default() }).await;
+    let stage = Stage::new(&test.db, MONDAY_NINE, MAIL, &to_sink(&sink));
+    stage.tick("hello").await;
+    let refuse = async {
+        while !stage.messages().await.iter().any(|message| message.contains(" sent ")) || late.arrived() == 0 {}
+        late.open();
+    };
+    let (report, ()) = tokio::join!(stage.drain(), refuse);
+    assert_eq!((report.sent, report.retried, sink.connections(), sink.messages().len()), (2, 0, 2, 2));
+});
+
+on_both!(a_connection_that_the_relay_closed_after_a_refusal_is_replaced_for_the_next_mail, |test| {
+    people(&test.db, 1..=2).await;
+    let refusal = Some((Step::Rcpt, Act::Say(b"550 5.1.1 no such user\r\n")));
+    let sink = SmtpSink::with(Manners { fault: refusal, closes_after_rset: true, ..Manners::default() }).await;
+    let stage = Stage::new(&test.db, MONDAY_NINE, MAIL, &to_sink(&sink).replace("connections = 2", "connections = 1"));
+    stage.tick("hello").await;
+    assert_eq!((stage.drain().await.failed, sink.connections()), (2, 2));
+    assert_eq!(stage.messages().await, ["1 failed 1 bad_address", "2 failed 1 bad_address"]);
+});
+
+on_both!(a_failing_record_leaves_nothing_half_done_and_the_database_usable, |test| {
+    people(&test.db, 1..=2).await;
+    let (stage, _sink) = mended(test, MONDAY_NINE).await;
+    stage.tick("hello").await;
+    let now = stage.ctx.clock.now();
+    let mut tx = test.db.write().await.unwrap();
+    let claimed = messages::claim(&mut tx, "berlin/1", now.plus(60_000), now, 10, Channel::Email).await.unwrap();
+    tx.commit().await.unwrap();
+    let (first, second) = (&claimed[0], &claimed[1]);
+    // Claimed by nobody: no row of the table may be like that.
+    let impossible = Finish {
+        id: second.id,
+        fence: second.fence,
+        state: MessageState::Claimed,
+        due_at: None,
+        fault: None,
+        reply: String::new(),
+        result: "accepted",
+        started_at: now,
+        ended_at: now,
+        bounced: false,
+    };
+    let mut recorder = Recorder::new(test.db.clone());
+    recorder.record(&[(first.id, first.fence)], &[impossible], now).await.unwrap_err();
+    assert_eq!(stage.messages().await, ["1 claimed 1 -", "2 claimed 1 -"]);
+    assert_eq!(recorder.record(&[(first.id, first.fence)], &[], now).await.unwrap(), [first.id]);
+    assert_eq!(stage.messages().await, ["1 data 1 -", "2 claimed 1 -"]);
+});
+
 on_both!(two_dispatchers_send_each_mail_once, |test| {
     people(&test.db, 1..=60).await;
     let sink = SmtpSink::start().await;
@@ -301,45 +353,6 @@ on_both!(a_stop_gives_back_what_was_not_begun, |test| {
     stop.cancel();
     assert!(stage.dispatcher("test/1").drain(&stop).await.unwrap().idle());
     assert_eq!((sink.messages().len(), number(&test.db, "SELECT COUNT(*) FROM messages WHERE state = 'queued' AND attempts = 0").await), (0, 20));
-});
-
-fn hooked(test: &TestDb, at: &str, receiver: &HttpReceiver) -> Stage {
-    let settings = format!(
-        "[[webhooks]]\nname = \"crm\"\nurl = \"http://{}/in\"\nallow_http = true\nallow_private = [\"127.0.0.1/32\"]\n\
-         secret = \"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\"",
-        receiver.address()
-    );
-    Stage::new(&test.db, at, HOOK, &settings)
-}
-
-on_both!(a_webhook_is_repeated_with_the_same_id_and_the_same_bytes, |test| {
-    people(&test.db, 1..=1).await;
-    let busy = HttpReceiver::start(Act::Say(b"HTTP/1.1 503 Busy\r\nretry-after: 90\r\ncontent-length: 0\r\n\r\n")).await;
-    let stage = hooked(test, MONDAY_NINE, &busy);
-    stage.tick("tell").await;
-    assert_eq!(stage.drain().await.retried, 1);
-    let due_at = number(&test.db, "SELECT due_at FROM messages").await;
-    assert_eq!(due_at, stage.moment("2024-07-01T09:01:30").0, "as the receiver asks");
-    let well = HttpReceiver::start(Act::Say(b"HTTP/1.1 204 No Content\r\n\r\n")).await;
-    let later = hooked(test, "2024-07-01T09:01:30", &well);
-    assert_eq!(later.drain().await.sent, 1);
-    let (first, second) = (busy.requests().remove(0), well.requests().remove(0));
-    assert_eq!(first.body, second.body);
-    assert_eq!(first.body, texts(&test.db, "SELECT body FROM messages").await[0]);
-    assert!(first.header("webhook-id").is_some() && first.header("webhook-id") == second.header("webhook-id"));
-    assert_ne!(first.header("webhook-timestamp"), second.header("webhook-timestamp"));
-    assert_eq!(later.messages().await, ["1 sent 2 -"]);
-});
-
-on_both!(a_receiver_that_is_gone_for_good_is_not_asked_again, |test| {
-    people(&test.db, 1..=1).await;
-    let gone = HttpReceiver::start(Act::Say(b"HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n")).await;
-    let stage = hooked(test, MONDAY_NINE, &gone);
-    stage.tick("tell").await;
-    assert_eq!(stage.drain().await.failed, 1);
-    stage.set("2024-07-05T09:00");
-    assert!(stage.drain().await.idle());
-    assert_eq!((stage.messages().await, gone.requests().len()), (vec!["1 failed 1 gone".to_owned()], 1));
 });
 
 on_both!(mails_wait_while_sender_or_imprint_is_not_filled_in, |test| {

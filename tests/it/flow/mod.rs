@@ -6,3 +6,4 @@ mod dispatch;
 mod object;
 mod rescore;
 mod trigger;
+mod webhooks;

@@ -1,0 +1,48 @@
+//! What becomes of webhooks when receivers are busy or gone.
+
+use crate::common::act::Act;
+use crate::common::databases::TestDb;
+use crate::common::http::HttpReceiver;
+use crate::common::stage::{MONDAY_NINE, Stage, people};
+use crate::store::{number, texts};
+
+const HOOK: &str = "rule(\"tell\").basis(\"consent\").when(|c| c.orders >= 1).send(|c| webhook(\"crm\", #{ a: \"ä\" }));";
+
+fn hooked(test: &TestDb, at: &str, receiver: &HttpReceiver) -> Stage {
+    let settings = format!(
+        "[[webhooks]]\nname = \"crm\"\nurl = \"http://{}/in\"\nallow_http = true\nallow_private = [\"127.0.0.1/32\"]\n\
+         secret = \"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\"",
+        receiver.address()
+    );
+    Stage::new(&test.db, at, HOOK, &settings)
+}
+
+on_both!(a_webhook_is_repeated_with_the_same_id_and_the_same_bytes, |test| {
+    people(&test.db, 1..=1).await;
+    let busy = HttpReceiver::start(Act::Say(b"HTTP/1.1 503 Busy\r\nretry-after: 90\r\ncontent-length: 0\r\n\r\n")).await;
+    let stage = hooked(test, MONDAY_NINE, &busy);
+    stage.tick("tell").await;
+    assert_eq!(stage.drain().await.retried, 1);
+    let due_at = number(&test.db, "SELECT due_at FROM messages").await;
+    assert_eq!(due_at, stage.moment("2024-07-01T09:01:30").0, "as the receiver asks");
+    let well = HttpReceiver::start(Act::Say(b"HTTP/1.1 204 No Content\r\n\r\n")).await;
+    let later = hooked(test, "2024-07-01T09:01:30", &well);
+    assert_eq!(later.drain().await.sent, 1);
+    let (first, second) = (busy.requests().remove(0), well.requests().remove(0));
+    assert_eq!(first.body, second.body);
+    assert_eq!(first.body, texts(&test.db, "SELECT body FROM messages").await[0]);
+    assert!(first.header("webhook-id").is_some() && first.header("webhook-id") == second.header("webhook-id"));
+    assert_ne!(first.header("webhook-timestamp"), second.header("webhook-timestamp"));
+    assert_eq!(later.messages().await, ["1 sent 2 -"]);
+});
+
+on_both!(a_receiver_that_is_gone_for_good_is_not_asked_again, |test| {
+    people(&test.db, 1..=1).await;
+    let gone = HttpReceiver::start(Act::Say(b"HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n")).await;
+    let stage = hooked(test, MONDAY_NINE, &gone);
+    stage.tick("tell").await;
+    assert_eq!(stage.drain().await.failed, 1);
+    stage.set("2024-07-05T09:00");
+    assert!(stage.drain().await.idle());
+    assert_eq!((stage.messages().await, gone.requests().len()), (vec!["1 failed 1 gone".to_owned()], 1));
+});
