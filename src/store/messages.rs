@@ -24,10 +24,15 @@ statements! {
              FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.lease_owner = $2 AND m.id ", ids "$1", " ORDER BY m.due_at, m.id"];
     RELEASE = ["UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1, due_at = COALESCE($3, due_at)
                 WHERE state = 'claimed' AND lease_owner = $2 AND id ", ids "$1"];
-    EXPIRE_CLAIMED = "UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1 WHERE state = 'claimed' AND done_at IS NULL AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2)";
-    EXPIRE_DATA = "UPDATE messages SET state = 'in_doubt', lease_owner = NULL, lease_until = NULL, done_at = $3, last_started_at = $3, last_result = 'in_doubt',
-                          reply = 'the daemon ended while the receiver was taking the message'
-                   WHERE state = 'data' AND done_at IS NULL AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2)";
+    /// One look at all that is open: it may be much, as after quiet hours.
+    EXPIRE = "UPDATE messages SET lease_owner = NULL, lease_until = NULL,
+                     state = CASE state WHEN 'data' THEN 'in_doubt' ELSE 'queued' END,
+                     attempts = CASE state WHEN 'data' THEN attempts ELSE attempts - 1 END,
+                     done_at = CASE state WHEN 'data' THEN CAST($3 AS BIGINT) END,
+                     last_started_at = CASE state WHEN 'data' THEN $3 ELSE last_started_at END,
+                     last_result = CASE state WHEN 'data' THEN 'in_doubt' ELSE last_result END,
+                     reply = CASE state WHEN 'data' THEN 'the daemon ended while the receiver was taking the message' ELSE reply END
+              WHERE state IN ('claimed', 'data') AND done_at IS NULL AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2) RETURNING state";
     CANCEL_FOR = "UPDATE messages SET state = 'cancelled', done_at = $2, reply = 'the customer objected' WHERE customer_id = $1 AND state = 'queued' AND basis <> 'contract'";
     /// Before a person changes what the last try left.
     KEEP_LAST = "INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
@@ -102,9 +107,9 @@ pub async fn release(tx: &mut Tx, owner: &str, ids: &[Id], due_at: Option<UnixMs
 /// `lease_now` is the machine's clock. Returns how many wait again and how many are in doubt.
 pub async fn recover(tx: &mut Tx, owner: &str, lease_now: UnixMs, now: UnixMs) -> Result<(u64, u64), StoreError> {
     let family = family(owner);
-    let waiting = on!(tx, EXPIRE_CLAIMED, |c, q| sqlx::query(q).bind(lease_now.0).bind(family).execute(c).await.map(|done| done.rows_affected()))?;
-    let doubtful =
-        on!(tx, EXPIRE_DATA, |c, q| sqlx::query(q).bind(lease_now.0).bind(family).bind(now.0).execute(c).await.map(|done| done.rows_affected()))?;
+    let states: Vec<String> = on!(tx, EXPIRE, |c, q| sqlx::query_scalar(q).bind(lease_now.0).bind(family).bind(now.0).fetch_all(c).await)?;
+    let doubtful = states.iter().filter(|state| *state == MessageState::InDoubt.code()).count() as u64;
+    let waiting = states.len() as u64 - doubtful;
     Ok((waiting, doubtful))
 }
 
