@@ -9,6 +9,7 @@ mod init;
 mod logging;
 mod messages;
 mod migrate;
+mod plan;
 mod report;
 mod run;
 mod score;
@@ -53,6 +54,7 @@ enum Command {
     Messages(messages::Args),
     Import(import::Args),
     Migrate(migrate::Args),
+    Plan(plan::Args),
     Report(report::Args),
     Run(run::Args),
     Score(score::Args),
@@ -139,6 +141,7 @@ async fn run(command: Command, app: &App) -> anyhow::Result<Done> {
         Command::Init(args) => init::run(&args, app),
         Command::Messages(args) => messages::run(args, app).await,
         Command::Import(args) => import::run(args, app).await,
+        Command::Plan(args) => plan::run(args, app).await,
         Command::Migrate(args) => migrate::run(args, app).await,
         Command::Report(args) => report::run(args, app).await,
         Command::Run(args) => run::run(args, app).await,

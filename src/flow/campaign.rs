@@ -44,6 +44,15 @@ impl Campaign {
 }
 
 impl Campaign {
+    /// The same templates, targets and key with other rules.
+    ///
+    /// # Errors
+    /// When the templates cannot be read again.
+    pub fn with_rules(&self, config: &Config, rules: RuleSet) -> Result<Self, Vec<FileFault>> {
+        let templates = TemplateSet::load(&config.templates.path)?;
+        Ok(Self { rules, templates, targets: self.targets.clone(), token_key: self.token_key.clone() })
+    }
+
     /// Templates and targets that rules name and that are not there.
     fn missing(&self) -> Vec<FileFault> {
         let mut faults = Vec::new();

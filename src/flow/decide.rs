@@ -1,25 +1,23 @@
 //! Stage: proposals pass the gates, then are split into control and variants; the action of those who get a message is made.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use super::campaign::Campaign;
+use super::recall::{self, Past};
 use super::{Ctx, FlowError};
 use crate::base::id::{self, Id};
 use crate::base::time::{DAY_MS, UnixMs};
 use crate::config::sections::Policy;
 use crate::model::action::{Action, Channel};
-use crate::model::consent::Consent;
 use crate::model::decision::{Decision, Refusal, Verdict};
 use crate::model::facts::{Facts, Moment};
 use crate::model::rule::{QuietHours, RuleSpec};
-use crate::policy::gates::{self, Limits, Standing};
+use crate::policy::gates::{self, Limits};
 use crate::policy::{bucket, occasion, quiet};
 use crate::rules::{ActJob, Acted};
 use crate::store::decisions::Entry;
-use crate::store::standings;
 
 /// A customer that a rule wants to write to.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,12 +42,19 @@ struct Case {
 }
 
 /// Decides about every candidate of one page. Reads the standings, writes nothing.
-pub async fn decide(ctx: &Ctx, campaign: &Arc<Campaign>, rule: &str, moment: Moment, candidates: Vec<Candidate>) -> Result<Vec<Entry>, FlowError> {
+pub async fn decide(
+    ctx: &Ctx,
+    campaign: &Arc<Campaign>,
+    rule: &str,
+    moment: Moment,
+    candidates: Vec<Candidate>,
+    past: &Past<'_>,
+) -> Result<Vec<Entry>, FlowError> {
     let Some(spec) = campaign.rules.rule(rule).map(|rule| rule.spec.clone()) else { return Ok(Vec::new()) };
     if candidates.is_empty() {
         return Ok(Vec::new());
     }
-    let mut known = standings_of(ctx, &spec, &candidates, moment.now).await?;
+    let mut known = recall::standings(ctx, &spec, &candidates, moment.now, past).await?;
     let limits = limits(&ctx.config.policy);
     let (mut entries, mut cases) = (Vec::with_capacity(candidates.len()), Vec::new());
     for candidate in candidates {
@@ -187,32 +192,7 @@ fn refused(candidate: Candidate, occasion: String, reason: Refusal, detail: Stri
     Entry { decision, vouchers: Vec::new(), body: None, message_id: Id(0) }
 }
 
-fn limits(policy: &Policy) -> Limits {
+pub(super) fn limits(policy: &Policy) -> Limits {
     let capped = policy.cap_days > 0 && policy.cap_messages > 0;
     Limits { cap_messages: capped.then(|| i64::from(policy.cap_messages)), existing_customer_days: i64::from(policy.existing_customer_days) }
-}
-
-/// What the gates need to know about each candidate, in a handful of statements for the whole page.
-async fn standings_of(ctx: &Ctx, spec: &RuleSpec, candidates: &[Candidate], now: UnixMs) -> Result<HashMap<Id, Standing>, FlowError> {
-    let ids: Vec<Id> = candidates.iter().map(|candidate| candidate.facts.customer.id).collect();
-    let mut known: HashMap<Id, Standing> = HashMap::with_capacity(ids.len());
-    for candidate in candidates {
-        let last_order_at = candidate.facts.score.map(|score| score.last_order_at);
-        known.insert(candidate.facts.customer.id, Standing { last_order_at, ..Standing::default() });
-    }
-    let mut tx = ctx.db.read().await?;
-    for id in standings::suppressed(&mut tx, &ids).await? {
-        known.entry(id).or_default().suppressed = true;
-    }
-    for (id, kind, at) in standings::consents(&mut tx, &ids, now).await? {
-        known.entry(id).or_default().consents.push(Consent { kind, at, source: String::new() });
-    }
-    for (id, occasion, at) in standings::taken(&mut tx, &ids, &spec.name).await? {
-        known.entry(id).or_default().taken.push((occasion, at));
-    }
-    let cap_days = i64::from(ctx.config.policy.cap_days);
-    for (id, count) in standings::recent_emails(&mut tx, &ids, now.plus(-cap_days * DAY_MS), now).await? {
-        known.entry(id).or_default().recent_emails = count;
-    }
-    Ok(known)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::campaign::Campaign;
 use super::decide::{self, Candidate};
+use super::recall::Past;
 use super::{Ctx, FlowError, rescore};
 use crate::base::clock::Clock;
 use crate::base::time::UnixMs;
@@ -14,7 +15,7 @@ use crate::store::schema::Grown;
 use crate::store::{decisions, facts, leases, ticks};
 
 /// Customers per page.
-const PAGE: i64 = 1_000;
+pub(super) const PAGE: i64 = 1_000;
 /// The lease under which one daemon at a time decides: the caps of two rules for the same customer must not race.
 const LEASE: &str = "decide";
 /// How long the lease lasts without a sign of life, in milliseconds.
@@ -39,6 +40,16 @@ pub struct TickReport {
     pub failed: usize,
     /// The first failure's sentence.
     pub failure: Option<String>,
+}
+
+impl TickReport {
+    fn count(&mut self, candidates: &[Candidate]) {
+        self.proposed += candidates.len();
+        for failure in candidates.iter().filter_map(|candidate| candidate.failure.as_ref()) {
+            self.failed += 1;
+            self.failure.get_or_insert_with(|| failure.clone());
+        }
+    }
 }
 
 /// Takes the lease to decide for `who` (`NAME/PROCESS`); `None` when another daemon has it.
@@ -86,8 +97,9 @@ pub async fn tick(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, tick_at: Unix
         drop(tx);
         let Some(last) = page.last().map(|facts| facts.customer.id) else { break };
         report.customers += page.len();
-        let candidates = matches(campaign, name, page, moment, &mut report).await?;
-        let entries = decide::decide(ctx, campaign, name, moment, candidates).await?;
+        let candidates = candidates(campaign, name, page, moment).await?;
+        report.count(&candidates);
+        let entries = decide::decide(ctx, campaign, name, moment, candidates, &Past::Logged).await?;
         let mut tx = ctx.db.write().await?;
         let now = Clock::System.now();
         if !leases::renew(&mut tx, LEASE, &lease.owner, now.plus(LEASE_MS), now).await? {
@@ -107,31 +119,17 @@ pub async fn tick(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, tick_at: Unix
 }
 
 /// Customers of a page that the rule wants to write to, and those for whom its condition failed.
-async fn matches(
-    campaign: &Arc<Campaign>,
-    name: &str,
-    page: Vec<Facts>,
-    moment: Moment,
-    report: &mut TickReport,
-) -> Result<Vec<Candidate>, FlowError> {
+pub(super) async fn candidates(campaign: &Arc<Campaign>, name: &str, page: Vec<Facts>, moment: Moment) -> Result<Vec<Candidate>, FlowError> {
     let (campaign, rule_name) = (Arc::clone(campaign), name.to_owned());
     let evaluated = tokio::task::spawn_blocking(move || {
         let found = campaign.rules.rule(&rule_name).map(|rule| rule.evaluate(&page, moment)).unwrap_or_default();
         (page, found)
     });
     let (page, evaluations) = evaluated.await.map_err(|error| FlowError::Worker(error.to_string()))?;
-    let mut candidates = Vec::new();
-    for (facts, evaluation) in page.into_iter().zip(evaluations) {
-        match evaluation {
-            Evaluation::NoMatch => {}
-            Evaluation::Match { inputs } => candidates.push(Candidate { facts, inputs, failure: None }),
-            Evaluation::Failed(sentence) => {
-                report.failed += 1;
-                report.failure.get_or_insert_with(|| sentence.clone());
-                candidates.push(Candidate { facts, inputs: serde_json::Map::new(), failure: Some(sentence) });
-            }
-        }
-    }
-    report.proposed += candidates.len();
-    Ok(candidates)
+    let candidate = |(facts, evaluation)| match evaluation {
+        Evaluation::NoMatch => None,
+        Evaluation::Match { inputs } => Some(Candidate { facts, inputs, failure: None }),
+        Evaluation::Failed(sentence) => Some(Candidate { facts, inputs: serde_json::Map::new(), failure: Some(sentence) }),
+    };
+    Ok(page.into_iter().zip(evaluations).filter_map(candidate).collect())
 }

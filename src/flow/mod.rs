@@ -7,6 +7,8 @@ pub mod dispatch;
 pub mod evaluate;
 pub mod ingest;
 pub mod object;
+pub mod plan;
+pub mod recall;
 pub mod record;
 pub mod rescore;
 pub mod trigger;

@@ -1,12 +1,12 @@
 //! Keeps the stored scores true: full runs, and single customers when an order arrives.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::Ctx;
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::config::Config;
-use crate::model::score::{AbcBy, AbcRule, BucketRule, OrderFacts, ScoreRules};
+use crate::model::score::{AbcBy, AbcRule, BucketRule, OrderFacts, Score, ScoreRules};
 use crate::score::{Borders, Scored, compute, place};
 use crate::store::{StoreError, Tx, scores};
 
@@ -94,6 +94,25 @@ async fn computed(ctx: &Ctx, tx: &mut Tx, as_of: UnixMs) -> Result<Scored, Store
 /// # Errors
 /// When the database fails.
 pub async fn ensure_fresh(ctx: &Ctx, at: UnixMs) -> Result<RescoreReport, StoreError> {
+    match fresh_run(ctx, at).await? {
+        Some(run) => Ok(RescoreReport { as_of: run.as_of, customers: run.borders.customers, recomputed: false }),
+        None => all(ctx, at).await,
+    }
+}
+
+/// The scores for `at` by our id, when the stored ones will not do (see [`ensure_fresh`]); stores nothing.
+///
+/// # Errors
+/// When the database fails.
+pub async fn unless_stored(ctx: &Ctx, at: UnixMs) -> Result<Option<HashMap<Id, Score>>, StoreError> {
+    match fresh_run(ctx, at).await? {
+        Some(_) => Ok(None),
+        None => Ok(Some(preview(ctx, at).await?.scores.into_iter().map(|score| (score.customer_id, score)).collect())),
+    }
+}
+
+/// The latest full run, if its scores will do for `at`.
+async fn fresh_run(ctx: &Ctx, at: UnixMs) -> Result<Option<scores::ScoreRun>, StoreError> {
     let mut tx = ctx.db.read().await?;
     let run = scores::run(&mut tx).await?;
     drop(tx);
@@ -102,10 +121,7 @@ pub async fn ensure_fresh(ctx: &Ctx, at: UnixMs) -> Result<RescoreReport, StoreE
         let same_moment = if ctx.clock.is_simulated() { run.as_of == at } else { run.as_of <= at && zone.date(run.as_of) == zone.date(at) };
         same_moment && !run.stale && run.borders.settings == Borders::settings(zone, &rules(&ctx.config))
     };
-    match run.filter(will_do) {
-        Some(run) => Ok(RescoreReport { as_of: run.as_of, customers: run.borders.customers, recomputed: false }),
-        None => all(ctx, at).await,
-    }
+    Ok(run.filter(will_do))
 }
 
 /// Refreshes the scores of customers whose orders have changed, in the transaction of the change, by the borders of the last full run (see [`place`]

@@ -1,6 +1,7 @@
 //! Floor 2: a proposal, facts and a moment become a verdict with its reason: gates, quiet hours, variant and control. Pure.
 
 pub mod bucket;
+pub mod exposure;
 pub mod gates;
 pub mod occasion;
 pub mod quiet;

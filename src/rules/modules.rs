@@ -9,6 +9,17 @@ use sha2::{Digest, Sha256};
 use super::builder;
 use super::internals::{Code, Function, Outline};
 
+/// Stands in a stored text before the name of each module.
+const MODULE: &str = "\n// ---- module ";
+
+/// The files of a text that [`Units::source_and_hash`] made: name and text, the rule's own file first.
+pub(super) fn files(source: &str) -> Vec<(String, String)> {
+    let mut parts = source.split(MODULE);
+    let own = parts.next().map(|text| ("stored version.rhai".to_owned(), text.to_owned()));
+    let module = |part: &str| part.split_once('\n').map(|(name, text)| (format!("{name}.rhai"), text.to_owned()));
+    own.into_iter().chain(parts.filter_map(module)).collect()
+}
+
 /// A compiled file.
 pub(super) struct Unit {
     /// As messages name it.
@@ -88,7 +99,7 @@ impl Units {
 
     /// A file's text with the texts of the modules it imports, and the SHA-256 of that in hexadecimal digits.
     pub(super) fn source_and_hash(&self, unit: &Unit) -> (String, String) {
-        let modules = self.imported_by(unit).into_iter().map(|module| format!("\n// ---- module {}\n{}", module.module, module.text));
+        let modules = self.imported_by(unit).into_iter().map(|module| format!("{MODULE}{}\n{}", module.module, module.text));
         let source: String = std::iter::once(unit.text.clone()).chain(modules).collect();
         let hash = Sha256::digest(source.as_bytes()).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         (source, hash)

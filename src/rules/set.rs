@@ -11,7 +11,7 @@ use rhai::Engine;
 use super::draft::Draft;
 use super::explain::{Trouble, explain, explain_syntax};
 use super::internals::{self, Bound};
-use super::modules::{Resolver, Unit, Units};
+use super::modules::{self, Resolver, Unit, Units};
 use super::registry::{self, FIELDS};
 use super::rule::{Mention, Rule};
 use super::sandbox::{self, Deep};
@@ -59,6 +59,14 @@ impl RuleSet {
         let module = |name: &str| name.strip_suffix(".rhai").unwrap_or(name).to_owned();
         let sources = sources.into_iter().map(|(file, text)| (module(&file), Source { file, text, root: true })).collect();
         Self::from_files(&sources, Vec::new())
+    }
+
+    /// Loads a rule's stored text ([`Rule::source`]) again.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn from_stored(source: &str) -> Result<Self, Vec<FileFault>> {
+        Self::from_sources(modules::files(source))
     }
 
     fn from_files(sources: &BTreeMap<String, Source>, mut faults: Vec<FileFault>) -> Result<Self, Vec<FileFault>> {

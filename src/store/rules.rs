@@ -8,6 +8,8 @@ statements! {
     SET_STATE = "INSERT INTO rule_states (rule, hash, changed_at) VALUES ($1, $2, $3)
                  ON CONFLICT (rule) DO UPDATE SET hash = excluded.hash, changed_at = excluded.changed_at 
                  WHERE rule_states.hash <> excluded.hash OR ($4 = 1 AND rule_states.changed_at > excluded.changed_at)";
+    IN_FORCE = "SELECT v.hash, v.text FROM rule_states s JOIN rule_versions v ON v.rule = s.rule AND v.hash = s.hash WHERE s.rule = $1";
+    VERSIONS = "SELECT hash, text FROM rule_versions WHERE rule = $1 AND substr(hash, 1, length($2)) = $2 ORDER BY hash LIMIT 2";
     CHANGED_AT = "SELECT changed_at FROM rule_states WHERE rule = $1";
 }
 
@@ -18,4 +20,23 @@ pub async fn note(tx: &mut Tx, rule: &str, hash: &str, text: &str, now: UnixMs, 
     on!(tx, SET_STATE, |c, q| sqlx::query(q).bind(rule).bind(hash).bind(now.0).bind(i64::from(real)).execute(c).await.map(drop))?;
     let at: i64 = on!(tx, CHANGED_AT, |c, q| sqlx::query_scalar(q).bind(rule).fetch_one(c).await)?;
     Ok(UnixMs(at))
+}
+
+/// A version of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Version {
+    /// SHA-256 of the text, 64 hex digits.
+    pub hash: String,
+    /// The text of the rule's file and of the modules that it imports.
+    pub text: String,
+}
+
+/// The version that the daemon runs, as it last noted it; `None` when it never saw the rule.
+pub async fn in_force(tx: &mut Tx, rule: &str) -> Result<Option<Version>, StoreError> {
+    on!(tx, IN_FORCE, |c, q| sqlx::query_as(q).bind(rule).fetch_optional(c).await)
+}
+
+/// The versions whose hash begins like this: two when it is not enough to tell.
+pub async fn versions(tx: &mut Tx, rule: &str, hash: &str) -> Result<Vec<Version>, StoreError> {
+    on!(tx, VERSIONS, |c, q| sqlx::query_as(q).bind(rule).bind(hash).fetch_all(c).await)
 }

@@ -1,7 +1,10 @@
 //! Makes the bytes of an email from a message of the outbox: template, standard headers, unsubscribe link.
 
+use serde_json::{Map, Value};
+
 use super::email::Post;
 use crate::channel::message::OutgoingEmail;
+use crate::channel::templates::Rendered;
 use crate::channel::vars::{self, Recipient};
 use crate::flow::Ctx;
 use crate::flow::campaign::Campaign;
@@ -21,18 +24,13 @@ pub(super) fn compose(ctx: &Ctx, campaign: &Campaign, post: &Post, message: &Lea
     let Action::Email { template, vars } = &message.action else {
         return Err(refuse(Fault::Missing, "not an email".to_owned()));
     };
-    let shop = &ctx.config.shop;
     let from = post.from.clone().ok_or_else(|| refuse(Fault::Missing, "no sender: set [mail] from".to_owned()))?;
     let to = message.email.as_deref().map(EmailAddress::parse);
     let to = to.and_then(Result::ok).ok_or_else(|| refuse(Fault::Missing, "the customer has no valid address any more".to_owned()))?;
-    let locale = message.locale.as_deref().and_then(Locale::parse).or_else(|| Locale::parse(&shop.locale)).unwrap_or_default();
     let basis = LegalBasis::parse(&message.basis).ok_or_else(|| refuse(Fault::Render, format!("'{}' is no legal basis", message.basis)))?;
     let advertising = basis != LegalBasis::Contract;
     let unsubscribe_url = format!("{}/u/{}", ctx.config.server.public_url, campaign.token_key.sign(UNSUBSCRIBE_PURPOSE, message.id));
-    let (first_name, last_name) = (message.first_name.as_deref(), message.last_name.as_deref());
-    let recipient = Recipient { first_name, last_name, locale, basis, unsubscribe_url: &unsubscribe_url };
-    let vars = vars::standard_vars(shop, &recipient, vars);
-    let rendered = campaign.templates.render(template, locale, &vars).map_err(|problem| refuse(Fault::Render, problem))?;
+    let rendered = render(ctx, campaign, message, (basis, &unsubscribe_url), (template, vars)).map_err(|problem| refuse(Fault::Render, problem))?;
     let name: Vec<&str> = [message.first_name.as_deref(), message.last_name.as_deref()].into_iter().flatten().collect();
     let mail = OutgoingEmail {
         id: message.id,
@@ -51,4 +49,22 @@ pub(super) fn compose(ctx: &Ctx, campaign: &Campaign, post: &Post, message: &Lea
     };
     let mail = mail.build().map_err(|fault| refuse(Fault::Render, fault.to_string()))?;
     Ok((mail, to))
+}
+
+/// A template filled in for the person that a message goes to.
+///
+/// # Errors
+/// A sentence when it cannot be filled in.
+pub(in crate::flow) fn render(
+    ctx: &Ctx,
+    campaign: &Campaign,
+    message: &LeasedMessage,
+    (basis, unsubscribe_url): (LegalBasis, &str),
+    (template, vars): (&str, &Map<String, Value>),
+) -> Result<Rendered, String> {
+    let shop = &ctx.config.shop;
+    let locale = message.locale.as_deref().and_then(Locale::parse).or_else(|| Locale::parse(&shop.locale)).unwrap_or_default();
+    let (first_name, last_name) = (message.first_name.as_deref(), message.last_name.as_deref());
+    let recipient = Recipient { first_name, last_name, locale, basis, unsubscribe_url };
+    campaign.templates.render(template, locale, &vars::standard_vars(shop, &recipient, vars))
 }

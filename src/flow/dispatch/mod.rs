@@ -3,7 +3,7 @@
 //! No transaction is open while the network is used. One message per connection is between mark and record at any time, so that a crash leaves at most
 //! as many messages in doubt as connections were open.
 
-mod compose;
+pub(super) mod compose;
 mod email;
 mod settle;
 mod webhook;

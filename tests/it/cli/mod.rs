@@ -6,4 +6,5 @@ mod demo;
 mod import;
 mod messages;
 mod numbers;
+mod plan;
 mod usage;

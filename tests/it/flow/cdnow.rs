@@ -49,6 +49,9 @@ fn rows(file: &str) -> Vec<BTreeMap<String, String>> {
 on_both!(the_win_back_rule_on_cdnow_finds_923_and_744_mails_arrive_once, |test| {
     let sink = SmtpSink::start().await;
     let folder = shop(test, &to_sink(&sink)).await;
+    let plan = run(folder.path(), &["plan", "win-back", "--as-of", "1998-07-01T09:00"]).await;
+    assert_eq!((&plan["refused"], &plan["control"]), (&json!({ "no_basis": 92, "objected": 17 }), &json!(70)));
+    assert_eq!(plan["variants"], json!([{ "name": "A", "people": 343 }, { "name": "B", "people": 401 }]));
     let run_rule = ["run", "win-back", "--as-of", "1998-07-01T09:00"];
     let first = run(folder.path(), &run_rule).await;
     assert_eq!((&first["runs"][0]["proposed"], &first["runs"][0]["messages"], &first["dispatch"]["sent"]), (&json!(923), &json!(744), &json!(744)));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use stammgast::base::id::Id;
+use stammgast::flow::recall::Past;
 use stammgast::flow::{decide, rescore};
 use stammgast::model::facts::Moment;
 use stammgast::rules::Evaluation;
@@ -240,5 +241,5 @@ async fn entries(stage: &Stage) -> Vec<decisions::Entry> {
         other => panic!("{other:?}"),
     };
     let candidates = page.into_iter().zip(found).map(candidate).collect();
-    decide::decide(&stage.ctx, &campaign, "race", moment, candidates).await.unwrap()
+    decide::decide(&stage.ctx, &campaign, "race", moment, candidates, &Past::Logged).await.unwrap()
 }

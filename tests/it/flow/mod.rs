@@ -4,6 +4,7 @@ mod cdnow;
 mod decide;
 mod dispatch;
 mod object;
+mod plan;
 mod rescore;
 mod trigger;
 mod webhooks;

@@ -1,0 +1,243 @@
+//! What a rule would do now: who gets what, who does not and why, and what differs from another version of it. Writes nothing.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::campaign::Campaign;
+use super::decide;
+use super::dispatch::compose;
+use super::evaluate::{self, PAGE};
+use super::recall::Past;
+use super::{Ctx, FlowError, rescore};
+use crate::base::id::Id;
+use crate::base::money::Cents;
+use crate::base::time::UnixMs;
+use crate::model::action::Action;
+use crate::model::customer::Locale;
+use crate::model::decision::Verdict;
+use crate::model::facts::{Facts, Moment};
+use crate::model::message::LeasedMessage;
+use crate::model::rule::RuleSpec;
+use crate::model::score::Score;
+use crate::policy::exposure;
+use crate::store::decisions::Entry;
+use crate::store::facts;
+
+/// What a rule would do at a moment.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Plan {
+    /// The rule.
+    pub rule: String,
+    /// Its version.
+    pub hash: String,
+    /// The moment.
+    pub as_of: UnixMs,
+    /// Customers looked at.
+    pub customers: usize,
+    /// Those whom its condition is true for, or failed for: each of them is in `people`.
+    pub people: Vec<Person>,
+    /// People who would get a message, by variant, in the rule's order.
+    pub variants: Vec<Arm>,
+    /// People held out.
+    pub control: usize,
+    /// People refused, by reason.
+    pub refused: BTreeMap<&'static str, usize>,
+    /// Messages that would wait for the end of quiet hours.
+    pub waiting: usize,
+    /// Vouchers that would be handed out.
+    pub vouchers: usize,
+    /// What they cost if all are redeemed ([`exposure::of`]).
+    pub voucher_exposure_cents: i64,
+    /// A message of each variant.
+    pub previews: Vec<Preview>,
+    /// The version compared with.
+    pub against: Option<String>,
+    /// People whom this version reaches (a message, or held out), and the other does not.
+    pub added: Vec<String>,
+    /// People whom the other version reaches, and this one does not.
+    pub removed: Vec<String>,
+    /// How many both reach.
+    pub unchanged: usize,
+}
+
+/// People of a variant.
+#[derive(Clone, Debug, Serialize)]
+pub struct Arm {
+    /// The variant.
+    pub name: String,
+    /// How many.
+    pub people: usize,
+}
+
+/// What somebody would get, or why nothing.
+#[derive(Clone, Debug, Serialize)]
+pub struct Person {
+    /// The shop's key.
+    pub customer: String,
+    /// `send`, `control` or `refused`.
+    pub verdict: &'static str,
+    /// The variant of a message.
+    pub variant: Option<String>,
+    /// The reason of a refusal.
+    pub reason: Option<&'static str>,
+    /// More about it; may be empty.
+    pub detail: String,
+}
+
+/// A message as somebody would get it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Preview {
+    /// The variant.
+    pub variant: String,
+    /// To whom, by the shop's key.
+    pub customer: String,
+    /// An email's subject; `webhook` and the target else.
+    pub subject: String,
+    /// An email's text part, or a webhook's body; the fault when it cannot be made.
+    pub text: String,
+}
+
+/// What a rule of `campaign` would do at the present moment of `ctx`, compared with a version of it in `other`.
+pub async fn plan(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, other: Option<&Arc<Campaign>>) -> Result<Plan, FlowError> {
+    let mut plan = Plan { rule: name.to_owned(), as_of: ctx.clock.now(), ..Plan::default() };
+    let Some(spec) = campaign.rules.rule(name).map(|rule| rule.spec.clone()) else { return Ok(plan) };
+    plan.hash.clone_from(&spec.hash);
+    plan.variants = spec.variants.iter().map(|variant| Arm { name: variant.name.clone(), people: 0 }).collect();
+    let scores = rescore::unless_stored(ctx, plan.as_of).await?;
+    plan.customers = rehearse(ctx, campaign, name, scores.as_ref(), |facts, entry| plan.note(ctx, campaign, &spec, facts, entry)).await?;
+    if let Some(other) = other {
+        plan.against = other.rules.rule(name).map(|rule| rule.spec.hash.clone());
+        let mut before = Vec::new();
+        rehearse(ctx, other, name, scores.as_ref(), |facts, entry| {
+            if reaches(entry) {
+                before.push(facts.customer.external_id.clone());
+            }
+        })
+        .await?;
+        plan.compare(&before);
+    }
+    Ok(plan)
+}
+
+/// Decides about everybody for the present moment; returns how many customers there are.
+async fn rehearse(
+    ctx: &Ctx,
+    campaign: &Arc<Campaign>,
+    name: &str,
+    scores: Option<&HashMap<Id, Score>>,
+    mut each: impl FnMut(&Facts, &Entry),
+) -> Result<usize, FlowError> {
+    let moment = Moment { now: ctx.clock.now(), zone: ctx.config.shop.zone() };
+    let (mut customers, mut cursor) = (0, Id(0));
+    loop {
+        let mut tx = ctx.db.read().await?;
+        let mut page = facts::page(&mut tx, cursor, PAGE).await?;
+        drop(tx);
+        let Some(last) = page.last().map(|facts| facts.customer.id) else { return Ok(customers) };
+        (customers, cursor) = (customers + page.len(), last);
+        if let Some(scores) = scores {
+            for facts in &mut page {
+                facts.score = scores.get(&facts.customer.id).copied();
+            }
+        }
+        let candidates = evaluate::candidates(campaign, name, page, moment).await?;
+        let known: HashMap<Id, Facts> = candidates.iter().map(|candidate| (candidate.facts.customer.id, candidate.facts.clone())).collect();
+        let mut entries = decide::decide(ctx, campaign, name, moment, candidates, &Past::Logged).await?;
+        entries.sort_by_key(|entry| entry.decision.customer_id);
+        for entry in &entries {
+            if let Some(facts) = known.get(&entry.decision.customer_id) {
+                each(facts, entry);
+            }
+        }
+    }
+}
+
+fn reaches(entry: &Entry) -> bool {
+    !matches!(entry.decision.verdict, Verdict::Refused(_))
+}
+
+impl Plan {
+    /// How many would get a message.
+    #[must_use]
+    pub fn messages(&self) -> usize {
+        self.variants.iter().map(|arm| arm.people).sum()
+    }
+
+    fn note(&mut self, ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, facts: &Facts, entry: &Entry) {
+        let (verdict, variant, reason) = match &entry.decision.verdict {
+            Verdict::Send { variant, .. } => ("send", Some(variant.clone()), None),
+            Verdict::Control => ("control", None, None),
+            Verdict::Refused(reason) => ("refused", None, Some(reason.code())),
+        };
+        if let Verdict::Send { variant, action } = &entry.decision.verdict {
+            self.waiting += usize::from(entry.decision.effective_at > self.as_of);
+            if let Some(arm) = self.variants.iter_mut().find(|arm| arm.name == *variant) {
+                arm.people += 1;
+                if arm.people == 1 {
+                    self.previews.push(preview(ctx, campaign, spec, facts, entry, (variant, action)));
+                }
+            }
+        }
+        self.control += usize::from(verdict == "control");
+        if let Some(reason) = reason {
+            *self.refused.entry(reason).or_default() += 1;
+        }
+        self.vouchers += entry.vouchers.len();
+        self.voucher_exposure_cents = self.voucher_exposure_cents.saturating_add(exposure_of(facts, entry).0);
+        let detail = entry.decision.detail.clone();
+        self.people.push(Person { customer: facts.customer.external_id.clone(), verdict, variant, reason, detail });
+    }
+
+    fn compare(&mut self, before: &[String]) {
+        let now: Vec<&String> = self.people.iter().filter(|person| person.verdict != "refused").map(|person| &person.customer).collect();
+        let (in_before, in_now): (HashSet<&String>, HashSet<&String>) = (before.iter().collect(), now.iter().copied().collect());
+        self.added = now.iter().copied().filter(|customer| !in_before.contains(customer)).cloned().collect();
+        self.removed = before.iter().filter(|customer| !in_now.contains(customer)).cloned().collect();
+        self.unchanged = before.len() - self.removed.len();
+    }
+}
+
+/// What the vouchers of a decision may cost.
+pub(super) fn exposure_of(facts: &Facts, entry: &Entry) -> Cents {
+    let average_order_value = facts.score.map(|score| score.average_order_value);
+    Cents(entry.vouchers.iter().fold(0_i64, |sum, voucher| sum.saturating_add(exposure::of(voucher, average_order_value).0)))
+}
+
+fn preview(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, facts: &Facts, entry: &Entry, (variant, action): (&str, &Action)) -> Preview {
+    let made = |subject: String, text: String| Preview { variant: variant.to_owned(), customer: facts.customer.external_id.clone(), subject, text };
+    match action {
+        Action::Webhook { target, .. } => made(format!("webhook {target}"), entry.body.clone().unwrap_or_default()),
+        Action::Email { template, vars } => {
+            let message = message(ctx, spec, facts, entry, (variant, action));
+            // There is no such message, so nothing that a link could unsubscribe from.
+            let unsubscribe_url = format!("{}/u/preview", ctx.config.server.public_url);
+            match compose::render(ctx, campaign, &message, (spec.basis, &unsubscribe_url), (template, vars)) {
+                Ok(rendered) => made(rendered.subject, rendered.text),
+                Err(problem) => made(String::new(), problem),
+            }
+        }
+    }
+}
+
+/// The message as it would stand in the outbox.
+fn message(ctx: &Ctx, spec: &RuleSpec, facts: &Facts, entry: &Entry, (variant, action): (&str, &Action)) -> LeasedMessage {
+    let customer = &facts.customer;
+    LeasedMessage {
+        id: entry.message_id,
+        customer_id: customer.id,
+        rule: spec.name.clone(),
+        variant: variant.to_owned(),
+        action: action.clone(),
+        created_at: ctx.clock.now(),
+        attempt: 1,
+        fence: 1,
+        body: entry.body.clone(),
+        email: customer.email.as_ref().map(ToString::to_string),
+        first_name: customer.first_name.clone(),
+        last_name: customer.last_name.clone(),
+        locale: customer.locale.map(Locale::code).map(str::to_owned),
+        basis: spec.basis.code().to_owned(),
+    }
+}

@@ -1,0 +1,62 @@
+//! `stammgast plan` as a marketer calls it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use crate::common::databases::TestDb;
+use crate::common::stage::people;
+
+const RULE: &str = "rule(\"hello\").every(\"0 9 * * *\").basis(\"consent\").when(|c| c.orders >= 1).cooldown(days(30)).control(20)
+    .variant(\"A\", 1, |c| email(\"win-back\", #{ voucher: voucher(\"WB\", amount(5), days(14)) }))
+    .variant(\"B\", 1, |c| email(\"win-back-plain\"));\n";
+
+fn stammgast(test: &TestDb, folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stammgast"));
+    command.args(arguments).current_dir(folder).env("STAMMGAST__DATABASE__URL", &test.url).env_remove("STAMMGAST_CONFIG");
+    command.env("STAMMGAST__SHOP__IMPRINT", "Marktplatz 3, 01234 Zuckerstadt").env("STAMMGAST__SHOP__NAME", "Konditorei Süßner");
+    command.env("STAMMGAST__TEMPLATES__PATH", concat!(env!("CARGO_MANIFEST_DIR"), "/templates")).env("STAMMGAST__DAEMON__NAME", "plan");
+    command.output().unwrap()
+}
+
+fn text(test: &TestDb, folder: &Path, arguments: &[&str]) -> String {
+    let output = stammgast(test, folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn write(folder: &Path, rule: &str) {
+    std::fs::create_dir_all(folder.join("rules")).unwrap();
+    std::fs::write(folder.join("rules/hello.rhai"), rule).unwrap();
+}
+
+on_both!(a_marketer_reads_the_plan_of_a_new_and_of_a_changed_rule, |test| {
+    people(&test.db, 1..=30).await;
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(folder, RULE);
+    let at = ["--as-of", "2024-07-01T07:30"];
+    let new = text(test, folder, &[&["plan", "hello", "--preview"], &at[..]].concat());
+    // Codes come from the installation's own key.
+    let code = new.split_once("WB-").map(|(_, rest)| format!("WB-{}", &rest[..10])).unwrap();
+    insta::assert_snapshot!("plan_of_a_new_rule", new.replace(&code, "WB-XXXXXXXXXX"));
+    text(test, folder, &["run", "--as-of", "2024-05-30T09:00", "--no-dispatch"]);
+    write(folder, &RULE.replace("c.orders >= 1", "c.orders >= 1 && !c.id.contains(\"2\")").replace("control(20)", "control(0)"));
+    let changed = text(test, folder, &[&["plan", "--people", "2"], &at[..]].concat());
+    insta::assert_snapshot!("plan_of_a_changed_rule", changed);
+    let document: Value = serde_json::from_str(&text(test, folder, &[&["plan", "hello", "--json"], &at[..]].concat())).unwrap();
+    assert_eq!((&document["rule"], &document["removed"][0], &document["people"][0]["verdict"]), (&json!("hello"), &json!("2"), &json!("send")));
+    let several: Value = serde_json::from_str(&text(test, folder, &["plan", "--json"])).unwrap();
+    assert_eq!(several["plans"].as_array().unwrap().len(), 1);
+    let old = document["against"].as_str().unwrap()[..6].to_owned();
+    assert!(text(test, folder, &["plan", "hello", "--against", &old]).contains(&format!("against version {old}")));
+    for (arguments, sentence) in [
+        (&["plan", "helo"][..], "there is no rule 'helo': expected one of hello"),
+        (&["plan", "hello", "--against", "zz"], "rule 'hello' never ran in a version whose hash begins like this"),
+    ] {
+        let output = stammgast(test, folder, arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && said.contains(sentence), "{arguments:?}: {said}");
+    }
+});
