@@ -54,11 +54,10 @@ pub async fn decide(
     if candidates.is_empty() {
         return Ok(Vec::new());
     }
-    let mut known = recall::standings(ctx, &spec, &candidates, moment.now, past).await?;
+    let standings = recall::standings(ctx, &spec, &candidates, moment.now, past).await?;
     let limits = limits(&ctx.config.policy);
     let (mut entries, mut cases) = (Vec::with_capacity(candidates.len()), Vec::new());
-    for candidate in candidates {
-        let standing = known.remove(&candidate.facts.customer.id).unwrap_or_default();
+    for (candidate, standing) in candidates.into_iter().zip(standings) {
         let key = occasion::key(spec.occasion, &moment, standing.taken.len(), standing.last_order_at);
         let stopped = match &candidate.failure {
             Some(sentence) => Some((Refusal::RuleFailed, sentence.clone())),

@@ -1,6 +1,6 @@
-//! What the gates need to know about candidates: from the log, or from the log and a rehearsal that stands in for a part of it.
+//! What the gates need to know about candidates: from the log, or from a rehearsal that began with the log.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::decide::Candidate;
 use super::{Ctx, FlowError};
@@ -9,33 +9,45 @@ use crate::base::time::{DAY_MS, UnixMs};
 use crate::model::action::Channel;
 use crate::model::consent::{Consent, LegalBasis};
 use crate::model::decision::Verdict;
+use crate::model::facts::Facts;
 use crate::model::rule::RuleSpec;
 use crate::policy::gates::Standing;
 use crate::store::decisions::Entry;
 use crate::store::standings::{self, Until};
+
+/// Customers whose past is read at once.
+const CHUNK: usize = 10_000;
 
 /// What happened before.
 #[derive(Debug)]
 pub enum Past<'a> {
     /// What the log says.
     Logged,
-    /// What the log says, but for what it says about this rule since the rehearsal began.
+    /// What a rehearsal says.
     Rehearsed(&'a Rehearsal),
 }
 
-/// What a rule decided in a rehearsal that goes from moment to moment.
+/// What a rule decided in a rehearsal that goes from moment to moment, after what the log says about the time before it.
 #[derive(Debug)]
-pub struct Rehearsal {
-    from: UnixMs,
+pub struct Rehearsal(Known);
+
+/// The past of some customers.
+#[derive(Debug, Default)]
+struct Known {
+    suppressed: HashSet<Id>,
+    consents: HashMap<Id, Vec<Consent>>,
     taken: HashMap<Id, Vec<(String, UnixMs)>>,
     emails: HashMap<Id, Vec<UnixMs>>,
 }
 
 impl Rehearsal {
-    /// Nothing was decided yet.
-    #[must_use]
-    pub fn since(from: UnixMs) -> Self {
-        Self { from, taken: HashMap::new(), emails: HashMap::new() }
+    /// Begins a rehearsal of a rule for the time from `from` up to `until`: of this rule the log counts up to `from`, of others throughout.
+    pub async fn begin(ctx: &Ctx, spec: &RuleSpec, ids: &[Id], from: UnixMs, until: UnixMs) -> Result<Self, FlowError> {
+        let mut known = Known::default();
+        for ids in ids.chunks(CHUNK) {
+            known.read(ctx, ids, cap_begins(ctx, from)..=until, Until { rule: &spec.name, before: from }).await?;
+        }
+        Ok(Self(known))
     }
 
     /// Notes what was decided for a moment.
@@ -44,55 +56,65 @@ impl Rehearsal {
         if matches!(decision.verdict, Verdict::Refused(_)) {
             return;
         }
-        self.taken.entry(decision.customer_id).or_default().push((decision.occasion.clone(), decision.effective_at));
+        self.0.taken.entry(decision.customer_id).or_default().push((decision.occasion.clone(), decision.effective_at));
         let advertises = spec.basis != LegalBasis::Contract;
         if matches!(&decision.verdict, Verdict::Send { action, .. } if advertises && action.channel() == Channel::Email) {
-            self.emails.entry(decision.customer_id).or_default().push(tick_at);
+            self.0.emails.entry(decision.customer_id).or_default().push(tick_at);
         }
     }
 }
 
-/// The standing of each candidate, in a handful of statements for all of them.
+/// The standing of each candidate, in their order; from the log in a handful of statements for all of them.
 pub(super) async fn standings(
     ctx: &Ctx,
     spec: &RuleSpec,
     candidates: &[Candidate],
     now: UnixMs,
     past: &Past<'_>,
-) -> Result<HashMap<Id, Standing>, FlowError> {
-    let ids: Vec<Id> = candidates.iter().map(|candidate| candidate.facts.customer.id).collect();
-    let mut known: HashMap<Id, Standing> = HashMap::with_capacity(ids.len());
-    for candidate in candidates {
-        let last_order_at = candidate.facts.score.map(|score| score.last_order_at);
-        known.insert(candidate.facts.customer.id, Standing { last_order_at, ..Standing::default() });
-    }
-    let until = Until {
-        rule: &spec.name,
-        before: match past {
-            Past::Logged => UnixMs(i64::MAX),
-            Past::Rehearsed(rehearsal) => rehearsal.from,
-        },
-    };
-    let mut tx = ctx.db.read().await?;
-    for id in standings::suppressed(&mut tx, &ids).await? {
-        known.entry(id).or_default().suppressed = true;
-    }
-    for (id, kind, at) in standings::consents(&mut tx, &ids, now).await? {
-        known.entry(id).or_default().consents.push(Consent { kind, at, source: String::new() });
-    }
-    for (id, occasion, at) in standings::taken(&mut tx, &ids, until).await? {
-        known.entry(id).or_default().taken.push((occasion, at));
-    }
-    let since = now.plus(-i64::from(ctx.config.policy.cap_days) * DAY_MS);
-    for (id, count) in standings::recent_emails(&mut tx, &ids, since, now, until).await? {
-        known.entry(id).or_default().recent_emails = count;
-    }
-    if let Past::Rehearsed(rehearsal) = past {
-        for (id, standing) in &mut known {
-            standing.taken.extend(rehearsal.taken.get(id).into_iter().flatten().cloned());
-            let recent = rehearsal.emails.get(id).into_iter().flatten().filter(|at| **at > since && **at <= now).count();
-            standing.recent_emails += i64::try_from(recent).unwrap_or(i64::MAX);
+) -> Result<Vec<Standing>, FlowError> {
+    let since = cap_begins(ctx, now);
+    let of = |known: &Known| candidates.iter().map(|candidate| known.standing(&candidate.facts, since, now)).collect();
+    match past {
+        Past::Rehearsed(rehearsal) => Ok(of(&rehearsal.0)),
+        Past::Logged => {
+            let ids: Vec<Id> = candidates.iter().map(|candidate| candidate.facts.customer.id).collect();
+            let mut known = Known::default();
+            known.read(ctx, &ids, since..=now, Until { rule: &spec.name, before: UnixMs(i64::MAX) }).await?;
+            Ok(of(&known))
         }
     }
-    Ok(known)
+}
+
+/// Emails after this moment count for the frequency cap at `now`.
+fn cap_begins(ctx: &Ctx, now: UnixMs) -> UnixMs {
+    now.plus(-i64::from(ctx.config.policy.cap_days) * DAY_MS)
+}
+
+impl Known {
+    async fn read(&mut self, ctx: &Ctx, ids: &[Id], emails: std::ops::RangeInclusive<UnixMs>, own: Until<'_>) -> Result<(), FlowError> {
+        let mut tx = ctx.db.read().await?;
+        self.suppressed.extend(standings::suppressed(&mut tx, ids).await?);
+        for (id, kind, at) in standings::consents(&mut tx, ids, *emails.end()).await? {
+            self.consents.entry(id).or_default().push(Consent { kind, at, source: String::new() });
+        }
+        for (id, occasion, at) in standings::taken(&mut tx, ids, own).await? {
+            self.taken.entry(id).or_default().push((occasion, at));
+        }
+        for (id, at) in standings::emails(&mut tx, ids, emails, own).await? {
+            self.emails.entry(id).or_default().push(at);
+        }
+        Ok(())
+    }
+
+    fn standing(&self, facts: &Facts, since: UnixMs, now: UnixMs) -> Standing {
+        let id = facts.customer.id;
+        let recent = self.emails.get(&id).into_iter().flatten().filter(|at| **at > since && **at <= now).count();
+        Standing {
+            suppressed: self.suppressed.contains(&id),
+            consents: self.consents.get(&id).into_iter().flatten().filter(|consent| consent.at <= now).cloned().collect(),
+            last_order_at: facts.score.map(|score| score.last_order_at),
+            taken: self.taken.get(&id).cloned().unwrap_or_default(),
+            recent_emails: i64::try_from(recent).unwrap_or(i64::MAX),
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! What the gates need to know about customers: suppressions, consents, occasions taken, recent emails.
 
+use std::ops::RangeInclusive;
+
 use super::db::{StoreError, Tx, id_list};
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
@@ -7,12 +9,12 @@ use crate::model::consent::ConsentKind;
 
 statements! {
     SUPPRESSED = ["SELECT c.id FROM customers c JOIN suppressions s ON s.email_key = c.email_key WHERE c.id ", ids "$1"];
-    CONSENTS = ["SELECT customer_id, kind, MAX(at) FROM consents WHERE at <= $2 AND customer_id ", ids "$1", " GROUP BY customer_id, kind"];
+    CONSENTS = ["SELECT customer_id, kind, at FROM consents WHERE at <= $2 AND customer_id ", ids "$1"];
     TAKEN = ["SELECT customer_id, occasion, effective_at FROM decisions WHERE rule = $2 AND slot = 'arm' AND tick_at < $3 AND customer_id ", ids "$1"];
     /// By the moment that the decision was made for: rules of the same moment run one after the other, and see each other's messages.
-    RECENT_EMAILS = ["SELECT m.customer_id, COUNT(*) FROM messages m JOIN decisions d ON d.id = m.decision_id
-                      WHERE m.channel = 'email' AND m.basis <> 'contract' AND m.state NOT IN ('failed', 'cancelled')
-                      AND d.tick_at > $2 AND d.tick_at <= $3 AND (d.rule <> $4 OR d.tick_at < $5) AND m.customer_id ", ids "$1", " GROUP BY m.customer_id"];
+    EMAILS = ["SELECT m.customer_id, d.tick_at FROM messages m JOIN decisions d ON d.id = m.decision_id
+               WHERE m.channel = 'email' AND m.basis <> 'contract' AND m.state NOT IN ('failed', 'cancelled')
+               AND d.tick_at > $2 AND d.tick_at <= $3 AND (d.rule <> $4 OR d.tick_at < $5) AND m.customer_id ", ids "$1"];
     SUPPRESS = "INSERT INTO suppressions (email_key, reason, at) VALUES ($1, $2, $3) ON CONFLICT (email_key) DO NOTHING";
 }
 
@@ -23,7 +25,7 @@ pub async fn suppressed(tx: &mut Tx, ids: &[Id]) -> Result<Vec<Id>, StoreError> 
     Ok(rows.into_iter().map(Id).collect())
 }
 
-/// The latest statement of each kind up to `now`.
+/// What customers said up to `now`.
 pub async fn consents(tx: &mut Tx, ids: &[Id], now: UnixMs) -> Result<Vec<(Id, ConsentKind, UnixMs)>, StoreError> {
     let list = id_list(ids.iter().copied());
     let rows: Vec<(i64, String, i64)> = on!(tx, CONSENTS, |c, q| sqlx::query_as(q).bind(list).bind(now.0).fetch_all(c).await)?;
@@ -45,24 +47,25 @@ pub struct Until<'a> {
 }
 
 /// The occasions that a rule has taken, sent or held out, each with the moment it took effect.
-pub async fn taken(tx: &mut Tx, ids: &[Id], until: Until<'_>) -> Result<Vec<(Id, String, UnixMs)>, StoreError> {
+pub async fn taken(tx: &mut Tx, ids: &[Id], own: Until<'_>) -> Result<Vec<(Id, String, UnixMs)>, StoreError> {
     let list = id_list(ids.iter().copied());
-    let rows: Vec<(i64, String, i64)> = on!(tx, TAKEN, |c, q| sqlx::query_as(q).bind(list).bind(until.rule).bind(until.before.0).fetch_all(c).await)?;
+    let rows: Vec<(i64, String, i64)> = on!(tx, TAKEN, |c, q| sqlx::query_as(q).bind(list).bind(own.rule).bind(own.before.0).fetch_all(c).await)?;
     Ok(rows.into_iter().map(|(id, occasion, at)| (Id(id), occasion, UnixMs(at))).collect())
 }
 
-/// How many emails each customer got (or is about to get) after `since`, from all rules but those of basis `contract`.
-pub async fn recent_emails(tx: &mut Tx, ids: &[Id], since: UnixMs, now: UnixMs, until: Until<'_>) -> Result<Vec<(Id, i64)>, StoreError> {
+/// The emails that customers got (or are about to get) after the range's start up to its end, each by the moment it was decided for; from all rules but
+/// those of basis `contract`.
+pub async fn emails(tx: &mut Tx, ids: &[Id], range: RangeInclusive<UnixMs>, own: Until<'_>) -> Result<Vec<(Id, UnixMs)>, StoreError> {
     let list = id_list(ids.iter().copied());
-    let rows: Vec<(i64, i64)> = on!(tx, RECENT_EMAILS, |c, q| sqlx::query_as(q)
+    let rows: Vec<(i64, i64)> = on!(tx, EMAILS, |c, q| sqlx::query_as(q)
         .bind(list)
-        .bind(since.0)
-        .bind(now.0)
-        .bind(until.rule)
-        .bind(until.before.0)
+        .bind(range.start().0)
+        .bind(range.end().0)
+        .bind(own.rule)
+        .bind(own.before.0)
         .fetch_all(c)
         .await)?;
-    Ok(rows.into_iter().map(|(id, count)| (Id(id), count)).collect())
+    Ok(rows.into_iter().map(|(id, at)| (Id(id), UnixMs(at))).collect())
 }
 
 /// Puts an address on the suppression list.
