@@ -1,5 +1,6 @@
 //! Floor 7: the command line: one file per command.
 
+mod backtest;
 mod calc;
 mod check;
 mod cron;
@@ -46,6 +47,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Backtest(backtest::Args),
     Calc(calc::Args),
     Check(check::Args),
     Cron(cron::Args),
@@ -134,6 +136,7 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command, app: &App) -> anyhow::Result<Done> {
     match command {
+        Command::Backtest(args) => backtest::run(args, app).await,
         Command::Calc(args) => Ok(calc::run(args, app)),
         Command::Check(args) => check::run(&args, app),
         Command::Cron(args) => cron::run(&args, app),

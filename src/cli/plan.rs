@@ -42,16 +42,9 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
     let ctx = app.open(app.config()?, args.as_of.as_deref()).await?;
     let campaign = Arc::new(app.campaign(&ctx).await?);
-    let all = || campaign.rules.rules().iter().map(|rule| rule.spec.name.clone());
     let names = match &args.rule {
-        Some(name) => {
-            campaign
-                .rules
-                .rule(name)
-                .with_context(|| format!("there is no rule '{name}': expected one of {}", all().collect::<Vec<_>>().join(", ")))?;
-            vec![name.clone()]
-        }
-        None => all().collect(),
+        Some(name) => vec![campaign.rule(name).map_err(anyhow::Error::msg)?.spec.name.clone()],
+        None => campaign.rules.rules().iter().map(|rule| rule.spec.name.clone()).collect(),
     };
     let mut plans = Vec::new();
     for name in names {

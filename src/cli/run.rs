@@ -60,8 +60,7 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
 async fn decide(ctx: &Ctx, in_force: &InForce, named: &[String], who: &str) -> anyhow::Result<Vec<TickReport>> {
     let campaign = in_force.get();
     for name in named {
-        let known = || campaign.rules.rules().iter().map(|rule| rule.spec.name.as_str()).collect::<Vec<_>>().join(", ");
-        campaign.rules.rule(name).with_context(|| format!("there is no rule '{name}': expected one of {}", known()))?;
+        campaign.rule(name).map_err(anyhow::Error::msg)?;
     }
     let lease =
         evaluate::lease(ctx, who).await?.context("another daemon is deciding at the moment: try again in a minute, or leave it to the daemon")?;

@@ -8,7 +8,7 @@ use crate::channel::templates::TemplateSet;
 use crate::config::Config;
 use crate::model::action::Channel;
 use crate::model::fault::FileFault;
-use crate::rules::RuleSet;
+use crate::rules::{Rule, RuleSet};
 
 /// A set of rules with the templates that it was loaded with.
 #[derive(Debug)]
@@ -51,6 +51,15 @@ impl Campaign {
     pub fn with_rules(&self, config: &Config, rules: RuleSet) -> Result<Self, Vec<FileFault>> {
         let templates = TemplateSet::load(&config.templates.path)?;
         Ok(Self { rules, templates, targets: self.targets.clone(), token_key: self.token_key.clone() })
+    }
+
+    /// The rule of that name.
+    ///
+    /// # Errors
+    /// A sentence that names those there are.
+    pub fn rule(&self, name: &str) -> Result<&Rule, String> {
+        let names = || self.rules.rules().iter().map(|rule| rule.spec.name.as_str()).collect::<Vec<_>>().join(", ");
+        self.rules.rule(name).ok_or_else(|| format!("there is no rule '{name}': expected one of {}", names()))
     }
 
     /// Templates and targets that rules name and that are not there.

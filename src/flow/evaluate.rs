@@ -126,10 +126,14 @@ pub(super) async fn candidates(campaign: &Arc<Campaign>, name: &str, page: Vec<F
         (page, found)
     });
     let (page, evaluations) = evaluated.await.map_err(|error| FlowError::Worker(error.to_string()))?;
-    let candidate = |(facts, evaluation)| match evaluation {
+    Ok(page.into_iter().zip(evaluations).filter_map(|(facts, evaluation)| candidate(|| facts, evaluation)).collect())
+}
+
+/// Whoever the condition is true for, or failed for.
+pub(super) fn candidate(facts: impl FnOnce() -> Facts, evaluation: Evaluation) -> Option<Candidate> {
+    match evaluation {
         Evaluation::NoMatch => None,
-        Evaluation::Match { inputs } => Some(Candidate { facts, inputs, failure: None }),
-        Evaluation::Failed(sentence) => Some(Candidate { facts, inputs: serde_json::Map::new(), failure: Some(sentence) }),
-    };
-    Ok(page.into_iter().zip(evaluations).filter_map(candidate).collect())
+        Evaluation::Match { inputs } => Some(Candidate { facts: facts(), inputs, failure: None }),
+        Evaluation::Failed(sentence) => Some(Candidate { facts: facts(), inputs: serde_json::Map::new(), failure: Some(sentence) }),
+    }
 }

@@ -1,6 +1,7 @@
 //! Floor 4: one file per stage; stages talk to each other only through tables.
 
 pub mod analyse;
+pub mod backtest;
 pub mod campaign;
 pub mod decide;
 pub mod dispatch;
@@ -39,6 +40,9 @@ pub enum FlowError {
     /// Another daemon took over; it goes on where this one was.
     #[error("another daemon took over")]
     LeaseLost,
+    /// A replay that would take for ever.
+    #[error("the schedule asks for {0} runs or more on these days: expected fewer days")]
+    TooManyRuns(usize),
     /// A task of ours died.
     #[error("a worker ended unexpectedly: {0}")]
     Worker(String),

@@ -1,8 +1,11 @@
 //! What the gates need to know about candidates: from the log, or from a rehearsal that began with the log.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 
+use super::campaign::Campaign;
 use super::decide::Candidate;
+use super::trigger::turn;
 use super::{Ctx, FlowError};
 use crate::base::id::Id;
 use crate::base::time::{DAY_MS, UnixMs};
@@ -37,15 +40,25 @@ struct Known {
     suppressed: HashSet<Id>,
     consents: HashMap<Id, Vec<Consent>>,
     taken: HashMap<Id, Vec<(String, UnixMs)>>,
-    emails: HashMap<Id, Vec<UnixMs>>,
+    emails: HashMap<Id, Vec<Email>>,
+}
+
+/// An email by the moment that it was decided for.
+#[derive(Clone, Copy, Debug)]
+struct Email {
+    at: UnixMs,
+    /// Of a rule whose turn at the same moment comes after the one that asks.
+    follows: bool,
 }
 
 impl Rehearsal {
     /// Begins a rehearsal of a rule for the time from `from` up to `until`: of this rule the log counts up to `from`, of others throughout.
-    pub async fn begin(ctx: &Ctx, spec: &RuleSpec, ids: &[Id], from: UnixMs, until: UnixMs) -> Result<Self, FlowError> {
+    pub async fn begin(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, ids: &[Id], (from, until): (UnixMs, UnixMs)) -> Result<Self, FlowError> {
         let mut known = Known::default();
+        // What a rule decided at the same moment, but after this one, was not there yet.
+        let follows = |other: &str| campaign.rules.rule(other).is_some_and(|other| turn(&other.spec) > turn(spec));
         for ids in ids.chunks(CHUNK) {
-            known.read(ctx, ids, cap_begins(ctx, from)..=until, Until { rule: &spec.name, before: from }).await?;
+            known.read(ctx, ids, cap_begins(ctx, from)..=until, Until { rule: &spec.name, before: from }, follows).await?;
         }
         Ok(Self(known))
     }
@@ -59,7 +72,7 @@ impl Rehearsal {
         self.0.taken.entry(decision.customer_id).or_default().push((decision.occasion.clone(), decision.effective_at));
         let advertises = spec.basis != LegalBasis::Contract;
         if matches!(&decision.verdict, Verdict::Send { action, .. } if advertises && action.channel() == Channel::Email) {
-            self.0.emails.entry(decision.customer_id).or_default().push(tick_at);
+            self.0.emails.entry(decision.customer_id).or_default().push(Email { at: tick_at, follows: false });
         }
     }
 }
@@ -79,7 +92,7 @@ pub(super) async fn standings(
         Past::Logged => {
             let ids: Vec<Id> = candidates.iter().map(|candidate| candidate.facts.customer.id).collect();
             let mut known = Known::default();
-            known.read(ctx, &ids, since..=now, Until { rule: &spec.name, before: UnixMs(i64::MAX) }).await?;
+            known.read(ctx, &ids, since..=now, Until { rule: &spec.name, before: UnixMs(i64::MAX) }, |_| false).await?;
             Ok(of(&known))
         }
     }
@@ -91,7 +104,14 @@ fn cap_begins(ctx: &Ctx, now: UnixMs) -> UnixMs {
 }
 
 impl Known {
-    async fn read(&mut self, ctx: &Ctx, ids: &[Id], emails: std::ops::RangeInclusive<UnixMs>, own: Until<'_>) -> Result<(), FlowError> {
+    async fn read(
+        &mut self,
+        ctx: &Ctx,
+        ids: &[Id],
+        emails: RangeInclusive<UnixMs>,
+        own: Until<'_>,
+        follows: impl Fn(&str) -> bool,
+    ) -> Result<(), FlowError> {
         let mut tx = ctx.db.read().await?;
         self.suppressed.extend(standings::suppressed(&mut tx, ids).await?);
         for (id, kind, at) in standings::consents(&mut tx, ids, *emails.end()).await? {
@@ -100,15 +120,21 @@ impl Known {
         for (id, occasion, at) in standings::taken(&mut tx, ids, own).await? {
             self.taken.entry(id).or_default().push((occasion, at));
         }
-        for (id, at) in standings::emails(&mut tx, ids, emails, own).await? {
-            self.emails.entry(id).or_default().push(at);
+        for (id, rule, at) in standings::emails(&mut tx, ids, emails, own).await? {
+            self.emails.entry(id).or_default().push(Email { at, follows: follows(&rule) });
         }
         Ok(())
     }
 
     fn standing(&self, facts: &Facts, since: UnixMs, now: UnixMs) -> Standing {
         let id = facts.customer.id;
-        let recent = self.emails.get(&id).into_iter().flatten().filter(|at| **at > since && **at <= now).count();
+        let recent = self
+            .emails
+            .get(&id)
+            .into_iter()
+            .flatten()
+            .filter(|email| email.at > since && (email.at < now || email.at == now && !email.follows))
+            .count();
         Standing {
             suppressed: self.suppressed.contains(&id),
             consents: self.consents.get(&id).into_iter().flatten().filter(|consent| consent.at <= now).cloned().collect(),

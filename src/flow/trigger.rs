@@ -3,7 +3,7 @@
 use super::campaign::Campaign;
 use super::{Ctx, FlowError};
 use crate::base::time::{DAY_MS, UnixMs};
-use crate::model::rule::MissedPolicy;
+use crate::model::rule::{MissedPolicy, RuleSpec};
 use crate::rules::crontab::Crontab;
 use crate::store::{rules, ticks};
 
@@ -28,12 +28,9 @@ pub struct Due {
 pub async fn due(ctx: &Ctx, campaign: &Campaign) -> Result<Vec<Due>, FlowError> {
     let (now, zone) = (ctx.clock.now(), ctx.config.shop.zone());
     let mut tx = ctx.db.write().await?;
-    let mut found: Vec<(UnixMs, i64, String)> = Vec::new();
-    let priority = |name: &str| campaign.rules.rule(name).map(|rule| -rule.spec.priority);
+    let mut found: Vec<(UnixMs, (i64, &str))> = Vec::new();
     for (rule, tick_at) in ticks::unfinished(&mut tx, now).await? {
-        if let Some(priority) = priority(&rule) {
-            found.push((tick_at, priority, rule));
-        }
+        found.extend(campaign.rules.rule(&rule).map(|rule| (tick_at, turn(&rule.spec))));
     }
     for rule in campaign.rules.rules() {
         let changed_at = rules::note(&mut tx, &rule.spec.name, &rule.spec.hash, &rule.source, now, !ctx.clock.is_simulated()).await?;
@@ -50,12 +47,17 @@ pub async fn due(ctx: &Ctx, campaign: &Campaign) -> Result<Vec<Due>, FlowError> 
             MissedPolicy::All => schedule.between(since, now, zone, MOST),
             MissedPolicy::Once | MissedPolicy::Skip => schedule.latest_at_or_before(now, zone, since).into_iter().collect(),
         };
-        found.extend(runs.into_iter().map(|at| (at, -rule.spec.priority, rule.spec.name.clone())));
+        found.extend(runs.into_iter().map(|at| (at, turn(&rule.spec))));
     }
     tx.commit().await?;
     found.sort();
     found.dedup();
-    Ok(found.into_iter().map(|(tick_at, _, rule)| Due { rule, tick_at }).collect())
+    Ok(found.into_iter().map(|(tick_at, (_, rule))| Due { rule: rule.to_owned(), tick_at }).collect())
+}
+
+/// Which of the rules that run for the same moment is first: higher priority, then name.
+pub(super) fn turn(spec: &RuleSpec) -> (i64, &str) {
+    (-spec.priority, &spec.name)
 }
 
 /// The next run of any rule after now.

@@ -55,6 +55,19 @@ pub struct OrderFacts {
     pub last_order_at: UnixMs,
 }
 
+/// What scores need of a paid order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PaidOrder {
+    /// Whose.
+    pub customer_id: Id,
+    /// When.
+    pub at: UnixMs,
+    /// What was paid.
+    pub revenue: Cents,
+    /// Revenue minus cost; 0 when the cost is not known.
+    pub margin: Cents,
+}
+
 /// The scores of a customer as of a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Score {

@@ -2,7 +2,9 @@
 
 mod borders;
 mod compute;
+mod ledger;
 mod rank;
 
 pub use borders::{Borders, place};
 pub use compute::{Scored, compute};
+pub use ledger::Ledger;

@@ -7,7 +7,7 @@ use super::db::{MAX_BINDS, StoreError, Tx};
 use crate::base::id::Id;
 use crate::base::money::Cents;
 use crate::base::time::UnixMs;
-use crate::model::score::{Abc, OrderFacts, Score};
+use crate::model::score::{Abc, OrderFacts, PaidOrder, Score};
 use crate::score::Borders;
 
 /// The latest full run.
@@ -33,6 +33,8 @@ statements! {
                        MIN(ordered_at), MAX(ordered_at)
                    FROM orders WHERE status = 'paid' AND ordered_at <= $1 GROUP BY customer_id ORDER BY customer_id"
     };
+    PAID = "SELECT customer_id, ordered_at, revenue_cents, COALESCE(revenue_cents - cost_cents, 0) FROM orders
+            WHERE status = 'paid' AND ordered_at <= $1 ORDER BY ordered_at, id";
     PAGE = "SELECT customer_id, as_of, recency_days, orders, revenue_cents, average_order_value_cents, first_order_at, last_order_at, tenure_days,
                 r, f, m, rfm, rfm_weighted_e4, abc, revenue_rank, top_percent
             FROM scores WHERE customer_id > $1 ORDER BY customer_id LIMIT $2";
@@ -55,7 +57,21 @@ pub async fn facts(tx: &mut Tx, as_of: UnixMs) -> Result<Vec<OrderFacts>, StoreE
     on!(tx, FACTS, |c, q| sqlx::query_as::<_, FactsRow>(q).bind(as_of.0).fetch(c).map_ok(order_facts).try_collect().await)
 }
 
-/// The same for some customers; who has no paid order up to then is not in it.
+/// The paid orders up to `until`, oldest first: what [`facts`] adds up.
+///
+/// # Errors
+/// When the database fails.
+pub async fn paid(tx: &mut Tx, until: UnixMs) -> Result<Vec<PaidOrder>, StoreError> {
+    let order = |(customer, at, revenue, margin): (i64, i64, i64, i64)| PaidOrder {
+        customer_id: Id(customer),
+        at: UnixMs(at),
+        revenue: Cents(revenue),
+        margin: Cents(margin),
+    };
+    on!(tx, PAID, |c, q| sqlx::query_as(q).bind(until.0).fetch(c).map_ok(order).try_collect().await)
+}
+
+/// The same as [`facts`] for some customers; who has no paid order up to then is not in it.
 ///
 /// # Errors
 /// When the database fails.

@@ -12,7 +12,7 @@ statements! {
     CONSENTS = ["SELECT customer_id, kind, at FROM consents WHERE at <= $2 AND customer_id ", ids "$1"];
     TAKEN = ["SELECT customer_id, occasion, effective_at FROM decisions WHERE rule = $2 AND slot = 'arm' AND tick_at < $3 AND customer_id ", ids "$1"];
     /// By the moment that the decision was made for: rules of the same moment run one after the other, and see each other's messages.
-    EMAILS = ["SELECT m.customer_id, d.tick_at FROM messages m JOIN decisions d ON d.id = m.decision_id
+    EMAILS = ["SELECT m.customer_id, d.rule, d.tick_at FROM messages m JOIN decisions d ON d.id = m.decision_id
                WHERE m.channel = 'email' AND m.basis <> 'contract' AND m.state NOT IN ('failed', 'cancelled')
                AND d.tick_at > $2 AND d.tick_at <= $3 AND (d.rule <> $4 OR d.tick_at < $5) AND m.customer_id ", ids "$1"];
     SUPPRESS = "INSERT INTO suppressions (email_key, reason, at) VALUES ($1, $2, $3) ON CONFLICT (email_key) DO NOTHING";
@@ -53,11 +53,11 @@ pub async fn taken(tx: &mut Tx, ids: &[Id], own: Until<'_>) -> Result<Vec<(Id, S
     Ok(rows.into_iter().map(|(id, occasion, at)| (Id(id), occasion, UnixMs(at))).collect())
 }
 
-/// The emails that customers got (or are about to get) after the range's start up to its end, each by the moment it was decided for; from all rules but
-/// those of basis `contract`.
-pub async fn emails(tx: &mut Tx, ids: &[Id], range: RangeInclusive<UnixMs>, own: Until<'_>) -> Result<Vec<(Id, UnixMs)>, StoreError> {
+/// The emails that customers got (or are about to get) after the range's start up to its end, each with its rule and the moment it was decided for; from all
+/// rules but those of basis `contract`.
+pub async fn emails(tx: &mut Tx, ids: &[Id], range: RangeInclusive<UnixMs>, own: Until<'_>) -> Result<Vec<(Id, String, UnixMs)>, StoreError> {
     let list = id_list(ids.iter().copied());
-    let rows: Vec<(i64, i64)> = on!(tx, EMAILS, |c, q| sqlx::query_as(q)
+    let rows: Vec<(i64, String, i64)> = on!(tx, EMAILS, |c, q| sqlx::query_as(q)
         .bind(list)
         .bind(range.start().0)
         .bind(range.end().0)
@@ -65,7 +65,7 @@ pub async fn emails(tx: &mut Tx, ids: &[Id], range: RangeInclusive<UnixMs>, own:
         .bind(own.before.0)
         .fetch_all(c)
         .await)?;
-    Ok(rows.into_iter().map(|(id, at)| (Id(id), UnixMs(at))).collect())
+    Ok(rows.into_iter().map(|(id, rule, at)| (Id(id), rule, UnixMs(at))).collect())
 }
 
 /// Puts an address on the suppression list.

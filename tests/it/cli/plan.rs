@@ -1,4 +1,4 @@
-//! `stammgast plan` as a marketer calls it.
+//! `stammgast plan` and `stammgast backtest` as a marketer calls them.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -58,5 +58,35 @@ on_both!(a_marketer_reads_the_plan_of_a_new_and_of_a_changed_rule, |test| {
         let output = stammgast(test, folder, arguments);
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.code() == Some(1) && said.contains(sentence), "{arguments:?}: {said}");
+    }
+});
+
+on_both!(a_marketer_replays_a_rule, |test| {
+    people(&test.db, 1..=30).await;
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(folder, &RULE.replace("c.orders >= 1", "c.recency_days >= 3").replace("control(20)", "control(20).goal(\"order\", days(14))"));
+    let days = ["backtest", "hello", "--from", "2024-05-01", "--to", "2024-06-10"];
+    insta::assert_snapshot!("backtest", text(test, folder, &days));
+    let document: Value = serde_json::from_str(&text(test, folder, &[&days[..], &["--json"]].concat())).unwrap();
+    assert_eq!(document["days"][3], json!({ "date": "2024-05-04", "sent": 23, "control": 7, "refused": 0 }));
+    assert_eq!((&document["people"][0]["date"], &document["voucher_exposure_cents"]), (&json!("2024-05-04"), &json!(12_000)));
+    write(folder, &RULE.replace(".every(\"0 9 * * *\")", ""));
+    assert!(text(test, folder, &[&days[..], &["--every", "0 9 * * 1"]].concat()).contains(": 6 runs"));
+    for (arguments, code, sentence) in [
+        (&["backtest", "helo", "--from", "2024-05-01", "--to", "2024-05-02"][..], 1, "there is no rule 'helo': expected one of hello"),
+        (&["backtest", "hello", "--from", "2024-05-01", "--to", "2024-05-02"], 1, "rule 'hello' has no schedule (.every)"),
+        (&["backtest", "hello", "--from", "2024-05-03", "--to", "2024-05-02"], 1, "--from 2024-05-03 lies after --to 2024-05-02"),
+        (&["backtest", "hello", "--from", "2024-05-01", "--to", "2024-05-02", "--every", "9 Uhr"], 1, "'9 Uhr' is not a crontab line"),
+        (
+            &["backtest", "hello", "--from", "2020-05-01", "--to", "2024-05-02", "--every", "* * * * *"],
+            1,
+            "the schedule asks for 20000 runs or more on these days: expected fewer days",
+        ),
+        (&["backtest", "hello", "--from", "1.5.2024", "--to", "2024-05-02"], 2, "invalid value '1.5.2024' for '--from <DATE>'"),
+    ] {
+        let output = stammgast(test, folder, arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(code) && said.contains(sentence), "{arguments:?}: {said}");
     }
 });

@@ -11,7 +11,7 @@ use stammgast::base::time::{DAY_MS, Zone};
 
 use crate::common::databases::TestDb;
 use crate::common::smtp::{Received, SmtpSink};
-use crate::common::stage::to_sink;
+use crate::common::stage::{Stage, to_sink};
 use crate::store::texts;
 
 const HOME: &str = env!("CARGO_MANIFEST_DIR");
@@ -163,4 +163,35 @@ on_both!(the_conversions_of_cdnow_equal_those_counted_from_the_file, |test| {
         assert_eq!((reported[0], reported[1], reported[2]), counted[name], "{name}");
         assert!(reported[1] > 0, "{name}: the test shows nothing");
     }
+});
+
+on_both!(a_replay_of_the_win_back_rule_on_cdnow_equals_what_the_daemon_does, |test| {
+    let folder = shop(test, "").await;
+    let rule = std::fs::read_to_string(format!("{HOME}/rules/win-back.rhai")).unwrap();
+    let replayed = run(folder.path(), &["backtest", "win-back", "--from", "1998-04-20", "--to", "1998-06-10"]).await;
+    let stage = Stage::new(&test.db, "1998-04-20T00:00", &rule, "");
+    let (from, to) = (NaiveDate::from_ymd_opt(1998, 4, 20).unwrap(), NaiveDate::from_ymd_opt(1998, 6, 10).unwrap());
+    for date in from.iter_days().take_while(|date| *date <= to) {
+        stage.set(&format!("{date}T09:00"));
+        assert_eq!(stage.run_due().await, [format!("win-back {date}T09:00")]);
+    }
+    let logged = texts(
+        &test.db,
+        "SELECT CAST(d.tick_at AS TEXT) || ' ' || c.external_id || ' ' || d.verdict || ' ' || COALESCE(d.variant, '-')
+         FROM decisions d JOIN customers c ON c.id = d.customer_id WHERE d.slot = 'arm' ORDER BY d.tick_at, c.id",
+    )
+    .await;
+    let zone = stage.ctx.config.shop.zone();
+    let people: Vec<String> = replayed["people"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|reached| {
+            let word = |key: &str| reached[key].as_str().unwrap_or("-").to_owned();
+            let at = zone.parse_time(&format!("{}T09:00", word("date"))).unwrap().0;
+            format!("{at} {} {} {}", word("customer"), word("verdict"), word("variant"))
+        })
+        .collect();
+    assert_eq!(people, logged);
+    assert!(people.len() > 800, "{}", people.len());
 });

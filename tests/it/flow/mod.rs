@@ -1,5 +1,6 @@
 //! Tests of flow.
 
+mod backtest;
 mod cdnow;
 mod decide;
 mod dispatch;

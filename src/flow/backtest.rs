@@ -1,0 +1,262 @@
+//! Replays a rule over the stored history, run by run: scores, condition, gates, cooldown and caps as they would have been. Writes nothing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::num::NonZero;
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use super::campaign::Campaign;
+use super::decide::{self, Candidate};
+use super::evaluate::{PAGE, candidate};
+use super::plan::exposure_of;
+use super::recall::{Past, Rehearsal};
+use super::{Ctx, FlowError, rescore};
+use crate::base::clock::Clock;
+use crate::base::id::Id;
+use crate::base::time::UnixMs;
+use crate::model::decision::Verdict;
+use crate::model::facts::{Facts, Moment};
+use crate::model::rule::RuleSpec;
+use crate::model::score::PaidOrder;
+use crate::rules::crontab::Crontab;
+use crate::score::{Ledger, compute};
+use crate::store::decisions::Entry;
+use crate::store::{facts, scores};
+
+/// As many runs are too many for one replay: every quarter of an hour for half a year.
+const MOST_RUNS: usize = 20_000;
+
+/// What a rule would have done.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Backtest {
+    /// The rule.
+    pub rule: String,
+    /// Its version.
+    pub hash: String,
+    /// The first day.
+    pub from: NaiveDate,
+    /// The last day.
+    pub to: NaiveDate,
+    /// Runs that the schedule asked for.
+    pub runs: usize,
+    /// Every day, also those without a run.
+    pub days: Vec<Day>,
+    /// Whoever would have got a message or been held out, each time, in the order of time.
+    pub people: Vec<Reached>,
+    /// People reached more than once.
+    pub repeated: usize,
+    /// Refusals, by reason: somebody who is refused on each of ten days counts ten times.
+    pub refused: BTreeMap<&'static str, usize>,
+    /// The first sentence of those for whom the rule failed.
+    pub failure: Option<String>,
+    /// Vouchers that would have been handed out.
+    pub vouchers: usize,
+    /// What they cost if all are redeemed ([`crate::policy::exposure::of`]).
+    pub voucher_exposure_cents: i64,
+    /// Orders within the goal's window, without any mail: `None` without a goal.
+    pub bought_anyway: Option<Bought>,
+}
+
+/// A day of the shop's zone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Day {
+    /// The day.
+    pub date: NaiveDate,
+    /// Messages.
+    pub sent: usize,
+    /// People held out.
+    pub control: usize,
+    /// People refused.
+    pub refused: usize,
+}
+
+/// Somebody who would have got a message or been held out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reached {
+    /// The shop's key.
+    pub customer: String,
+    /// The day of the run.
+    pub date: NaiveDate,
+    /// `send` or `control`.
+    pub verdict: &'static str,
+    /// The variant of a message.
+    pub variant: Option<String>,
+}
+
+/// Who ordered within the goal's window.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Bought {
+    /// How often somebody was reached.
+    pub reached: usize,
+    /// How many of these were followed by an order in the window.
+    pub bought: usize,
+    /// Windows that end after the last order there is: they may still grow.
+    pub open: usize,
+}
+
+/// A window that the history is asked about.
+struct Window {
+    customer: Id,
+    after: UnixMs,
+    until: UnixMs,
+}
+
+/// Replays rule `name` on the days `from` to `to`. `schedule` stands in for the rule's own, and is needed when it has none. `progress` is told how many
+/// of how many runs are done.
+pub async fn backtest(
+    ctx: &Ctx,
+    campaign: &Arc<Campaign>,
+    name: &str,
+    (from, to): (NaiveDate, NaiveDate),
+    schedule: &Crontab,
+    mut progress: impl FnMut(usize, usize),
+) -> Result<Backtest, FlowError> {
+    let Some(spec) = campaign.rules.rule(name).map(|rule| rule.spec.clone()) else { return Ok(Backtest::default()) };
+    let zone = ctx.config.shop.zone();
+    let begin = zone.start_of(from);
+    let end = to.succ_opt().map_or(UnixMs(i64::MAX), |day| zone.start_of(day)).plus(-1);
+    let runs = schedule.between(begin.plus(-1), end, zone, MOST_RUNS);
+    if runs.len() == MOST_RUNS {
+        return Err(FlowError::TooManyRuns(MOST_RUNS));
+    }
+    let mut found = Found::new(name, &spec, (from, to), runs.len());
+    let mut people = everybody(ctx).await?;
+    let ids: Vec<Id> = people.iter().map(|facts| facts.customer.id).collect();
+    let mut rehearsal = Rehearsal::begin(ctx, campaign, &spec, &ids, (begin, end)).await?;
+    let mut tx = ctx.db.read().await?;
+    let mut ledger = Ledger::new(scores::paid(&mut tx, UnixMs(i64::MAX)).await?);
+    drop(tx);
+    for (number, &tick_at) in runs.iter().enumerate() {
+        // The night that counts is that of the run.
+        let then = Ctx { clock: Clock::simulated(tick_at), ..ctx.clone() };
+        let moment = Moment { now: tick_at, zone };
+        let candidates;
+        (people, ledger, candidates) = candidates_of(&then, campaign, name, moment, people, ledger).await?;
+        let mut entries = decide::decide(&then, campaign, name, moment, candidates, &Past::Rehearsed(&rehearsal)).await?;
+        entries.sort_by_key(|entry| entry.decision.customer_id);
+        for entry in &entries {
+            rehearsal.note(&spec, tick_at, entry);
+            if let Ok(place) = people.binary_search_by_key(&entry.decision.customer_id, |facts| facts.customer.id) {
+                found.note(zone.date(tick_at), &people[place], entry);
+            }
+        }
+        progress(number + 1, runs.len());
+    }
+    Ok(found.ended(ledger.orders(), spec.goal.is_some()))
+}
+
+/// All customers; their scores are made anew for each run.
+async fn everybody(ctx: &Ctx) -> Result<Vec<Facts>, FlowError> {
+    let (mut people, mut cursor) = (Vec::new(), Id(0));
+    let mut tx = ctx.db.read().await?;
+    loop {
+        let page = facts::page(&mut tx, cursor, PAGE).await?;
+        let Some(last) = page.last().map(|facts| facts.customer.id) else { return Ok(people) };
+        cursor = last;
+        people.extend(page);
+    }
+}
+
+/// Gives everybody the scores of the moment, and asks the condition, on all processors.
+async fn candidates_of(
+    ctx: &Ctx,
+    campaign: &Arc<Campaign>,
+    name: &str,
+    moment: Moment,
+    mut people: Vec<Facts>,
+    mut ledger: Ledger,
+) -> Result<(Vec<Facts>, Ledger, Vec<Candidate>), FlowError> {
+    let (campaign, name, rules) = (Arc::clone(campaign), name.to_owned(), rescore::rules(&ctx.config));
+    let work = tokio::task::spawn_blocking(move || {
+        let scored = compute(ledger.advance(moment.now), moment.now, moment.zone, &rules);
+        for facts in &mut people {
+            facts.score = ledger.place(facts.customer.id).and_then(|place| scored.scores.get(place)).copied();
+        }
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let share = people.len().div_ceil(processors).max(1);
+        let rule = campaign.rules.rule(&name);
+        let part = |people: &[Facts]| -> Vec<Candidate> {
+            let evaluations = rule.map(|rule| rule.evaluate(people, moment)).unwrap_or_default();
+            people.iter().zip(evaluations).filter_map(|(facts, evaluation)| candidate(|| facts.clone(), evaluation)).collect()
+        };
+        let candidates: Vec<Candidate> = std::thread::scope(|scope| {
+            let workers: Vec<_> = people.chunks(share).map(|people| scope.spawn(|| part(people))).collect();
+            workers
+                .into_iter()
+                .map(|worker| worker.join().map_err(|_| FlowError::Worker("a worker panicked".to_owned())))
+                .collect::<Result<Vec<_>, _>>()
+        })?
+        .into_iter()
+        .flatten()
+        .collect();
+        Ok((people, ledger, candidates))
+    });
+    work.await.map_err(|error| FlowError::Worker(error.to_string()))?
+}
+
+/// What a replay has found so far.
+struct Found {
+    backtest: Backtest,
+    windows: Vec<Window>,
+    times: HashMap<Id, usize>,
+}
+
+impl Found {
+    fn new(name: &str, spec: &RuleSpec, (from, to): (NaiveDate, NaiveDate), runs: usize) -> Self {
+        let days = from.iter_days().take_while(|day| *day <= to).map(|date| Day { date, ..Day::default() }).collect();
+        let backtest = Backtest { rule: name.to_owned(), hash: spec.hash.clone(), from, to, runs, days, ..Backtest::default() };
+        Self { backtest, windows: Vec::new(), times: HashMap::new() }
+    }
+
+    fn note(&mut self, date: NaiveDate, facts: &Facts, entry: &Entry) {
+        let (decision, found) = (&entry.decision, &mut self.backtest);
+        let day = found.days.binary_search_by_key(&date, |day| day.date).ok().and_then(|place| found.days.get_mut(place));
+        let (verdict, variant) = match &decision.verdict {
+            Verdict::Refused(reason) => {
+                *found.refused.entry(reason.code()).or_default() += 1;
+                if let Some(day) = day {
+                    day.refused += 1;
+                }
+                if !decision.detail.is_empty() {
+                    found.failure.get_or_insert_with(|| decision.detail.clone());
+                }
+                return;
+            }
+            Verdict::Send { variant, .. } => ("send", Some(variant.clone())),
+            Verdict::Control => ("control", None),
+        };
+        if let Some(day) = day {
+            day.sent += usize::from(verdict == "send");
+            day.control += usize::from(verdict == "control");
+        }
+        found.vouchers += entry.vouchers.len();
+        found.voucher_exposure_cents = found.voucher_exposure_cents.saturating_add(exposure_of(facts, entry).0);
+        found.people.push(Reached { customer: facts.customer.external_id.clone(), date, verdict, variant });
+        *self.times.entry(decision.customer_id).or_default() += 1;
+        if let Some(until) = decision.goal_until {
+            self.windows.push(Window { customer: decision.customer_id, after: decision.effective_at, until });
+        }
+    }
+
+    fn ended(mut self, orders: &[PaidOrder], goal: bool) -> Backtest {
+        self.backtest.repeated = self.times.values().filter(|times| **times > 1).count();
+        self.backtest.bought_anyway = goal.then(|| bought(&self.windows, &self.times, orders));
+        self.backtest
+    }
+}
+
+fn bought(windows: &[Window], reached: &HashMap<Id, usize>, orders: &[PaidOrder]) -> Bought {
+    let mut of: HashMap<Id, Vec<UnixMs>> = HashMap::with_capacity(reached.len());
+    for order in orders.iter().filter(|order| reached.contains_key(&order.customer_id)) {
+        of.entry(order.customer_id).or_default().push(order.at);
+    }
+    let history_ends = orders.last().map_or(UnixMs(i64::MIN), |order| order.at);
+    let buys = |window: &&Window| of.get(&window.customer).into_iter().flatten().any(|at| *at > window.after && *at <= window.until);
+    Bought {
+        reached: windows.len(),
+        bought: windows.iter().filter(buys).count(),
+        open: windows.iter().filter(|window| window.until > history_ends).count(),
+    }
+}

@@ -1,0 +1,62 @@
+//! Order facts that grow with time: what a replay needs, day by day, without adding everything up anew.
+
+use std::collections::HashMap;
+
+use crate::base::id::Id;
+use crate::base::money::Cents;
+use crate::base::time::UnixMs;
+use crate::model::score::{OrderFacts, PaidOrder};
+
+/// Orders in the order of time, and the facts of those up to a moment.
+#[derive(Debug)]
+pub struct Ledger {
+    orders: Vec<PaidOrder>,
+    next: usize,
+    facts: Vec<OrderFacts>,
+    places: HashMap<Id, usize>,
+}
+
+impl Ledger {
+    /// Before the first of `orders`, which come in the order of time.
+    #[must_use]
+    pub fn new(orders: Vec<PaidOrder>) -> Self {
+        Self { orders, next: 0, facts: Vec::new(), places: HashMap::new() }
+    }
+
+    /// The facts of everybody with orders up to `until`, which never goes back. Customers keep their place, newcomers follow.
+    pub fn advance(&mut self, until: UnixMs) -> &[OrderFacts] {
+        while let Some(order) = self.orders.get(self.next).filter(|order| order.at <= until) {
+            self.next += 1;
+            let place = *self.places.entry(order.customer_id).or_insert(self.facts.len());
+            match self.facts.get_mut(place) {
+                Some(facts) => {
+                    facts.orders += 1;
+                    facts.revenue = Cents(facts.revenue.0.saturating_add(order.revenue.0));
+                    facts.margin = Cents(facts.margin.0.saturating_add(order.margin.0));
+                    facts.last_order_at = order.at;
+                }
+                None => self.facts.push(OrderFacts {
+                    customer_id: order.customer_id,
+                    orders: 1,
+                    revenue: order.revenue,
+                    margin: order.margin,
+                    first_order_at: order.at,
+                    last_order_at: order.at,
+                }),
+            }
+        }
+        &self.facts
+    }
+
+    /// Where a customer's facts stand, if there are any by now.
+    #[must_use]
+    pub fn place(&self, customer: Id) -> Option<usize> {
+        self.places.get(&customer).copied()
+    }
+
+    /// All orders, those not yet reached too.
+    #[must_use]
+    pub fn orders(&self) -> &[PaidOrder] {
+        &self.orders
+    }
+}
