@@ -21,7 +21,7 @@ const COLUMNS: usize = 40;
 /// Replay a rule over the stored history day by day, gates included: messages, people, vouchers, and who bought anyway
 ///
 /// Each run sees the orders up to its moment. Cooldowns, occasions and the frequency cap count what the replay has decided itself, what the log says
-/// about this rule before FROM, and about other rules throughout. Names, tags, addresses and suppressions are those of today. Nothing is written.
+/// about this rule before FROM, and about other rules throughout. Names, tags and addresses are those of today. Nothing is written.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  stammgast backtest win-back --from 2026-01-01 --to 2026-06-30")]
 pub(super) struct Args {

@@ -17,6 +17,7 @@ mod score;
 mod score_export;
 mod serve;
 mod shipped;
+mod why;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,6 +62,7 @@ enum Command {
     Run(run::Args),
     Score(score::Args),
     Serve(serve::Args),
+    Why(why::Args),
 }
 
 /// How a command ended that did not fail outright.
@@ -149,6 +151,7 @@ async fn run(command: Command, app: &App) -> anyhow::Result<Done> {
         Command::Report(args) => report::run(args, app).await,
         Command::Run(args) => run::run(args, app).await,
         Command::Serve(args) => serve::run(args, app).await,
+        Command::Why(args) => why::run(args, app).await,
         Command::Score(args) => score::run(args, app).await,
     }
 }

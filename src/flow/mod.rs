@@ -13,6 +13,7 @@ pub mod recall;
 pub mod record;
 pub mod rescore;
 pub mod trigger;
+pub mod why;
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! What the gates need to know about candidates: from the log, or from a rehearsal that began with the log.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use super::campaign::Campaign;
@@ -37,7 +37,7 @@ pub struct Rehearsal(Known);
 /// The past of some customers.
 #[derive(Debug, Default)]
 struct Known {
-    suppressed: HashSet<Id>,
+    suppressed: HashMap<Id, UnixMs>,
     consents: HashMap<Id, Vec<Consent>>,
     taken: HashMap<Id, Vec<(String, UnixMs)>>,
     emails: HashMap<Id, Vec<Email>>,
@@ -86,14 +86,15 @@ pub(super) async fn standings(
     past: &Past<'_>,
 ) -> Result<Vec<Standing>, FlowError> {
     let since = cap_begins(ctx, now);
-    let of = |known: &Known| candidates.iter().map(|candidate| known.standing(&candidate.facts, since, now)).collect();
+    let of = |known: &Known, dead_by| candidates.iter().map(|candidate| known.standing(&candidate.facts, since, now, dead_by)).collect();
     match past {
-        Past::Rehearsed(rehearsal) => Ok(of(&rehearsal.0)),
+        Past::Rehearsed(rehearsal) => Ok(of(&rehearsal.0, now)),
         Past::Logged => {
             let ids: Vec<Id> = candidates.iter().map(|candidate| candidate.facts.customer.id).collect();
             let mut known = Known::default();
             known.read(ctx, &ids, since..=now, Until { rule: &spec.name, before: UnixMs(i64::MAX) }, |_| false).await?;
-            Ok(of(&known))
+            // A pass that looks back would still write to a dead address of today.
+            Ok(of(&known, UnixMs(i64::MAX)))
         }
     }
 }
@@ -126,7 +127,7 @@ impl Known {
         Ok(())
     }
 
-    fn standing(&self, facts: &Facts, since: UnixMs, now: UnixMs) -> Standing {
+    fn standing(&self, facts: &Facts, since: UnixMs, now: UnixMs, dead_by: UnixMs) -> Standing {
         let id = facts.customer.id;
         let recent = self
             .emails
@@ -136,7 +137,7 @@ impl Known {
             .filter(|email| email.at > since && (email.at < now || email.at == now && !email.follows))
             .count();
         Standing {
-            suppressed: self.suppressed.contains(&id),
+            suppressed: self.suppressed.get(&id).is_some_and(|at| *at <= dead_by),
             consents: self.consents.get(&id).into_iter().flatten().filter(|consent| consent.at <= now).cloned().collect(),
             last_order_at: facts.score.map(|score| score.last_order_at),
             taken: self.taken.get(&id).cloned().unwrap_or_default(),

@@ -11,6 +11,7 @@ pub mod fault;
 pub mod import;
 pub mod message;
 pub mod order;
+pub mod predicate;
 pub mod report;
 pub mod rule;
 pub mod score;

@@ -43,23 +43,23 @@ pub struct Limits {
 /// # Errors
 /// The reason of the first gate that stops the proposal.
 pub fn judge(rule: &RuleSpec, occasion: &str, standing: &Standing, limits: &Limits, now: UnixMs) -> Result<(), Refusal> {
-    if standing.suppressed {
-        return Err(Refusal::Suppressed);
-    }
+    let stops = each(rule, occasion, standing, limits, now).into_iter().find(|(_, passed)| !passed);
+    stops.map_or(Ok(()), |(reason, _)| Err(reason))
+}
+
+/// The gates 1 to 5 in their order, each with whether the proposal passes it.
+#[must_use]
+pub fn each(rule: &RuleSpec, occasion: &str, standing: &Standing, limits: &Limits, now: UnixMs) -> [(Refusal, bool); 5] {
     let advertising = rule.basis != LegalBasis::Contract;
-    if advertising && objects(&standing.consents) {
-        return Err(Refusal::Objected);
-    }
-    if !has_basis(rule.basis, standing, limits, now) {
-        return Err(Refusal::NoBasis);
-    }
-    if standing.taken.iter().any(|(taken, _)| taken == occasion) || cools_down(rule.occasion, standing, now) {
-        return Err(Refusal::Cooldown);
-    }
-    if advertising && limits.cap_messages.is_some_and(|cap| standing.recent_emails >= cap) {
-        return Err(Refusal::FrequencyCap);
-    }
-    Ok(())
+    let taken = standing.taken.iter().any(|(taken, _)| taken == occasion);
+    let capped = advertising && limits.cap_messages.is_some_and(|cap| standing.recent_emails >= cap);
+    [
+        (Refusal::Suppressed, !standing.suppressed),
+        (Refusal::Objected, !(advertising && objects(&standing.consents))),
+        (Refusal::NoBasis, has_basis(rule.basis, standing, limits, now)),
+        (Refusal::Cooldown, !(taken || cools_down(rule.occasion, standing, now))),
+        (Refusal::FrequencyCap, !capped),
+    ]
 }
 
 /// Whether the last word is an objection: only a later double opt-in takes one back.

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use rhai::Dynamic;
-
 use super::builder;
 use super::helpers::kind;
-use super::internals::{Call, Code, Function, Known, Place, Property};
+use super::internals::{Call, Code, Compared, Function, Known, Place, Property};
 use super::modules::{Unit, Units};
 use super::registry::{self, Kind};
 use super::suggest::hint;
@@ -92,9 +90,9 @@ impl<'a> Lint<'a> {
                 self.fault(*at, format!("'{variable}' cannot be changed: = assigns, == compares"));
             }
         }
-        for (variable, property, literal, at) in &code.compared {
-            if function.is_some_and(|function| function.parameters.contains(variable)) {
-                self.comparison(property, literal, *at);
+        for compared in &code.compared {
+            if function.is_some_and(|function| function.parameters.contains(&compared.variable)) {
+                self.comparison(compared);
             }
         }
     }
@@ -168,8 +166,14 @@ impl<'a> Lint<'a> {
     }
 
     /// A number never equals a text; Rhai would quietly say false.
-    fn comparison(&mut self, property: &str, literal: &Dynamic, at: Place) {
+    fn comparison(&mut self, compared: &Compared) {
+        let Compared { variable, property, literal, unlike_from_left, at } = compared;
         let Some(field) = registry::field(property) else { return };
+        if *unlike_from_left {
+            // A missing value on the right cannot be told from the question whether there is one.
+            self.fault(*at, format!("the field stands before '!=': {variable}.{property} != …"));
+            return;
+        }
         let (fits, what) = match field.kind {
             Kind::Text => (literal.is_string() || literal.is_char(), "text"),
             Kind::Whole | Kind::Decimal => (literal.is_int() || literal.is_decimal(), "a number"),
@@ -177,7 +181,7 @@ impl<'a> Lint<'a> {
             Kind::Texts => (false, "a list"),
         };
         if !fits && !literal.is_unit() {
-            self.fault(at, format!("'{property}' is {what} and is compared with {}: that is never true; e.g. {}", kind(literal), field.example));
+            self.fault(*at, format!("'{property}' is {what} and is compared with {}: that is never true; e.g. {}", kind(literal), field.example));
         }
     }
 

@@ -14,7 +14,10 @@ mod rule;
 mod sandbox;
 mod set;
 mod suggest;
+mod tell;
 mod trial;
+mod why;
 
 pub use rule::{ActJob, Acted, Evaluation, Mention, Rule};
 pub use set::RuleSet;
+pub use why::{Reason, Reasons};

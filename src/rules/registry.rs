@@ -40,27 +40,42 @@ pub struct Field {
     pub meaning: &'static str,
     /// A clause that uses it.
     pub example: &'static str,
-    get: fn(&Seen) -> Dynamic,
+    get: fn(&View<'_>) -> Dynamic,
 }
 
 /// A customer as a script sees them.
 #[derive(Clone)]
-pub(super) struct Customer(Arc<Seen>);
+pub(super) struct Customer(Arc<(Facts, Moment, NaiveDate)>);
 
-struct Seen {
-    facts: Facts,
+/// A customer at a moment.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub facts: &'a Facts,
     moment: Moment,
-    today: NaiveDate,
+    pub today: NaiveDate,
+}
+
+impl View<'_> {
+    /// The value of a field; `()` when it is missing.
+    pub(super) fn value(&self, field: &Field) -> Dynamic {
+        (field.get)(self)
+    }
+
+    pub(super) fn customer(&self) -> Customer {
+        Customer(Arc::new((self.facts.clone(), self.moment, self.today)))
+    }
+}
+
+impl<'a> View<'a> {
+    /// `today` is the moment's day, which takes longer to find than a field.
+    pub(super) fn new(facts: &'a Facts, moment: Moment, today: NaiveDate) -> Self {
+        Self { facts, moment, today }
+    }
 }
 
 impl Customer {
-    pub(super) fn new(facts: &Facts, moment: Moment, today: NaiveDate) -> Self {
-        Self(Arc::new(Seen { facts: facts.clone(), moment, today }))
-    }
-
-    /// The value of a field; `()` when it is missing.
-    pub(super) fn value(&self, field: &Field) -> Dynamic {
-        (field.get)(&self.0)
+    fn value(&self, field: &Field) -> Dynamic {
+        View::new(&self.0.0, self.0.1, self.0.2).value(field)
     }
 }
 
@@ -100,7 +115,7 @@ fn amount(cents: Cents) -> Dynamic {
     Decimal::new(cents.0, 2).into()
 }
 
-impl Seen {
+impl View<'_> {
     fn score<T>(&self, read: impl FnOnce(&Score) -> T) -> Option<T> {
         self.facts.score.as_ref().map(read)
     }

@@ -9,10 +9,13 @@ use super::action;
 use super::explain::{Trouble, explain};
 use super::helpers::{Plan, kind};
 use super::internals::Bound;
-use super::registry::{Customer, Field};
+use super::internals::condition::Condition;
+use super::registry::{Customer, Field, View};
 use super::sandbox;
+use super::tell::tell;
 use crate::model::action::{Action, Channel, Voucher};
 use crate::model::facts::{Facts, Moment};
+use crate::model::predicate::Predicate;
 use crate::model::rule::RuleSpec;
 
 /// A loaded rule.
@@ -24,6 +27,8 @@ pub struct Rule {
     /// Templates and targets that its actions name in plain text, so that a missing one is found before the rule runs.
     pub mentions: Vec<Mention>,
     pub(super) condition: Bound,
+    /// The condition as clauses, when it is a single expression.
+    pub(super) clauses: Option<Condition>,
     /// One for each variant, in the same order.
     pub(super) actions: Vec<Bound>,
     /// Fields that the condition's text reads, in the registry's order.
@@ -85,11 +90,28 @@ impl Rule {
     /// has a limit of steps and of time.
     #[must_use]
     pub fn evaluate(&self, facts: &[Facts], moment: Moment) -> Vec<Evaluation> {
+        self.evaluate_all(facts, moment, |view| self.predicate()?.ask(&mut |leaf| tell(leaf, view)))
+    }
+
+    /// The condition as clauses, when it is a single expression.
+    #[must_use]
+    pub fn predicate(&self) -> Option<&Predicate> {
+        self.clauses.as_ref().map(|clauses| &clauses.predicate)
+    }
+
+    /// As [`Self::evaluate`], by the interpreter alone: what the short cut is measured and tested against.
+    #[must_use]
+    pub fn interpret(&self, facts: &[Facts], moment: Moment) -> Vec<Evaluation> {
+        self.evaluate_all(facts, moment, |_| None)
+    }
+
+    fn evaluate_all(&self, facts: &[Facts], moment: Moment, short_cut: impl Fn(&View<'_>) -> Option<bool> + Sync) -> Vec<Evaluation> {
         let today = moment.today();
         let one = |facts: &Facts| {
-            let customer = Customer::new(facts, moment, today);
-            match self.judge(&customer) {
-                Ok(true) => Evaluation::Match { inputs: self.inputs(&customer, moment) },
+            let view = View::new(facts, moment, today);
+            let answer = short_cut(&view).map_or_else(|| self.judge(&view.customer()), Ok);
+            match answer {
+                Ok(true) => Evaluation::Match { inputs: self.inputs(&view) },
                 Ok(false) => Evaluation::NoMatch,
                 Err(trouble) => Evaluation::Failed(self.sentence(&trouble)),
             }
@@ -109,7 +131,7 @@ impl Rule {
             let number = self.spec.variants.iter().position(|variant| variant.name == job.variant);
             let action = number.and_then(|number| self.actions.get(number));
             let action = action.ok_or_else(|| format!("rule '{}' has no variant '{}'", self.spec.name, job.variant))?;
-            self.perform(action, &Customer::new(job.facts, moment, today), &job.code_seed, moment).map_err(|trouble| self.sentence(&trouble))
+            self.perform(action, &View::new(job.facts, moment, today).customer(), &job.code_seed, moment).map_err(|trouble| self.sentence(&trouble))
         };
         let all = sandbox::on_big_stack(|| jobs.iter().map(one).collect());
         all.unwrap_or_else(|problem| vec![Err(problem); jobs.len()])
@@ -142,12 +164,11 @@ impl Rule {
         })
     }
 
-    fn inputs(&self, customer: &Customer, moment: Moment) -> Map<String, Value> {
-        let today = moment.today();
-        self.reads.iter().map(|field| (field.name.to_owned(), action::input(&customer.value(field), today))).collect()
+    fn inputs(&self, view: &View<'_>) -> Map<String, Value> {
+        self.reads.iter().map(|field| (field.name.to_owned(), action::input(&view.value(field), view.today))).collect()
     }
 
-    fn sentence(&self, trouble: &Trouble) -> String {
+    pub(super) fn sentence(&self, trouble: &Trouble) -> String {
         let file = trouble.file.as_deref().unwrap_or_else(|| self.condition.file());
         format!("{file}:{}:{} {}", trouble.line, trouble.column, trouble.sentence)
     }

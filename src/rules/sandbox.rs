@@ -12,6 +12,7 @@ use rhai::packages::{
     MoreStringPackage, Package,
 };
 use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, OptimizationLevel};
+use rust_decimal::Decimal;
 
 /// Longest source file in bytes.
 pub(super) const MAX_SOURCE_BYTES: usize = 256 * 1024;
@@ -126,7 +127,19 @@ pub(super) fn engine() -> Engine {
     }
     engine.on_progress(|_| burn());
     bound_replace(&mut engine);
+    missing_is_missing(&mut engine);
     engine
+}
+
+/// A comparison with a missing value is not true: Rhai's own `() != "A"` is. (`"A" != ()` asks whether there is a value, and stays.)
+fn missing_is_missing(engine: &mut Engine) {
+    // Or Rhai would not look for operators of ours among its own values.
+    engine.set_fast_operators(false);
+    engine.register_fn("!=", |(): (), _: i64| false);
+    engine.register_fn("!=", |(): (), _: Decimal| false);
+    engine.register_fn("!=", |(): (), _: &str| false);
+    engine.register_fn("!=", |(): (), _: char| false);
+    engine.register_fn("!=", |(): (), _: bool| false);
 }
 
 /// Rhai's `replace` builds the whole text before its length is checked (7 GB from 64 KiB); these know the length beforehand.

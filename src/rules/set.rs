@@ -240,7 +240,10 @@ fn finish(draft: Draft, units: &Units, engine: &Arc<Engine>, faults: &mut Vec<Fi
     if faults.len() > before {
         return None;
     }
+    // A closure that a module made stands in another file than the rule.
+    let home = units.function(finished.condition.file(), finished.condition.function());
     let rule = Rule {
+        clauses: home.and_then(|(unit, function)| finished.condition.clauses(&unit.ast, &unit.text, &function.parameters)),
         reads: reads(&finished.condition, units),
         mentions: finished.actions.iter().flat_map(|action| mentions(action, units)).collect(),
         spec: finished.spec,

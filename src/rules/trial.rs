@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 
 use super::explain::Trouble;
-use super::registry::Customer;
+use super::registry::View;
 use super::rule::Rule;
 use crate::base::id::Id;
 use crate::base::money::Cents;
@@ -20,7 +20,7 @@ const NOW: UnixMs = UnixMs(1_768_478_400_000);
 /// short, a division by zero): only what is certain counts. An action has to work.
 pub(super) fn run(rule: &Rule) -> Vec<Trouble> {
     let moment = Moment { now: NOW, zone: Zone(chrono_tz::Tz::UTC) };
-    let customer = Customer::new(&example(), moment, moment.today());
+    let customer = View::new(&example(), moment, moment.today()).customer();
     let condition = rule.judge(&customer).err().filter(|trouble| trouble.certain);
     let actions = rule.actions.iter().filter_map(|action| rule.perform(action, &customer, &[0; 32], moment).err());
     condition.into_iter().chain(actions).collect()

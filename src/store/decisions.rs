@@ -9,6 +9,9 @@ use crate::model::rule::RuleSpec;
 
 statements! {
     COUNT = "SELECT COUNT(*) FROM decisions";
+    OF_CUSTOMER = "SELECT d.last_at, d.slot, d.variant, d.detail, d.times, m.state, m.reply
+                   FROM decisions d LEFT JOIN messages m ON m.decision_id = d.id WHERE d.customer_id = $1 AND d.rule = $2
+                   ORDER BY d.last_at DESC, d.id DESC LIMIT $3";
 }
 
 /// A decision with what belongs to a "send".
@@ -152,4 +155,28 @@ async fn insert_vouchers(tx: &mut Tx, rule: &RuleSpec, now: UnixMs, sends: &[(&E
 /// Number of decisions in the log.
 pub async fn count(tx: &mut Tx) -> Result<i64, StoreError> {
     on!(tx, COUNT, |c, q| sqlx::query_scalar(q).fetch_one(c).await)
+}
+
+/// A decision as the log shows it.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Logged {
+    /// The moment that it was last made for, in Unix milliseconds.
+    pub last_at: i64,
+    /// `arm`, or the reason of a refusal.
+    pub slot: String,
+    /// The variant of a message.
+    pub variant: Option<String>,
+    /// More about it.
+    pub detail: String,
+    /// How often a refusal came again.
+    pub times: i64,
+    /// What became of the message.
+    pub state: Option<String>,
+    /// What its receiver said.
+    pub reply: Option<String>,
+}
+
+/// The latest decisions of a rule about a customer.
+pub async fn of_customer(tx: &mut Tx, customer: Id, rule: &str, limit: i64) -> Result<Vec<Logged>, StoreError> {
+    on!(tx, OF_CUSTOMER, |c, q| sqlx::query_as(q).bind(customer.0).bind(rule).bind(limit).fetch_all(c).await)
 }

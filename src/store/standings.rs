@@ -8,7 +8,7 @@ use crate::base::time::UnixMs;
 use crate::model::consent::ConsentKind;
 
 statements! {
-    SUPPRESSED = ["SELECT c.id FROM customers c JOIN suppressions s ON s.email_key = c.email_key WHERE c.id ", ids "$1"];
+    SUPPRESSED = ["SELECT c.id, s.at FROM customers c JOIN suppressions s ON s.email_key = c.email_key WHERE c.id ", ids "$1"];
     CONSENTS = ["SELECT customer_id, kind, at FROM consents WHERE at <= $2 AND customer_id ", ids "$1"];
     TAKEN = ["SELECT customer_id, occasion, effective_at FROM decisions WHERE rule = $2 AND slot = 'arm' AND tick_at < $3 AND customer_id ", ids "$1"];
     /// By the moment that the decision was made for: rules of the same moment run one after the other, and see each other's messages.
@@ -18,11 +18,11 @@ statements! {
     SUPPRESS = "INSERT INTO suppressions (email_key, reason, at) VALUES ($1, $2, $3) ON CONFLICT (email_key) DO NOTHING";
 }
 
-/// Which of the customers have an address that must not be written to.
-pub async fn suppressed(tx: &mut Tx, ids: &[Id]) -> Result<Vec<Id>, StoreError> {
+/// Which of the customers have an address that must not be written to, and since when.
+pub async fn suppressed(tx: &mut Tx, ids: &[Id]) -> Result<Vec<(Id, UnixMs)>, StoreError> {
     let list = id_list(ids.iter().copied());
-    let rows: Vec<i64> = on!(tx, SUPPRESSED, |c, q| sqlx::query_scalar(q).bind(list).fetch_all(c).await)?;
-    Ok(rows.into_iter().map(Id).collect())
+    let rows: Vec<(i64, i64)> = on!(tx, SUPPRESSED, |c, q| sqlx::query_as(q).bind(list).fetch_all(c).await)?;
+    Ok(rows.into_iter().map(|(id, at)| (Id(id), UnixMs(at))).collect())
 }
 
 /// What customers said up to `now`.

@@ -1,4 +1,4 @@
-//! `stammgast plan` and `stammgast backtest` as a marketer calls them.
+//! `stammgast plan`, `backtest` and `why` as a marketer calls them.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -89,4 +89,20 @@ on_both!(a_marketer_replays_a_rule, |test| {
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.code() == Some(code) && said.contains(sentence), "{arguments:?}: {said}");
     }
+});
+
+on_both!(a_marketer_asks_why, |test| {
+    people(&test.db, 1..=8).await;
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(folder, &RULE.replace("c.orders >= 1", "c.recency_days > 14 && (c.id == \"2\" || c.tags.len() == 0) && c.abc != \"C\""));
+    text(test, folder, &["run", "--as-of", "2024-06-20T07:00", "hello", "--no-dispatch"]);
+    let told: Vec<String> = ["2", "8"].map(|customer| text(test, folder, &["why", customer, "--as-of", "2024-07-01T07:00"])).into();
+    insta::assert_snapshot!("why", told.concat());
+    let document: Value = serde_json::from_str(&text(test, folder, &["why", "2", "hello", "--as-of", "2024-08-01T10:00", "--json"])).unwrap();
+    assert_eq!((&document["verdict"], &document["matched"], &document["clauses"][0]["value"]), (&json!("send"), &json!(true), &json!(92)));
+    assert_eq!((&document["gates"][3]["gate"], &document["gates"][3]["passed"]), (&json!("cooldown"), &json!(true)));
+    let output = stammgast(test, folder, &["why", "4711"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && said.contains("there is no customer '4711': expected the shop's key"), "{said}");
 });

@@ -9,3 +9,4 @@ mod plan;
 mod rescore;
 mod trigger;
 mod webhooks;
+mod why;

@@ -61,10 +61,17 @@ fn a_comparison_with_a_missing_value_is_false() {
         "c.abc == \"A\"",
         "c.average_order_value < 19.99",
         "c.birthday_in_days <= 3",
+        "c.abc != \"A\"",
+        "c.age != 18",
+        "c.average_order_value != 19.99",
+        "c.abc != \"A\" && c.tags.len() == 0",
     ] {
         assert!(!matches(&format!("|c| {clause}"), &stranger()), "{clause}");
     }
-    assert!(matches("|c| (c.recency_days ?? 999) > 60", &stranger()));
+    assert!(matches("|c| (c.recency_days ?? 999) > 60 && c.abc == () && !(c.abc == \"A\")", &stranger()));
+    assert!(matches("|c| c.abc != () && c.abc != \"B\" && c.tags.len() > 0 && c.abc != ()", &regular()));
+    let faults = load(&with_condition("|c| \"A\" != c.abc")).unwrap_err();
+    assert_eq!(faults, ["test.rhai:1:41 the field stands before '!=': c.abc != …"]);
 }
 
 #[test]

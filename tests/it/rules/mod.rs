@@ -11,3 +11,5 @@ mod language;
 mod modules;
 mod sandbox;
 mod shipped;
+mod short_cut;
+mod why;

@@ -3,6 +3,8 @@
 
 #![expect(deprecated, reason = "Rhai marks its internals as deprecated to say that they may change; the version is pinned")]
 
+pub(super) mod condition;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{
@@ -10,6 +12,7 @@ use rhai::{
 };
 
 use super::explain::place;
+use condition::{Condition, Site};
 
 /// Values that a closure may capture, counted through lists and maps.
 const MAX_CAPTURED: usize = 2_000;
@@ -35,6 +38,11 @@ impl Bound {
     pub(super) fn call(&self, engine: &Engine, argument: Dynamic) -> Result<Dynamic, Box<EvalAltResult>> {
         let context = NativeCallContext::from_stored_data(engine, &self.world);
         self.pointer.call_raw(&context, None, [argument])
+    }
+
+    /// Its syntax tree as clauses, read as the condition of `unit`'s function; `None` when it is no single expression.
+    pub(super) fn clauses(&self, ast: &AST, text: &str, parameters: &[String]) -> Option<Condition> {
+        condition::condition(ast, self.function(), &Site { text, parameters, captured: self.pointer.curry() })
     }
 
     /// Name of the function it points to.
@@ -133,6 +141,17 @@ pub(super) struct Import {
     pub at: Place,
 }
 
+/// A comparison of a property of a variable with a literal.
+#[derive(Debug)]
+pub(super) struct Compared {
+    pub variable: String,
+    pub property: String,
+    pub literal: Dynamic,
+    /// `literal != variable.property`
+    pub unlike_from_left: bool,
+    pub at: Place,
+}
+
 /// What a piece of code mentions.
 #[derive(Debug, Default)]
 pub(super) struct Code {
@@ -146,8 +165,7 @@ pub(super) struct Code {
     pub handed: Vec<(String, String)>,
     /// Variables that something is assigned to, or to a part of.
     pub assigned: Vec<(String, Place)>,
-    /// Comparisons of a property of a variable with a literal: variable, property, literal.
-    pub compared: Vec<(String, String, Dynamic, Place)>,
+    pub compared: Vec<Compared>,
 }
 
 /// A function or closure of a file.
@@ -235,13 +253,14 @@ impl Code {
 
     fn note_comparison(&mut self, operator: &str, sides: &[Expr], at: Position) {
         let ([left, right], "==" | "!=" | "<" | "<=" | ">" | ">=") = (sides, operator) else { return };
+        let unlike_from_left = operator == "!=" && field_of(left).is_none();
         let found = match (field_of(left), field_of(right)) {
             (Some(field), None) => right.get_literal_value(None).map(|literal| (field, literal)),
             (None, Some(field)) => left.get_literal_value(None).map(|literal| (field, literal)),
             _ => None,
         };
         if let Some(((variable, property), literal)) = found {
-            self.compared.push((variable, property, literal, place(at)));
+            self.compared.push(Compared { variable, property, literal, unlike_from_left, at: place(at) });
         }
     }
 

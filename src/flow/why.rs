@@ -1,0 +1,184 @@
+//! Why somebody gets a message of a rule, or does not: every clause, every gate, the arm, and what the log says. Writes nothing.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::campaign::Campaign;
+use super::decide::{self, Candidate, limits};
+use super::recall::{self, Past, Rehearsal};
+use super::{Ctx, FlowError, rescore};
+use crate::base::id::Id;
+use crate::base::time::UnixMs;
+use crate::model::decision::{Refusal, Verdict};
+use crate::model::facts::{Facts, Moment};
+use crate::policy::{gates, occasion};
+use crate::rules::{Reason, Reasons};
+use crate::store::decisions::{self, Entry, Logged};
+use crate::store::{customers, facts};
+
+/// Lines of the log that are shown.
+const LOG_LINES: i64 = 20;
+
+/// Everything about one customer and one rule at a moment.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Why {
+    /// The shop's key.
+    pub customer: String,
+    /// The rule.
+    pub rule: String,
+    /// The moment.
+    pub as_of: UnixMs,
+    /// Whether the condition is true.
+    pub matched: bool,
+    /// Why the condition, or the action, fails.
+    pub failure: Option<String>,
+    /// The condition's clauses.
+    pub clauses: Vec<Clause>,
+    /// The gates in their order, also those after the first that stops.
+    pub gates: Vec<Gate>,
+    /// `send`, `control`, `refused`, or `no_match`.
+    pub verdict: &'static str,
+    /// Why refused: the first gate that stops.
+    pub reason: Option<&'static str>,
+    /// The variant of a message.
+    pub variant: Option<String>,
+    /// When the message would leave, if it has to wait for the end of quiet hours.
+    pub waits_until: Option<UnixMs>,
+    /// The latest decisions of this rule about this customer, and what became of their messages.
+    pub log: Vec<Line>,
+}
+
+/// A clause of the condition.
+#[derive(Clone, Debug, Serialize)]
+pub struct Clause {
+    /// The words of the rule's text.
+    pub text: String,
+    /// What it saw: a field's value, or an object where it reads several.
+    pub value: Value,
+    /// Its answer; `null` when it fails.
+    pub result: Option<bool>,
+    /// The answer of the whole was clear before.
+    pub skipped: bool,
+}
+
+/// A gate.
+#[derive(Clone, Debug, Serialize)]
+pub struct Gate {
+    /// The reason that it would give.
+    pub gate: &'static str,
+    /// Whether it lets the proposal pass.
+    pub passed: bool,
+    /// A sentence when it does not.
+    pub reason: Option<&'static str>,
+}
+
+/// A decision of the log.
+#[derive(Clone, Debug, Serialize)]
+pub struct Line {
+    /// The moment that it was made for.
+    pub at: UnixMs,
+    /// `send`, `control`, or the reason of a refusal.
+    pub verdict: String,
+    /// The variant of a message.
+    pub variant: Option<String>,
+    /// How often it came again.
+    pub times: i64,
+    /// What became of the message.
+    pub state: Option<String>,
+    /// What its receiver said, or more about the decision.
+    pub detail: String,
+}
+
+/// What is known about the customer with the shop's key `external_id` at the present moment of `ctx`; `None` when there is none.
+pub async fn customer(ctx: &Ctx, external_id: &str) -> Result<Option<Facts>, FlowError> {
+    let mut tx = ctx.db.read().await?;
+    let Some(customer) = customers::by_external_id(&mut tx, external_id).await? else { return Ok(None) };
+    let mut facts = facts::page(&mut tx, Id(customer.id.0 - 1), 1).await?.pop();
+    drop(tx);
+    if let (Some(facts), Some(scores)) = (&mut facts, rescore::unless_stored(ctx, ctx.clock.now()).await?) {
+        facts.score = scores.get(&customer.id).copied();
+    }
+    Ok(facts)
+}
+
+/// Why rule `name` would write to a customer at the present moment of `ctx`, or would not. Of this rule the log counts up to that moment.
+pub async fn why(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, facts: &Facts) -> Result<Why, FlowError> {
+    let moment = Moment { now: ctx.clock.now(), zone: ctx.config.shop.zone() };
+    let Some(spec) = campaign.rules.rule(name).map(|rule| rule.spec.clone()) else { return Ok(Why::default()) };
+    let customer = &facts.customer;
+    let mut why = Why { customer: customer.external_id.clone(), rule: name.to_owned(), as_of: moment.now, ..Why::default() };
+    let reasons = reasons(campaign, name, facts, moment).await?;
+    why.matched = reasons.answer == Ok(true);
+    why.failure = reasons.answer.err();
+    why.clauses = reasons.clauses.into_iter().map(clause).collect();
+    let rehearsal = Rehearsal::begin(ctx, campaign, &spec, &[customer.id], (moment.now, moment.now)).await?;
+    let past = Past::Rehearsed(&rehearsal);
+    let candidate = Candidate { facts: facts.clone(), inputs: serde_json::Map::new(), failure: why.failure.clone() };
+    let standing = recall::standings(ctx, &spec, std::slice::from_ref(&candidate), moment.now, &past).await?.pop().unwrap_or_default();
+    let key = occasion::key(spec.occasion, &moment, standing.taken.len(), standing.last_order_at);
+    why.gates = gates::each(&spec, &key, &standing, &limits(&ctx.config.policy), moment.now).map(|(gate, passed)| self::gate(gate, passed)).into();
+    let made = decide::decide(ctx, campaign, name, moment, vec![candidate], &past).await?.pop();
+    why.verdict = "no_match";
+    if let Some(entry) = made.filter(|_| why.matched || why.failure.is_some()) {
+        why.judged(&entry, moment.now);
+    }
+    let mut tx = ctx.db.read().await?;
+    why.log = decisions::of_customer(&mut tx, customer.id, name, LOG_LINES).await?.into_iter().map(line).collect();
+    Ok(why)
+}
+
+async fn reasons(campaign: &Arc<Campaign>, name: &str, facts: &Facts, moment: Moment) -> Result<Reasons, FlowError> {
+    let (campaign, name, facts) = (Arc::clone(campaign), name.to_owned(), facts.clone());
+    let asked = tokio::task::spawn_blocking(move || campaign.rules.rule(&name).map(|rule| rule.reasons(&facts, moment)));
+    let found = asked.await.map_err(|error| FlowError::Worker(error.to_string()))?;
+    Ok(found.unwrap_or(Reasons { answer: Ok(false), clauses: Vec::new() }))
+}
+
+impl Why {
+    fn judged(&mut self, entry: &Entry, now: UnixMs) {
+        let decision = &entry.decision;
+        match &decision.verdict {
+            Verdict::Send { variant, .. } => (self.verdict, self.variant) = ("send", Some(variant.clone())),
+            Verdict::Control => self.verdict = "control",
+            Verdict::Refused(reason) => {
+                (self.verdict, self.reason) = ("refused", Some(reason.code()));
+                // The action's own gates, which come last.
+                if !self.gates.iter().any(|gate| gate.gate == reason.code()) {
+                    self.gates.push(gate(*reason, false));
+                }
+                if *reason == Refusal::RuleFailed {
+                    self.failure = Some(decision.detail.clone());
+                }
+            }
+        }
+        self.waits_until = (decision.effective_at > now).then_some(decision.effective_at);
+    }
+}
+
+fn gate(reason: Refusal, passed: bool) -> Gate {
+    Gate { gate: reason.code(), passed, reason: (!passed).then(|| reason.sentence()) }
+}
+
+fn clause(reason: Reason) -> Clause {
+    let Reason { text, inputs, answer, skipped } = reason;
+    let single = if inputs.len() == 1 { inputs.values().next().cloned() } else { None };
+    Clause { text, value: single.unwrap_or(Value::Object(inputs)), result: answer, skipped }
+}
+
+fn line(logged: Logged) -> Line {
+    let verdict = match (logged.slot.as_str(), &logged.variant) {
+        ("arm", Some(_)) => "send",
+        ("arm", None) => "control",
+        (reason, _) => reason,
+    };
+    Line {
+        at: UnixMs(logged.last_at),
+        verdict: verdict.to_owned(),
+        variant: logged.variant,
+        times: logged.times,
+        state: logged.state,
+        detail: logged.reply.unwrap_or(logged.detail),
+    }
+}

@@ -1,0 +1,57 @@
+//! Answers clauses from a customer's facts, without the interpreter: the same answers, many times faster.
+
+use std::cmp::Ordering;
+
+use rhai::Dynamic;
+use rust_decimal::Decimal;
+
+use super::registry::{self, View};
+use crate::model::predicate::{Clause, Leaf, Literal, Operator};
+
+/// The answer; `None` when only the interpreter can tell.
+pub(super) fn tell(leaf: &Leaf, view: &View<'_>) -> Option<bool> {
+    let value = |field: &str| registry::field(field).map(|field| view.value(field));
+    match &leaf.clause {
+        Clause::Constant(answer) => Some(*answer),
+        Clause::Flag(field) => value(field)?.as_bool().ok(),
+        Clause::Has(field) => Some(!value(field)?.is_unit()),
+        Clause::Tagged(tag) => Some(view.facts.customer.tags.contains(tag)),
+        Clause::OneOf { field, list } => {
+            let value = value(field)?;
+            list.iter().try_fold(false, |found, literal| Some(found || compare(&value, Operator::Equal, literal)?))
+        }
+        Clause::Compare { field, default, operator, literal } => {
+            let value = value(field)?;
+            match default {
+                Some(default) if value.is_unit() => Some(operator.holds(order(default, literal)?)),
+                _ => compare(&value, *operator, literal),
+            }
+        }
+        Clause::Script => None,
+    }
+}
+
+/// A comparison with a missing value is not true.
+fn compare(value: &Dynamic, operator: Operator, literal: &Literal) -> Option<bool> {
+    if value.is_unit() {
+        return Some(false);
+    }
+    let order = match literal {
+        Literal::Number(number) => match value.as_int() {
+            Ok(whole) => Decimal::from(whole).cmp(number),
+            Err(_) => value.as_decimal().ok()?.cmp(number),
+        },
+        Literal::Text(text) => (**value.as_immutable_string_ref().ok()?).cmp(text.as_str()),
+        Literal::Flag(flag) => value.as_bool().ok()?.cmp(flag),
+    };
+    Some(operator.holds(order))
+}
+
+fn order(one: &Literal, other: &Literal) -> Option<Ordering> {
+    match (one, other) {
+        (Literal::Number(one), Literal::Number(other)) => Some(one.cmp(other)),
+        (Literal::Text(one), Literal::Text(other)) => Some(one.cmp(other)),
+        (Literal::Flag(one), Literal::Flag(other)) => Some(one.cmp(other)),
+        _ => None,
+    }
+}
