@@ -7,47 +7,112 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{App, Done};
+use crate::base::clock::Clock;
+use crate::base::time::{UnixMs, Zone};
 use crate::base::token::TokenKey;
+use crate::config::Config;
 use crate::flow::campaign::Campaign;
 use crate::model::fault::FileFault;
-use crate::rules::RuleSet;
+use crate::model::predicate::{Clause, Leaf};
+use crate::rules::crontab::Crontab;
+use crate::rules::{Rule, RuleSet};
+use crate::store::filter::Filter;
 
 /// Check rules and templates without running anything
 ///
 /// Without a path: the rules and templates of the configuration, and whether each template and webhook target that a rule names is there.
 /// With paths: the rules there. Exit 1 when there are faults.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  stammgast check\n  stammgast check rules/win-back.rhai --json")]
+#[command(after_help = "Examples:\n  stammgast check\n  stammgast check --explain\n  stammgast check rules/win-back.rhai --json")]
 pub(super) struct Args {
     /// Folders with *.rhai files, or single files
     paths: Vec<PathBuf>,
+    /// Say of each rule what the database is asked, what only the interpreter can tell, and when it runs next
+    #[arg(long)]
+    explain: bool,
+}
+
+/// Runs that are shown.
+const NEXT_RUNS: usize = 5;
+
+/// How a rule will run.
+#[derive(Debug, serde::Serialize)]
+struct Explained {
+    rule: String,
+    place: String,
+    /// Only these customers are read; `None`: everybody.
+    reads: Option<String>,
+    /// Clauses that only the interpreter can tell.
+    interpreted: Vec<String>,
+    /// In the shop's zone.
+    next_runs: Vec<String>,
+}
+
+fn explain(rule: &Rule, zone: Zone, now: UnixMs) -> Explained {
+    let is_script = |leaf: &&Leaf| leaf.clause == Clause::Script;
+    let interpreted = match rule.predicate() {
+        Some(predicate) => predicate.leaves().into_iter().filter(is_script).map(|leaf| leaf.text.clone()).collect(),
+        None => vec!["the whole condition: it is a script of several statements".to_owned()],
+    };
+    let schedule = rule.spec.schedule.as_deref().and_then(|line| Crontab::parse(line).ok());
+    let next_runs = schedule.map(|schedule| schedule.between(now, UnixMs(i64::MAX), zone, NEXT_RUNS)).unwrap_or_default();
+    Explained {
+        rule: rule.spec.name.clone(),
+        place: rule.spec.place.clone(),
+        reads: rule.predicate().and_then(Filter::of).map(|filter| filter.to_string()),
+        interpreted,
+        next_runs: next_runs.into_iter().map(|at| zone.format(at)).collect(),
+    }
 }
 
 pub(super) fn run(args: &Args, app: &App) -> anyhow::Result<Done> {
-    let mut rules = 0;
+    // Rules alone can be checked where the configuration is broken.
+    let config = if args.paths.is_empty() || args.explain { app.config()? } else { Config::from_toml("")? };
+    let (zone, now) = (config.shop.zone(), Clock::System.now());
+    let mut rules: Vec<Explained> = Vec::new();
+    let mut take = |set: &RuleSet| rules.extend(set.rules().iter().map(|rule| explain(rule, zone, now)));
     let mut faults = Vec::new();
     if args.paths.is_empty() {
         // The key plays no part in a check.
-        match Campaign::load(&app.config()?, TokenKey::new([0; 32])) {
-            Ok(campaign) => rules += campaign.rules.rules().len(),
+        match Campaign::load(&config, TokenKey::new([0; 32])) {
+            Ok(campaign) => take(&campaign.rules),
             Err(found) => faults.extend(found),
         }
     }
     for path in &args.paths {
         match RuleSet::load(path) {
-            Ok(set) => rules += set.rules().len(),
+            Ok(set) => take(&set),
             Err(found) => faults.extend(found),
         }
     }
     if app.json {
         let fault = |fault: &FileFault| json!({ "file": fault.file, "line": fault.line, "column": fault.column, "severity": "error", "message": fault.message });
-        println!("{}", json!({ "faults": faults.iter().map(fault).collect::<Vec<_>>() }));
+        let mut document = json!({ "faults": faults.iter().map(fault).collect::<Vec<_>>() });
+        if args.explain {
+            document["rules"] = json!(rules);
+        }
+        println!("{document}");
     } else {
         show(&faults);
-        let well = if faults.is_empty() { format!("{rules} rules, all well.") } else { format!("{} faults.", faults.len()) };
+        if args.explain {
+            rules.iter().for_each(print);
+        }
+        let well = if faults.is_empty() { format!("{} rules, all well.", rules.len()) } else { format!("{} faults.", faults.len()) };
         println!("{well}");
     }
     Ok(if faults.is_empty() { Done::Well } else { Done::WithFaults })
+}
+
+fn print(rule: &Explained) {
+    println!("{} ({})", rule.rule, rule.place);
+    println!("  the database reads {}", rule.reads.as_deref().unwrap_or("everybody"));
+    for clause in &rule.interpreted {
+        println!("  only the interpreter can tell: {clause}");
+    }
+    match rule.next_runs.as_slice() {
+        [] => println!("  runs only when named: stammgast run {}", rule.rule),
+        runs => println!("  next runs {}", runs.join(", ")),
+    }
 }
 
 /// Each fault with its line of the file and a mark under the column.

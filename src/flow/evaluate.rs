@@ -11,6 +11,7 @@ use crate::base::clock::Clock;
 use crate::base::time::UnixMs;
 use crate::model::facts::{Facts, Moment};
 use crate::rules::Evaluation;
+use crate::store::filter::Filter;
 use crate::store::schema::Grown;
 use crate::store::{decisions, facts, leases, ticks};
 
@@ -30,7 +31,7 @@ pub struct TickReport {
     pub tick_at: UnixMs,
     /// Whether it had run for that moment before: then nothing happened now.
     pub already_ran: bool,
-    /// Customers looked at.
+    /// Customers there are.
     pub customers: usize,
     /// Customers the condition is true for, and those it failed for.
     pub proposed: usize,
@@ -90,13 +91,20 @@ pub async fn tick(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, tick_at: Unix
     }
     rescore::ensure_fresh(ctx, tick_at).await?;
     let moment = Moment { now: tick_at, zone: ctx.config.shop.zone() };
+    // Only those whom the condition may be true for, or fail for, are read.
+    let filter = rule.predicate().and_then(Filter::of);
+    let mut tx = ctx.db.read().await?;
+    report.customers = usize::try_from(facts::count(&mut tx).await?).unwrap_or(usize::MAX);
+    drop(tx);
     let mut cursor = tick.cursor;
     loop {
         let mut tx = ctx.db.read().await?;
-        let page = facts::page(&mut tx, cursor, PAGE).await?;
+        let page = match &filter {
+            Some(filter) => facts::page_where(&mut tx, cursor, PAGE, filter).await?,
+            None => facts::page(&mut tx, cursor, PAGE).await?,
+        };
         drop(tx);
         let Some(last) = page.last().map(|facts| facts.customer.id) else { break };
-        report.customers += page.len();
         let candidates = candidates(campaign, name, page, moment).await?;
         report.count(&candidates);
         let entries = decide::decide(ctx, campaign, name, moment, candidates, &Past::Logged).await?;

@@ -2,7 +2,10 @@
 
 use chrono::NaiveDate;
 
+use sqlx::QueryBuilder;
+
 use super::db::{StoreError, Tx};
+use super::filter::Filter;
 use crate::base::id::Id;
 use crate::base::money::Cents;
 use crate::base::time::UnixMs;
@@ -12,6 +15,7 @@ use crate::model::facts::Facts;
 use crate::model::score::{Abc, Score};
 
 statements! {
+    COUNT = "SELECT COUNT(*) FROM customers";
     PAGE = "SELECT c.id, c.external_id, c.email, c.first_name, c.last_name, c.birthday, c.locale, c.tags,
                    s.as_of, s.recency_days, s.orders, s.revenue_cents, s.average_order_value_cents, s.first_order_at, s.last_order_at, s.tenure_days,
                    s.r, s.f, s.m, s.rfm, s.rfm_weighted_e4, s.abc, s.revenue_rank, s.top_percent
@@ -50,6 +54,25 @@ struct Row {
 pub async fn page(tx: &mut Tx, after: Id, limit: i64) -> Result<Vec<Facts>, StoreError> {
     let rows: Vec<Row> = on!(tx, PAGE, |c, q| sqlx::query_as(q).bind(after.0).bind(limit).fetch_all(c).await)?;
     rows.into_iter().map(facts).collect()
+}
+
+/// As [`page`], of those whom the filter lets pass.
+pub async fn page_where(tx: &mut Tx, after: Id, limit: i64, filter: &Filter) -> Result<Vec<Facts>, StoreError> {
+    let rows: Vec<Row> = on!(tx, |c| {
+        // The same columns, without the place and the limit.
+        let (columns, _) = PAGE.sqlite.split_once("WHERE").unwrap_or((PAGE.sqlite, ""));
+        let mut query = QueryBuilder::new(columns);
+        query.push("WHERE c.id > ").push_bind(after.0).push(" AND ");
+        filter.push(&mut query);
+        query.push(" ORDER BY c.id LIMIT ").push_bind(limit);
+        query.build_query_as().fetch_all(c).await
+    })?;
+    rows.into_iter().map(facts).collect()
+}
+
+/// How many customers there are.
+pub async fn count(tx: &mut Tx) -> Result<i64, StoreError> {
+    on!(tx, COUNT, |c, q| sqlx::query_scalar(q).fetch_one(c).await)
 }
 
 fn facts(row: Row) -> Result<Facts, StoreError> {

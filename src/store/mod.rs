@@ -7,6 +7,7 @@ pub mod customers;
 pub mod decisions;
 pub mod deliveries;
 pub mod facts;
+pub mod filter;
 pub mod leases;
 pub mod messages;
 pub mod orders;

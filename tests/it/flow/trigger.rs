@@ -119,7 +119,7 @@ on_both!(an_interrupted_run_goes_on_where_it_was, |test| {
     assert_eq!(stage.due().await, ["daily 2024-07-01T09:00"], "found although its moment is not new");
     let lease = evaluate::lease(&stage.ctx, "test/1").await.unwrap().unwrap();
     let report = evaluate::tick(&stage.ctx, &stage.in_force.get(), "daily", stage.moment(MONDAY_NINE), &lease).await.unwrap();
-    assert_eq!((report.customers, number(&test.db, decided).await), (1_500, 2_500));
+    assert_eq!((report.customers, report.proposed, number(&test.db, decided).await), (2_500, 1_500, 2_500));
     assert_eq!(number(&test.db, "SELECT COUNT(DISTINCT customer_id) FROM decisions WHERE slot = 'arm'").await, 2_500, "everybody once");
     assert_eq!(stage.due().await, [""; 0]);
 });

@@ -17,7 +17,7 @@ pub(super) fn morning(date: &str) -> Moment {
 }
 
 /// The day the tests run on unless they say otherwise.
-pub(super) fn today() -> Moment {
+pub(crate) fn today() -> Moment {
     morning("2026-07-01")
 }
 
@@ -80,13 +80,13 @@ pub(super) fn regular_with(change: impl FnOnce(&mut Score)) -> Facts {
 }
 
 /// Loads one file.
-pub(super) fn load(text: &str) -> Result<RuleSet, Vec<String>> {
+pub(crate) fn load(text: &str) -> Result<RuleSet, Vec<String>> {
     let set = RuleSet::from_sources(vec![("test.rhai".to_owned(), text.to_owned())]);
     set.map_err(|faults| faults.iter().map(ToString::to_string).collect())
 }
 
 /// A rule with this condition.
-pub(super) fn with_condition(condition: &str) -> String {
+pub(crate) fn with_condition(condition: &str) -> String {
     format!("rule(\"r\").basis(\"consent\").when({condition}).send(|c| email(\"t\"));")
 }
 

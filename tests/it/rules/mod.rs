@@ -5,11 +5,11 @@ mod crontab_reference;
 
 mod actions;
 mod conditions;
-mod example;
+pub(crate) mod example;
 mod faults;
 mod language;
 mod modules;
 mod sandbox;
 mod shipped;
-mod short_cut;
+pub(crate) mod short_cut;
 mod why;

@@ -17,6 +17,8 @@ const TEXT: &[&str] = &["id", "first_name", "locale", "abc"];
 fn number() -> impl Strategy<Value = String> {
     prop_oneof![
         (-3_i64..80).prop_map(|n| n.to_string()),
+        // Near the small numbers of most fields, and finer than a cent.
+        (0_i64..5_000).prop_map(|n| format!("{}.{:03}", n / 1_000, n % 1_000)),
         (-300_i64..20_000).prop_map(|n| format!("{}{}.{:02}", if n < 0 { "-" } else { "" }, n.abs() / 100, n.abs() % 100))
     ]
 }
@@ -46,7 +48,7 @@ fn leaf() -> impl Strategy<Value = String> {
     ]
 }
 
-fn condition() -> impl Strategy<Value = String> {
+pub(crate) fn condition() -> impl Strategy<Value = String> {
     leaf().prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| format!("({})", parts.join(" && "))),
@@ -56,7 +58,7 @@ fn condition() -> impl Strategy<Value = String> {
     })
 }
 
-fn customer() -> impl Strategy<Value = Facts> {
+pub(crate) fn customer() -> impl Strategy<Value = Facts> {
     let score = (prop::bool::ANY, -1_i64..80, 0_i64..4, -100_i64..20_000, 1_i64..=5, 0_usize..3);
     let record = (
         prop::sample::select(&["A", "K-1", "Änne", ""][..]),

@@ -1,6 +1,7 @@
 //! Tests of the store: schema and statements.
 
 mod customers;
+mod filter;
 mod orders;
 mod schema;
 mod scores;

@@ -1,0 +1,100 @@
+//! What the database narrows a condition down to never loses anybody: random conditions about random customers.
+
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::TestRunner;
+use stammgast::base::id::Id;
+use stammgast::model::customer::Locale;
+use stammgast::model::facts::Facts;
+use stammgast::rules::Evaluation;
+use stammgast::store::filter::Filter;
+use stammgast::store::{facts, scores};
+
+use crate::common::databases::TestDb;
+use crate::common::shop::execute;
+use crate::rules::example::{load, today, with_condition};
+use crate::rules::short_cut::{condition, customer};
+
+/// The same customers in the database; every key is unique there.
+async fn store(test: &TestDb, people: &mut [Facts]) {
+    let word = |text: Option<&str>| text.map_or("NULL".to_owned(), |text| format!("'{text}'"));
+    let mut rows = Vec::new();
+    for (number, facts) in (1_i64..).zip(people.iter_mut()) {
+        let customer = &mut facts.customer;
+        customer.id = Id(number);
+        if number > 4 {
+            customer.external_id = format!("{}{number}", customer.external_id);
+        } else {
+            ["A", "K-1", "Änne", ""][usize::try_from(number - 1).unwrap()].clone_into(&mut customer.external_id);
+        }
+        if let Some(score) = &mut facts.score {
+            score.customer_id = customer.id;
+        }
+        let email = customer.email.as_ref().map(ToString::to_string);
+        rows.push(format!(
+            "({number}, '{}', {}, {}, {}, {}, {}, '{}', 0, 0)",
+            customer.external_id,
+            word(email.as_deref()),
+            word(customer.first_name.as_deref()),
+            word(customer.last_name.as_deref()),
+            word(customer.birthday.map(|day| day.to_string()).as_deref()),
+            word(customer.locale.map(Locale::code)),
+            serde_json::to_string(&customer.tags).unwrap(),
+        ));
+    }
+    let columns = "id, external_id, email, first_name, last_name, birthday, locale, tags, created_at, updated_at";
+    execute(&test.db, format!("INSERT INTO customers ({columns}) VALUES {}", rows.join(", "))).await;
+    let scored: Vec<_> = people.iter().filter_map(|facts| facts.score).collect();
+    let mut tx = test.db.write().await.unwrap();
+    scores::put(&mut tx, &scored).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+on_both!(a_filter_never_loses_a_customer_whom_the_condition_is_true_for_or_fails_for, |test| {
+    let mut runner = TestRunner::deterministic();
+    let mut people: Vec<Facts> = (0..300).map(|_| customer().new_tree(&mut runner).unwrap().current()).collect();
+    store(test, &mut people).await;
+    let mut tx = test.db.read().await.unwrap();
+    let people = facts::page(&mut tx, Id(0), 1_000).await.unwrap();
+    assert_eq!(people.len(), 300);
+    let (mut pairs, mut wanted, mut read, mut filters) = (0, 0, 0, 0);
+    while pairs < 100_000 {
+        let text = condition().new_tree(&mut runner).unwrap().current();
+        let Ok(set) = load(&with_condition(&format!("|c| {text}"))) else { continue };
+        let rule = &set.rules()[0];
+        let Some(filter) = rule.predicate().and_then(Filter::of) else { continue };
+        let found = facts::page_where(&mut tx, Id(0), 1_000, &filter).await.unwrap_or_else(|error| panic!("{text}: {filter}: {error}"));
+        let answers = rule.interpret(&people, today());
+        for (facts, answer) in people.iter().zip(&answers) {
+            let is_read = found.binary_search_by_key(&facts.customer.id, |found| found.customer.id).is_ok_and(|place| found[place] == *facts);
+            assert!(*answer == Evaluation::NoMatch || is_read, "{text}\n{filter}\n{facts:?}\n{answer:?}");
+            wanted += usize::from(*answer != Evaluation::NoMatch);
+        }
+        (pairs, read, filters) = (pairs + people.len(), read + found.len(), filters + 1);
+    }
+    // It narrows down, and not much is read in vain.
+    assert!(read < pairs * 8 / 10 && read < wanted * 13 / 10, "{filters} filters: {wanted} of {read} of {pairs}");
+});
+
+#[test]
+fn a_filter_says_what_the_database_is_asked() {
+    let filter = |condition: &str| {
+        let set = load(&with_condition(&format!("|c| {condition}"))).unwrap();
+        set.rules()[0].predicate().and_then(Filter::of).map_or("-".to_owned(), |filter| filter.to_string())
+    };
+    for (condition, expected) in [
+        ("c.recency_days > 60 && c.orders >= 2 && !c.tags.contains(\"vip\")", "(s.recency_days > 60 AND COALESCE(s.orders, 0) >= 2)"),
+        ("c.revenue > 19.985 || c.abc in [\"A\", \"B\"]", "(COALESCE(s.revenue_cents, 0) > 1998 OR (s.abc = 'A' OR s.abc = 'B'))"),
+        ("c.revenue == 19.985 && c.orders > 1", "none"),
+        ("c.orders < 2.5 && c.r <= 2.5 && c.m > -0.5 && c.f >= 2.5", "(COALESCE(s.orders, 0) < 3 AND s.r <= 2 AND s.m > -1 AND s.f >= 3)"),
+        ("!(c.recency_days > 60 || c.first_name.len() > 3)", "NOT (s.recency_days > 60)"),
+        ("c.orders > 1 && c.tags[1] == \"x\" && c.r > 3", "COALESCE(s.orders, 0) > 1"),
+        ("c.orders > 1 || c.tags[1] == \"x\"", "-"),
+        (
+            "(c.average_order_value ?? 20) >= 19.5 && c.has(\"age\")",
+            "(s.average_order_value_cents >= 1950 OR NOT (s.average_order_value_cents IS NOT NULL))",
+        ),
+        ("c.rfm_weighted >= 4.50001 && c.abc != ()", "(s.rfm_weighted_e4 >= 45001 AND s.abc IS NOT NULL)"),
+    ] {
+        assert_eq!(filter(condition), expected, "{condition}");
+    }
+}
