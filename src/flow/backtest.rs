@@ -178,7 +178,7 @@ async fn candidates_of(
         let share = people.len().div_ceil(processors).max(1);
         let rule = campaign.rules.rule(&name);
         let part = |people: &[Facts]| -> Vec<Candidate> {
-            let evaluations = rule.map(|rule| rule.evaluate(people, moment)).unwrap_or_default();
+            let evaluations = rule.map(|rule| rule.answer(people, moment)).unwrap_or_default();
             people.iter().zip(evaluations).filter_map(|(facts, evaluation)| candidate(|| facts.clone(), evaluation)).collect()
         };
         let candidates: Vec<Candidate> = std::thread::scope(|scope| {

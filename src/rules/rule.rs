@@ -90,7 +90,13 @@ impl Rule {
     /// has a limit of steps and of time.
     #[must_use]
     pub fn evaluate(&self, facts: &[Facts], moment: Moment) -> Vec<Evaluation> {
-        self.evaluate_all(facts, moment, |view| self.predicate()?.ask(&mut |leaf| tell(leaf, view)))
+        self.evaluate_all(facts, moment, |view| self.short_cut(view), |view| self.inputs(view))
+    }
+
+    /// As [`Self::evaluate`], without telling what the condition read.
+    #[must_use]
+    pub fn answer(&self, facts: &[Facts], moment: Moment) -> Vec<Evaluation> {
+        self.evaluate_all(facts, moment, |view| self.short_cut(view), |_| Map::new())
     }
 
     /// The condition as clauses, when it is a single expression.
@@ -102,16 +108,26 @@ impl Rule {
     /// As [`Self::evaluate`], by the interpreter alone: what the short cut is measured and tested against.
     #[must_use]
     pub fn interpret(&self, facts: &[Facts], moment: Moment) -> Vec<Evaluation> {
-        self.evaluate_all(facts, moment, |_| None)
+        self.evaluate_all(facts, moment, |_| None, |view| self.inputs(view))
     }
 
-    fn evaluate_all(&self, facts: &[Facts], moment: Moment, short_cut: impl Fn(&View<'_>) -> Option<bool> + Sync) -> Vec<Evaluation> {
+    fn short_cut(&self, view: &View<'_>) -> Option<bool> {
+        self.predicate()?.ask(&mut |leaf| tell(leaf, view))
+    }
+
+    fn evaluate_all(
+        &self,
+        facts: &[Facts],
+        moment: Moment,
+        short_cut: impl Fn(&View<'_>) -> Option<bool> + Sync,
+        inputs: impl Fn(&View<'_>) -> Map<String, Value> + Sync,
+    ) -> Vec<Evaluation> {
         let today = moment.today();
         let one = |facts: &Facts| {
             let view = View::new(facts, moment, today);
             let answer = short_cut(&view).map_or_else(|| self.judge(&view.customer()), Ok);
             match answer {
-                Ok(true) => Evaluation::Match { inputs: self.inputs(&view) },
+                Ok(true) => Evaluation::Match { inputs: inputs(&view) },
                 Ok(false) => Evaluation::NoMatch,
                 Err(trouble) => Evaluation::Failed(self.sentence(&trouble)),
             }
