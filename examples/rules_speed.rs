@@ -1,0 +1,89 @@
+//! How fast conditions are answered, as a ratio to plain Rust over the same customers in the same run: `cargo run --release --example rules_speed`.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use stammgast::base::id::Id;
+use stammgast::base::money::Cents;
+use stammgast::base::time::{DAY_MS, UnixMs, Zone};
+use stammgast::model::customer::{Customer, Locale};
+use stammgast::model::facts::{Facts, Moment};
+use stammgast::model::score::{Abc, Score};
+use stammgast::rules::{Evaluation, RuleSet};
+
+const CUSTOMERS: i64 = 200_000;
+const ROUNDS: usize = 3;
+const NOW: UnixMs = UnixMs(1_768_478_400_000);
+
+/// Customers that differ, without chance.
+fn customer(number: i64) -> Facts {
+    let mixed = (number * 7_919) % 10_007;
+    let customer = Customer {
+        id: Id(number),
+        external_id: number.to_string(),
+        email: None,
+        first_name: Some("Erika".to_owned()),
+        last_name: Some("Mustermann".to_owned()),
+        birthday: None,
+        locale: Some(Locale::De),
+        tags: if mixed % 20 == 0 { vec!["vip".to_owned()] } else { Vec::new() },
+    };
+    let score = Score {
+        customer_id: Id(number),
+        as_of: NOW,
+        recency_days: mixed % 365,
+        orders: 1 + mixed % 9,
+        revenue: Cents(mixed * 37),
+        average_order_value: Cents(mixed),
+        first_order_at: NOW.plus(-400 * DAY_MS),
+        last_order_at: NOW.plus(-(mixed % 365) * DAY_MS),
+        tenure_days: 400,
+        r: 1 + mixed % 5,
+        f: 1 + mixed % 5,
+        m: 1 + mixed % 5,
+        rfm: 111 * (1 + mixed % 5),
+        rfm_weighted_e4: 30_000,
+        abc: [Abc::A, Abc::B, Abc::C][usize::try_from(mixed % 3).unwrap_or_default()],
+        revenue_rank: number + 1,
+        top_percent: 1 + mixed % 100,
+    };
+    Facts { customer, score: (mixed % 10 > 0).then_some(score) }
+}
+
+/// The same condition in Rust.
+fn plain(facts: &Facts) -> bool {
+    facts.score.is_some_and(|score| score.recency_days > 60 && score.orders >= 2 && score.revenue > Cents(1998))
+        && !facts.customer.tags.iter().any(|tag| tag == "vip")
+}
+
+const CONDITION: &str = "c.recency_days > 60 && c.orders >= 2 && c.revenue > 19.98 && !c.tags.contains(\"vip\")";
+
+/// Nanoseconds a customer, the best of some rounds, and how many match.
+fn measure(people: &[Facts], matches: impl Fn(&[Facts]) -> usize) -> (f64, usize) {
+    let mut best = (f64::INFINITY, 0);
+    for _ in 0..ROUNDS {
+        let begin = Instant::now();
+        let count = black_box(matches(people));
+        let seconds = begin.elapsed().as_secs_f64();
+        best = (best.0.min(seconds * 1e9 / f64::from(i32::try_from(people.len()).unwrap_or(i32::MAX))), count);
+    }
+    best
+}
+
+fn main() {
+    let people: Vec<Facts> = (0..CUSTOMERS).map(customer).collect();
+    let text = format!("rule(\"r\").basis(\"consent\").when(|c| {CONDITION}).send(|c| email(\"t\"));");
+    let Ok(set) = RuleSet::from_sources(vec![("r.rhai".to_owned(), text)]) else { return eprintln!("the rule does not load") };
+    let Some(rule) = set.rule("r") else { return eprintln!("there is no rule") };
+    let moment = Moment { now: NOW, zone: Zone(chrono_tz::Tz::UTC) };
+    let count = |answers: Vec<Evaluation>| answers.iter().filter(|answer| matches!(answer, Evaluation::Match { .. })).count();
+    let (limit, expected) = measure(&people, |people| people.iter().filter(|facts| plain(facts)).count());
+    println!("{CONDITION}\n{CUSTOMERS} customers, {expected} match");
+    let clauses = measure(&people, |people| count(rule.answer(people, moment)));
+    let logged = measure(&people, |people| count(rule.evaluate(people, moment)));
+    let interpreter = measure(&people, |people| count(rule.interpret(people, moment)));
+    println!("{:32} {limit:7.0} ns", "plain Rust (the limit)");
+    for (name, (ns, found)) in [("clauses", clauses), ("clauses, telling what was read", logged), ("interpreter, telling the same", interpreter)] {
+        println!("{name:32} {ns:7.0} ns   {:5.0} times the limit{}", ns / limit, if found == expected { "" } else { "   WRONG ANSWER" });
+    }
+}
