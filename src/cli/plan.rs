@@ -93,7 +93,11 @@ fn short(hash: &str) -> &str {
 
 fn print(ctx: &Ctx, plan: &Plan, args: &Args) {
     let shop = &ctx.config.shop;
-    let share = |people: usize| (people * 100).checked_div(plan.customers).map_or_else(String::new, |percent| format!(" ({percent} % of all)"));
+    let share = |people: usize| match (people * 100).checked_div(plan.customers) {
+        None => String::new(),
+        Some(0) if people > 0 => " (under 1 % of all)".to_owned(),
+        Some(percent) => format!(" ({percent} % of all)"),
+    };
     println!("\n{} {} as of {}: nothing is written or sent", plan.rule, short(&plan.hash), shop.zone().format(plan.as_of));
     println!("  {} customers, the condition is true for {}{}", plan.customers, plan.people.len(), share(plan.people.len()));
     let arms: Vec<String> = plan.variants.iter().map(|arm| format!("{} {}", arm.name, arm.people)).collect();

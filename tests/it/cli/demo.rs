@@ -1,13 +1,16 @@
 //! `stammgast demo`: twice, interrupted, killed.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use stammgast::base::clock::Clock;
-use stammgast::base::time::DAY_MS;
+use stammgast::base::time::{DAY_MS, UnixMs, Zone};
 use stammgast::store::{Db, settings};
+
+use crate::store::texts;
 
 /// In memory if the machine can: thousands of commits, each of which waits for the disk.
 fn folder() -> tempfile::TempDir {
@@ -89,6 +92,7 @@ async fn a_second_start_changes_nothing_and_an_interrupted_or_killed_one_goes_on
     assert!(sum(&first, "sent") > 100 && sum(&first, "failed") + sum(&first, "in_doubt") == 0, "{first}");
     let second = report(whole.path());
     assert_eq!(second, first);
+    replays_equal_the_log(whole.path()).await;
 
     let written = mails(whole.path());
     end_after(interrupted.path(), written / 3, "-INT").await;
@@ -98,4 +102,36 @@ async fn a_second_start_changes_nothing_and_an_interrupted_or_killed_one_goes_on
     // A kill may leave as many messages in doubt as were being written at that moment, never more, and none is lost.
     assert_eq!(sum(&last, "sent") + sum(&last, "in_doubt"), sum(&first, "sent"));
     assert!(sum(&last, "in_doubt") <= 10, "{last}");
+}
+
+/// What each rule decided on the days after the start and before today is what a replay finds.
+async fn replays_equal_the_log(dir: &Path) {
+    let zone = Zone::parse("Europe/Berlin").unwrap();
+    let now = Clock::System.now();
+    let (from, to) = (zone.date(now.plus(-4 * DAY_MS)), zone.date(now.plus(-DAY_MS)));
+    let db = Db::open(&format!("sqlite://{}/stammgast.db", dir.display()), 2).await.unwrap();
+    let mut reached = 0;
+    for rule in ["win-back", "second-order", "thank-you", "birthday-gift", "anniversary"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stammgast"));
+        command.args(["backtest", rule, "--json", "--from", &from.to_string(), "--to", &to.to_string()]).current_dir(dir);
+        let output = command.env("STAMMGAST_CONFIG", dir.join("config/stammgast.toml")).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let line = |person: &Value| ["date", "customer", "verdict", "variant"].map(|key| person[key].as_str().unwrap_or("-").to_owned()).join(" ");
+        let replayed: BTreeSet<String> = found["people"].as_array().unwrap().iter().map(line).collect();
+        let query = format!(
+            "SELECT CAST(d.tick_at AS TEXT) || ' ' || c.external_id || ' ' || d.verdict || ' ' || COALESCE(d.variant, '-')
+             FROM decisions d JOIN customers c ON c.id = d.customer_id WHERE d.rule = '{rule}' AND d.slot = 'arm'"
+        );
+        let dated = |row: String| {
+            let (at, rest) = row.split_once(' ').map(|(at, rest)| (at.parse().unwrap(), rest.to_owned())).unwrap();
+            (zone.date(UnixMs(at)), rest)
+        };
+        let days = texts(&db, &query).await.into_iter().map(dated).filter(|(date, _)| *date >= from && *date <= to);
+        let logged: BTreeSet<String> = days.map(|(date, rest)| format!("{date} {rest}")).collect();
+        assert_eq!(replayed, logged, "{rule}");
+        reached += logged.len();
+    }
+    db.close().await;
+    assert!(reached > 50, "{reached}");
 }
