@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use serde_json::json;
 
 use super::{App, Done};
@@ -80,11 +79,11 @@ async fn other(ctx: &Ctx, campaign: &Campaign, name: &str, against: Option<&str>
     };
     drop(tx);
     let Some(version) = version else { return Ok(None) };
-    let because = || format!("version {} of rule '{name}' cannot be used any more", short(&version.hash));
-    let sentences =
-        |faults: Vec<crate::model::fault::FileFault>| anyhow::anyhow!(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
-    let rules = RuleSet::from_stored(&version.text).map_err(sentences).with_context(because)?;
-    Ok(Some(Arc::new(campaign.with_rules(&ctx.config, rules).map_err(sentences).with_context(because)?)))
+    let rules = RuleSet::from_stored(&version.text).map_err(|faults| {
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("version {} of rule '{name}' cannot be used any more:\n{}", short(&version.hash), faults.join("\n"))
+    })?;
+    Ok(Some(Arc::new(campaign.with_rules(rules))))
 }
 
 fn short(hash: &str) -> &str {

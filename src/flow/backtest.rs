@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::campaign::Campaign;
 use super::decide::{self, Candidate};
-use super::evaluate::{PAGE, candidate};
+use super::evaluate::{candidate, page};
 use super::plan::exposure_of;
 use super::recall::{Past, Rehearsal};
 use super::{Ctx, FlowError, rescore};
@@ -23,7 +23,7 @@ use crate::model::score::PaidOrder;
 use crate::rules::crontab::Crontab;
 use crate::score::{Ledger, compute};
 use crate::store::decisions::Entry;
-use crate::store::{facts, scores};
+use crate::store::scores;
 
 /// As many runs are too many for one replay: every quarter of an hour for half a year.
 const MOST_RUNS: usize = 20_000;
@@ -150,13 +150,11 @@ pub async fn backtest(
 /// All customers; their scores are made anew for each run.
 async fn everybody(ctx: &Ctx) -> Result<Vec<Facts>, FlowError> {
     let (mut people, mut cursor) = (Vec::new(), Id(0));
-    let mut tx = ctx.db.read().await?;
-    loop {
-        let page = facts::page(&mut tx, cursor, PAGE).await?;
-        let Some(last) = page.last().map(|facts| facts.customer.id) else { return Ok(people) };
+    while let Some((page, last)) = page(ctx, cursor, None).await? {
         cursor = last;
         people.extend(page);
     }
+    Ok(people)
 }
 
 /// Gives everybody the scores of the moment, and asks the condition, on all processors.
@@ -213,27 +211,23 @@ impl Found {
     fn note(&mut self, date: NaiveDate, facts: &Facts, entry: &Entry) {
         let (decision, found) = (&entry.decision, &mut self.backtest);
         let day = found.days.binary_search_by_key(&date, |day| day.date).ok().and_then(|place| found.days.get_mut(place));
-        let (verdict, variant) = match &decision.verdict {
+        let Some(day) = day else { return };
+        match &decision.verdict {
+            Verdict::Send { .. } => day.sent += 1,
+            Verdict::Control => day.control += 1,
             Verdict::Refused(reason) => {
+                day.refused += 1;
                 *found.refused.entry(reason.code()).or_default() += 1;
-                if let Some(day) = day {
-                    day.refused += 1;
-                }
                 if !decision.detail.is_empty() {
                     found.failure.get_or_insert_with(|| decision.detail.clone());
                 }
                 return;
             }
-            Verdict::Send { variant, .. } => ("send", Some(variant.clone())),
-            Verdict::Control => ("control", None),
-        };
-        if let Some(day) = day {
-            day.sent += usize::from(verdict == "send");
-            day.control += usize::from(verdict == "control");
         }
         found.vouchers += entry.vouchers.len();
         found.voucher_exposure_cents = found.voucher_exposure_cents.saturating_add(exposure_of(facts, entry).0);
-        found.people.push(Reached { customer: facts.customer.external_id.clone(), date, verdict, variant });
+        let (customer, variant) = (facts.customer.external_id.clone(), decision.verdict.variant().map(str::to_owned));
+        found.people.push(Reached { customer, date, verdict: decision.verdict.code(), variant });
         *self.times.entry(decision.customer_id).or_default() += 1;
         if let Some(until) = decision.goal_until {
             self.windows.push(Window { customer: decision.customer_id, after: decision.effective_at, until });

@@ -16,7 +16,7 @@ pub struct Campaign {
     /// The rules.
     pub rules: RuleSet,
     /// The mail templates.
-    pub templates: TemplateSet,
+    pub templates: Arc<TemplateSet>,
     /// Names of the webhook targets.
     pub targets: HashSet<String>,
     /// Signs links, derives voucher codes.
@@ -34,7 +34,7 @@ impl Campaign {
         match (rules, templates) {
             (Ok(rules), Ok(templates)) => {
                 let targets = config.webhooks.iter().map(|target| target.name.clone()).collect();
-                let campaign = Self { rules, templates, targets, token_key };
+                let campaign = Self { rules, templates: Arc::new(templates), targets, token_key };
                 let missing = campaign.missing();
                 if missing.is_empty() { Ok(campaign) } else { Err(missing) }
             }
@@ -45,12 +45,9 @@ impl Campaign {
 
 impl Campaign {
     /// The same templates, targets and key with other rules.
-    ///
-    /// # Errors
-    /// When the templates cannot be read again.
-    pub fn with_rules(&self, config: &Config, rules: RuleSet) -> Result<Self, Vec<FileFault>> {
-        let templates = TemplateSet::load(&config.templates.path)?;
-        Ok(Self { rules, templates, targets: self.targets.clone(), token_key: self.token_key.clone() })
+    #[must_use]
+    pub fn with_rules(&self, rules: RuleSet) -> Self {
+        Self { rules, templates: Arc::clone(&self.templates), targets: self.targets.clone(), token_key: self.token_key.clone() }
     }
 
     /// The rule of that name.

@@ -8,6 +8,7 @@ use super::decide::{self, Candidate};
 use super::recall::Past;
 use super::{Ctx, FlowError, rescore};
 use crate::base::clock::Clock;
+use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::facts::{Facts, Moment};
 use crate::rules::Evaluation;
@@ -16,7 +17,7 @@ use crate::store::schema::Grown;
 use crate::store::{decisions, facts, leases, ticks};
 
 /// Customers per page.
-pub(super) const PAGE: i64 = 1_000;
+const PAGE: i64 = 1_000;
 /// The lease under which one daemon at a time decides: the caps of two rules for the same customer must not race.
 const LEASE: &str = "decide";
 /// How long the lease lasts without a sign of life, in milliseconds.
@@ -93,18 +94,9 @@ pub async fn tick(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, tick_at: Unix
     let moment = Moment { now: tick_at, zone: ctx.config.shop.zone() };
     // Only those whom the condition may be true for, or fail for, are read.
     let filter = rule.predicate().and_then(Filter::of);
-    let mut tx = ctx.db.read().await?;
-    report.customers = usize::try_from(facts::count(&mut tx).await?).unwrap_or(usize::MAX);
-    drop(tx);
+    report.customers = count(ctx).await?;
     let mut cursor = tick.cursor;
-    loop {
-        let mut tx = ctx.db.read().await?;
-        let page = match &filter {
-            Some(filter) => facts::page_where(&mut tx, cursor, PAGE, filter).await?,
-            None => facts::page(&mut tx, cursor, PAGE).await?,
-        };
-        drop(tx);
-        let Some(last) = page.last().map(|facts| facts.customer.id) else { break };
+    while let Some((page, last)) = page(ctx, cursor, filter.as_ref()).await? {
         let candidates = candidates(campaign, name, page, moment).await?;
         report.count(&candidates);
         let entries = decide::decide(ctx, campaign, name, moment, candidates, &Past::Logged).await?;
@@ -124,6 +116,22 @@ pub async fn tick(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, tick_at: Unix
     ctx.db.has_grown(Grown::Campaign, report.messages as u64).await?;
     tracing::info!(rule = name, tick_at = %tick_at, customers = report.customers, proposed = report.proposed, messages = report.messages, "rule ran");
     Ok(report)
+}
+
+/// The next customers after `after` (all, or those whom the filter lets pass) with the stored scores, and the last one's id; `None` after the last.
+pub(super) async fn page(ctx: &Ctx, after: Id, filter: Option<&Filter>) -> Result<Option<(Vec<Facts>, Id)>, FlowError> {
+    let mut tx = ctx.db.read().await?;
+    let page = match filter {
+        Some(filter) => facts::page_where(&mut tx, after, PAGE, filter).await?,
+        None => facts::page(&mut tx, after, PAGE).await?,
+    };
+    Ok(page.last().map(|facts| facts.customer.id).map(|last| (page, last)))
+}
+
+/// How many customers there are.
+pub(super) async fn count(ctx: &Ctx) -> Result<usize, FlowError> {
+    let mut tx = ctx.db.read().await?;
+    Ok(usize::try_from(facts::count(&mut tx).await?).unwrap_or(usize::MAX))
 }
 
 /// Customers of a page that the rule wants to write to, and those for whom its condition failed.

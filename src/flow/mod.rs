@@ -1,4 +1,5 @@
-//! Floor 4: one file per stage; stages talk to each other only through tables.
+//! Floor 4: one file per stage; stages talk to each other only through tables. Beside them what answers questions about stages and writes nothing: plan,
+//! backtest, why, analyse.
 
 pub mod analyse;
 pub mod backtest;

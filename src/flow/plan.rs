@@ -8,22 +8,22 @@ use serde::Serialize;
 use super::campaign::Campaign;
 use super::decide;
 use super::dispatch::compose;
-use super::evaluate::{self, PAGE};
+use super::evaluate;
 use super::recall::Past;
 use super::{Ctx, FlowError, rescore};
 use crate::base::id::Id;
 use crate::base::money::Cents;
 use crate::base::time::UnixMs;
+use crate::channel::vars::Recipient;
 use crate::model::action::Action;
-use crate::model::customer::Locale;
-use crate::model::decision::Verdict;
+use crate::model::decision::{Refusal, Verdict};
 use crate::model::facts::{Facts, Moment};
-use crate::model::message::LeasedMessage;
 use crate::model::rule::RuleSpec;
 use crate::model::score::Score;
 use crate::policy::exposure;
+use crate::rules::Rule;
 use crate::store::decisions::Entry;
-use crate::store::facts;
+use crate::store::filter::Filter;
 
 /// What a rule would do at a moment.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -34,7 +34,7 @@ pub struct Plan {
     pub hash: String,
     /// The moment.
     pub as_of: UnixMs,
-    /// Customers looked at.
+    /// Customers there are.
     pub customers: usize,
     /// Those whom its condition is true for, or failed for: each of them is in `people`.
     pub people: Vec<Person>,
@@ -106,12 +106,13 @@ pub async fn plan(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, other: Option
     plan.hash.clone_from(&spec.hash);
     plan.variants = spec.variants.iter().map(|variant| Arm { name: variant.name.clone(), people: 0 }).collect();
     let scores = rescore::unless_stored(ctx, plan.as_of).await?;
-    plan.customers = rehearse(ctx, campaign, name, scores.as_ref(), |facts, entry| plan.note(ctx, campaign, &spec, facts, entry)).await?;
+    plan.customers = evaluate::count(ctx).await?;
+    rehearse(ctx, campaign, name, scores.as_ref(), |facts, entry| plan.note(ctx, campaign, &spec, facts, entry)).await?;
     if let Some(other) = other {
         plan.against = other.rules.rule(name).map(|rule| rule.spec.hash.clone());
         let mut before = Vec::new();
         rehearse(ctx, other, name, scores.as_ref(), |facts, entry| {
-            if reaches(entry) {
+            if entry.decision.verdict.refusal().is_none() {
                 before.push(facts.customer.external_id.clone());
             }
         })
@@ -121,22 +122,20 @@ pub async fn plan(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, other: Option
     Ok(plan)
 }
 
-/// Decides about everybody for the present moment; returns how many customers there are.
+/// Decides about everybody for the present moment.
 async fn rehearse(
     ctx: &Ctx,
     campaign: &Arc<Campaign>,
     name: &str,
     scores: Option<&HashMap<Id, Score>>,
     mut each: impl FnMut(&Facts, &Entry),
-) -> Result<usize, FlowError> {
+) -> Result<(), FlowError> {
     let moment = Moment { now: ctx.clock.now(), zone: ctx.config.shop.zone() };
-    let (mut customers, mut cursor) = (0, Id(0));
-    loop {
-        let mut tx = ctx.db.read().await?;
-        let mut page = facts::page(&mut tx, cursor, PAGE).await?;
-        drop(tx);
-        let Some(last) = page.last().map(|facts| facts.customer.id) else { return Ok(customers) };
-        (customers, cursor) = (customers + page.len(), last);
+    // The database knows only the stored scores.
+    let filter = if scores.is_none() { campaign.rules.rule(name).and_then(Rule::predicate).and_then(Filter::of) } else { None };
+    let mut cursor = Id(0);
+    while let Some((mut page, last)) = evaluate::page(ctx, cursor, filter.as_ref()).await? {
+        cursor = last;
         if let Some(scores) = scores {
             for facts in &mut page {
                 facts.score = scores.get(&facts.customer.id).copied();
@@ -152,10 +151,7 @@ async fn rehearse(
             }
         }
     }
-}
-
-fn reaches(entry: &Entry) -> bool {
-    !matches!(entry.decision.verdict, Verdict::Refused(_))
+    Ok(())
 }
 
 impl Plan {
@@ -166,32 +162,30 @@ impl Plan {
     }
 
     fn note(&mut self, ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, facts: &Facts, entry: &Entry) {
-        let (verdict, variant, reason) = match &entry.decision.verdict {
-            Verdict::Send { variant, .. } => ("send", Some(variant.clone()), None),
-            Verdict::Control => ("control", None, None),
-            Verdict::Refused(reason) => ("refused", None, Some(reason.code())),
-        };
-        if let Verdict::Send { variant, action } = &entry.decision.verdict {
-            self.waiting += usize::from(entry.decision.effective_at > self.as_of);
-            if let Some(arm) = self.variants.iter_mut().find(|arm| arm.name == *variant) {
-                arm.people += 1;
-                if arm.people == 1 {
-                    self.previews.push(preview(ctx, campaign, spec, facts, entry, (variant, action)));
+        let made = &entry.decision.verdict;
+        let reason = made.refusal().map(Refusal::code);
+        match made {
+            Verdict::Send { variant, action } => {
+                self.waiting += usize::from(entry.decision.effective_at > self.as_of);
+                if let Some(arm) = self.variants.iter_mut().find(|arm| arm.name == *variant) {
+                    arm.people += 1;
+                    if arm.people == 1 {
+                        self.previews.push(preview(ctx, campaign, spec, facts, entry, (variant, action)));
+                    }
                 }
             }
-        }
-        self.control += usize::from(verdict == "control");
-        if let Some(reason) = reason {
-            *self.refused.entry(reason).or_default() += 1;
+            Verdict::Control => self.control += 1,
+            Verdict::Refused(reason) => *self.refused.entry(reason.code()).or_default() += 1,
         }
         self.vouchers += entry.vouchers.len();
         self.voucher_exposure_cents = self.voucher_exposure_cents.saturating_add(exposure_of(facts, entry).0);
         let detail = entry.decision.detail.clone();
-        self.people.push(Person { customer: facts.customer.external_id.clone(), verdict, variant, reason, detail });
+        let (customer, variant) = (facts.customer.external_id.clone(), made.variant().map(str::to_owned));
+        self.people.push(Person { customer, verdict: made.code(), variant, reason, detail });
     }
 
     fn compare(&mut self, before: &[String]) {
-        let now: Vec<&String> = self.people.iter().filter(|person| person.verdict != "refused").map(|person| &person.customer).collect();
+        let now: Vec<&String> = self.people.iter().filter(|person| person.reason.is_none()).map(|person| &person.customer).collect();
         let (in_before, in_now): (HashSet<&String>, HashSet<&String>) = (before.iter().collect(), now.iter().copied().collect());
         self.added = now.iter().copied().filter(|customer| !in_before.contains(customer)).cloned().collect();
         self.removed = before.iter().filter(|customer| !in_now.contains(customer)).cloned().collect();
@@ -210,34 +204,19 @@ fn preview(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, facts: &Facts, entry
     match action {
         Action::Webhook { target, .. } => made(format!("webhook {target}"), entry.body.clone().unwrap_or_default()),
         Action::Email { template, vars } => {
-            let message = message(ctx, spec, facts, entry, (variant, action));
-            // There is no such message, so nothing that a link could unsubscribe from.
-            let unsubscribe_url = format!("{}/u/preview", ctx.config.server.public_url);
-            match compose::render(ctx, campaign, &message, (spec.basis, &unsubscribe_url), (template, vars)) {
+            let customer = &facts.customer;
+            let recipient = Recipient {
+                first_name: customer.first_name.as_deref(),
+                last_name: customer.last_name.as_deref(),
+                locale: compose::locale(ctx, customer.locale),
+                basis: spec.basis,
+                // There is no such message, so nothing that a link could unsubscribe from.
+                unsubscribe_url: &format!("{}/u/preview", ctx.config.server.public_url),
+            };
+            match compose::render(ctx, campaign, &recipient, (template, vars)) {
                 Ok(rendered) => made(rendered.subject, rendered.text),
                 Err(problem) => made(String::new(), problem),
             }
         }
-    }
-}
-
-/// The message as it would stand in the outbox.
-fn message(ctx: &Ctx, spec: &RuleSpec, facts: &Facts, entry: &Entry, (variant, action): (&str, &Action)) -> LeasedMessage {
-    let customer = &facts.customer;
-    LeasedMessage {
-        id: entry.message_id,
-        customer_id: customer.id,
-        rule: spec.name.clone(),
-        variant: variant.to_owned(),
-        action: action.clone(),
-        created_at: ctx.clock.now(),
-        attempt: 1,
-        fence: 1,
-        body: entry.body.clone(),
-        email: customer.email.as_ref().map(ToString::to_string),
-        first_name: customer.first_name.clone(),
-        last_name: customer.last_name.clone(),
-        locale: customer.locale.map(Locale::code).map(str::to_owned),
-        basis: spec.basis.code().to_owned(),
     }
 }

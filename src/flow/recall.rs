@@ -66,7 +66,7 @@ impl Rehearsal {
     /// Notes what was decided for a moment.
     pub fn note(&mut self, spec: &RuleSpec, tick_at: UnixMs, entry: &Entry) {
         let decision = &entry.decision;
-        if matches!(decision.verdict, Verdict::Refused(_)) {
+        if decision.verdict.refusal().is_some() {
             return;
         }
         self.0.taken.entry(decision.customer_id).or_default().push((decision.occasion.clone(), decision.effective_at));

@@ -11,7 +11,7 @@ use super::recall::{self, Past, Rehearsal};
 use super::{Ctx, FlowError, rescore};
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
-use crate::model::decision::{Refusal, Verdict};
+use crate::model::decision::Refusal;
 use crate::model::facts::{Facts, Moment};
 use crate::policy::{gates, occasion};
 use crate::rules::{Reason, Reasons};
@@ -119,9 +119,10 @@ pub async fn why(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, facts: &Facts)
     let standing = recall::standings(ctx, &spec, std::slice::from_ref(&candidate), moment.now, &past).await?.pop().unwrap_or_default();
     let key = occasion::key(spec.occasion, &moment, standing.taken.len(), standing.last_order_at);
     why.gates = gates::each(&spec, &key, &standing, &limits(&ctx.config.policy), moment.now).map(|(gate, passed)| self::gate(gate, passed)).into();
-    let made = decide::decide(ctx, campaign, name, moment, vec![candidate], &past).await?.pop();
     why.verdict = "no_match";
-    if let Some(entry) = made.filter(|_| why.matched || why.failure.is_some()) {
+    if (why.matched || why.failure.is_some())
+        && let Some(entry) = decide::decide(ctx, campaign, name, moment, vec![candidate], &past).await?.pop()
+    {
         why.judged(&entry, moment.now);
     }
     let mut tx = ctx.db.read().await?;
@@ -139,18 +140,15 @@ async fn reasons(campaign: &Arc<Campaign>, name: &str, facts: &Facts, moment: Mo
 impl Why {
     fn judged(&mut self, entry: &Entry, now: UnixMs) {
         let decision = &entry.decision;
-        match &decision.verdict {
-            Verdict::Send { variant, .. } => (self.verdict, self.variant) = ("send", Some(variant.clone())),
-            Verdict::Control => self.verdict = "control",
-            Verdict::Refused(reason) => {
-                (self.verdict, self.reason) = ("refused", Some(reason.code()));
-                // The action's own gates, which come last.
-                if !self.gates.iter().any(|gate| gate.gate == reason.code()) {
-                    self.gates.push(gate(*reason, false));
-                }
-                if *reason == Refusal::RuleFailed {
-                    self.failure = Some(decision.detail.clone());
-                }
+        (self.verdict, self.variant) = (decision.verdict.code(), decision.verdict.variant().map(str::to_owned));
+        if let Some(reason) = decision.verdict.refusal() {
+            self.reason = Some(reason.code());
+            // The action's own gates, which come last.
+            if !self.gates.iter().any(|gate| gate.gate == reason.code()) {
+                self.gates.push(gate(reason, false));
+            }
+            if reason == Refusal::RuleFailed {
+                self.failure = Some(decision.detail.clone());
             }
         }
         self.waits_until = (decision.effective_at > now).then_some(decision.effective_at);

@@ -80,6 +80,36 @@ pub enum Verdict {
     Refused(Refusal),
 }
 
+impl Verdict {
+    /// The word in JSON, the log and the database.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Send { .. } => "send",
+            Self::Control => "control",
+            Self::Refused(_) => "refused",
+        }
+    }
+
+    /// The variant of a message.
+    #[must_use]
+    pub fn variant(&self) -> Option<&str> {
+        match self {
+            Self::Send { variant, .. } => Some(variant),
+            Self::Control | Self::Refused(_) => None,
+        }
+    }
+
+    /// Why it was stopped; `None` for whoever gets a message or is held out.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Refused(reason) => Some(*reason),
+            Self::Send { .. } | Self::Control => None,
+        }
+    }
+}
+
 /// A proposal with its verdict, ready to be logged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {

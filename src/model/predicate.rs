@@ -132,6 +132,19 @@ pub enum Literal {
     Flag(bool),
 }
 
+impl Literal {
+    /// How it compares; `None` for values of different kinds.
+    #[must_use]
+    pub fn order(&self, other: &Self) -> Option<Ordering> {
+        match (self, other) {
+            (Self::Number(one), Self::Number(other)) => Some(one.cmp(other)),
+            (Self::Text(one), Self::Text(other)) => Some(one.cmp(other)),
+            (Self::Flag(one), Self::Flag(other)) => Some(one.cmp(other)),
+            _ => None,
+        }
+    }
+}
+
 impl Predicate {
     /// The leaves, from left to right.
     #[must_use]

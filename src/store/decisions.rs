@@ -4,7 +4,7 @@ use super::db::{MAX_BINDS, StoreError, Tx};
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::action::{Action, Voucher, VoucherWorth};
-use crate::model::decision::{Decision, Verdict};
+use crate::model::decision::{Decision, Refusal, Verdict};
 use crate::model::rule::RuleSpec;
 
 statements! {
@@ -30,7 +30,7 @@ pub struct Entry {
 /// Appends decisions made for one tick of a rule. An occasion that is taken already (by another daemon, or before a crash) is left alone, together
 /// with its message; a refusal that comes again for the same occasion and reason is counted, not repeated. Returns the number of new messages.
 pub async fn append(tx: &mut Tx, rule: &RuleSpec, tick_at: UnixMs, now: UnixMs, entries: &[Entry]) -> Result<usize, StoreError> {
-    let (arms, refusals): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|entry| !matches!(entry.decision.verdict, Verdict::Refused(_)));
+    let (arms, refusals): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|entry| entry.decision.verdict.refusal().is_none());
     let mut messages = 0;
     for chunk in refusals.chunks(MAX_BINDS / COLUMNS) {
         insert(tx, rule, tick_at, now, chunk, ON_REFUSAL_AGAIN).await?;
@@ -68,11 +68,7 @@ async fn insert(tx: &mut Tx, rule: &RuleSpec, tick_at: UnixMs, now: UnixMs, entr
         );
         insert.push_values(entries, |mut row, entry| {
             let decision = &entry.decision;
-            let (slot, verdict, variant) = match &decision.verdict {
-                Verdict::Send { variant, .. } => ("arm", "send", Some(variant.as_str())),
-                Verdict::Control => ("arm", "control", None),
-                Verdict::Refused(reason) => (reason.code(), "refused", None),
-            };
+            let slot = decision.verdict.refusal().map_or("arm", Refusal::code);
             row.push_bind(decision.id.0)
                 .push_bind(decision.customer_id.0)
                 .push_bind(&rule.name)
@@ -81,8 +77,8 @@ async fn insert(tx: &mut Tx, rule: &RuleSpec, tick_at: UnixMs, now: UnixMs, entr
                 .push_bind(&rule.hash)
                 .push_bind(tick_at.0)
                 .push_bind(now.0)
-                .push_bind(verdict)
-                .push_bind(variant)
+                .push_bind(decision.verdict.code())
+                .push_bind(decision.verdict.variant())
                 .push_bind(&decision.detail)
                 .push_bind(decision.effective_at.0)
                 .push_bind(decision.goal_until.map(|at| at.0))

@@ -30,8 +30,8 @@ const COLUMNS: &[(&str, &str, u32)] = &[
     ("top_percent", "s.top_percent", 0),
 ];
 
-/// Most values in one filter: what is longer is left to the interpreter.
-const MOST_VALUES: usize = 500;
+/// Most clauses in one filter: SQLite takes no expression deeper than 1,000, and a chain is as deep as it is long. What is longer is not narrowed down.
+const MOST_CLAUSES: usize = 500;
 
 /// A necessary condition.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,7 +66,7 @@ impl Filter {
     #[must_use]
     pub fn of(predicate: &Predicate) -> Option<Self> {
         let yes = pair(predicate).yes;
-        (yes != Sql::Always && yes.values() <= MOST_VALUES).then_some(Self(yes))
+        (yes != Sql::Always && yes.clauses() <= MOST_CLAUSES).then_some(Self(yes))
     }
 
     /// Adds it to a statement whose tables are called `c` and `s`.
@@ -119,22 +119,21 @@ impl Pair {
 }
 
 fn all(parts: Vec<Sql>) -> Sql {
-    let mut parts: Vec<Sql> = parts.into_iter().filter(|part| *part != Sql::Always).collect();
-    match parts.len() {
-        _ if parts.contains(&Sql::Never) => Sql::Never,
-        0 => Sql::Always,
-        1 => parts.remove(0),
-        _ => Sql::All(parts),
-    }
+    joined(parts, &Sql::Always, Sql::Never, Sql::All)
 }
 
 fn any(parts: Vec<Sql>) -> Sql {
-    let mut parts: Vec<Sql> = parts.into_iter().filter(|part| *part != Sql::Never).collect();
+    joined(parts, &Sql::Never, Sql::Always, Sql::Any)
+}
+
+/// Without the parts that change nothing; the one that settles it stands for all.
+fn joined(parts: Vec<Sql>, nothing: &Sql, settled: Sql, join: fn(Vec<Sql>) -> Sql) -> Sql {
+    let mut parts: Vec<Sql> = parts.into_iter().filter(|part| part != nothing).collect();
     match parts.len() {
-        _ if parts.contains(&Sql::Always) => Sql::Always,
-        0 => Sql::Never,
+        _ if parts.contains(&settled) => settled,
+        0 => nothing.clone(),
         1 => parts.remove(0),
-        _ => Sql::Any(parts),
+        _ => join(parts),
     }
 }
 
@@ -165,19 +164,11 @@ fn clause(leaf: &Leaf) -> Option<Sql> {
                 // The default answers for those without a value.
                 Some(default) => {
                     let missing = not(Sql::Known(column.0));
-                    Some(if holds(default, *operator, literal)? { any(vec![known, missing]) } else { known })
+                    Some(if operator.holds(default.order(literal)?) { any(vec![known, missing]) } else { known })
                 }
             }
         }
         Clause::Flag(_) | Clause::Tagged(_) | Clause::Script => None,
-    }
-}
-
-fn holds(default: &Literal, operator: Operator, literal: &Literal) -> Option<bool> {
-    match (default, literal) {
-        (Literal::Number(one), Literal::Number(other)) => Some(operator.holds(one.cmp(other))),
-        (Literal::Text(one), Literal::Text(other)) => Some(operator.holds(one.cmp(other))),
-        _ => None,
     }
 }
 
@@ -213,12 +204,11 @@ fn sign(operator: Operator) -> &'static str {
 }
 
 impl Sql {
-    fn values(&self) -> usize {
+    fn clauses(&self) -> usize {
         match self {
-            Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::values).sum(),
-            Self::Not(part) => part.values(),
-            Self::Compare(..) => 1,
-            Self::Always | Self::Never | Self::Known(_) => 0,
+            Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::clauses).sum(),
+            Self::Not(part) => 1 + part.clauses(),
+            Self::Always | Self::Never | Self::Known(_) | Self::Compare(..) => 1,
         }
     }
 

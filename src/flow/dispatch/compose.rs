@@ -30,7 +30,14 @@ pub(super) fn compose(ctx: &Ctx, campaign: &Campaign, post: &Post, message: &Lea
     let basis = LegalBasis::parse(&message.basis).ok_or_else(|| refuse(Fault::Render, format!("'{}' is no legal basis", message.basis)))?;
     let advertising = basis != LegalBasis::Contract;
     let unsubscribe_url = format!("{}/u/{}", ctx.config.server.public_url, campaign.token_key.sign(UNSUBSCRIBE_PURPOSE, message.id));
-    let rendered = render(ctx, campaign, message, (basis, &unsubscribe_url), (template, vars)).map_err(|problem| refuse(Fault::Render, problem))?;
+    let recipient = Recipient {
+        first_name: message.first_name.as_deref(),
+        last_name: message.last_name.as_deref(),
+        locale: locale(ctx, message.locale.as_deref().and_then(Locale::parse)),
+        basis,
+        unsubscribe_url: &unsubscribe_url,
+    };
+    let rendered = render(ctx, campaign, &recipient, (template, vars)).map_err(|problem| refuse(Fault::Render, problem))?;
     let name: Vec<&str> = [message.first_name.as_deref(), message.last_name.as_deref()].into_iter().flatten().collect();
     let mail = OutgoingEmail {
         id: message.id,
@@ -51,20 +58,20 @@ pub(super) fn compose(ctx: &Ctx, campaign: &Campaign, post: &Post, message: &Lea
     Ok((mail, to))
 }
 
-/// A template filled in for the person that a message goes to.
+/// The language of somebody's mails: their own, or the shop's.
+pub(in crate::flow) fn locale(ctx: &Ctx, own: Option<Locale>) -> Locale {
+    own.or_else(|| Locale::parse(&ctx.config.shop.locale)).unwrap_or_default()
+}
+
+/// A template filled in for somebody.
 ///
 /// # Errors
 /// A sentence when it cannot be filled in.
 pub(in crate::flow) fn render(
     ctx: &Ctx,
     campaign: &Campaign,
-    message: &LeasedMessage,
-    (basis, unsubscribe_url): (LegalBasis, &str),
+    recipient: &Recipient<'_>,
     (template, vars): (&str, &Map<String, Value>),
 ) -> Result<Rendered, String> {
-    let shop = &ctx.config.shop;
-    let locale = message.locale.as_deref().and_then(Locale::parse).or_else(|| Locale::parse(&shop.locale)).unwrap_or_default();
-    let (first_name, last_name) = (message.first_name.as_deref(), message.last_name.as_deref());
-    let recipient = Recipient { first_name, last_name, locale, basis, unsubscribe_url };
-    campaign.templates.render(template, locale, &vars::standard_vars(shop, &recipient, vars))
+    campaign.templates.render(template, recipient.locale, &vars::standard_vars(&ctx.config.shop, recipient, vars))
 }

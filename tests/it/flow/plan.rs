@@ -67,7 +67,7 @@ on_both!(a_plan_shows_whom_another_version_reaches, |test| {
     let stage = Stage::new(&test.db, MONDAY_NINE, &rule("c.orders >= 1 && c.id != \"2\""), "");
     let campaign = stage.in_force.get();
     let other = RuleSet::from_stored(&rule("c.id.len() == 1")).unwrap();
-    let other = Arc::new(campaign.with_rules(&stage.ctx.config, other).unwrap());
+    let other = Arc::new(campaign.with_rules(other));
     let plan = plan::plan(&stage.ctx, &campaign, "hello", Some(&other)).await.unwrap();
     assert_eq!((plan.added, plan.removed, plan.unchanged), (vec!["10".into(), "11".into(), "12".into()], vec!["2".into()], 8));
     assert_eq!(plan.against.as_deref(), other.rules.rule("hello").map(|rule| rule.spec.hash.as_str()));

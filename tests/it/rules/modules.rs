@@ -24,6 +24,15 @@ fn a_rule_may_use_what_a_neighbour_defines() {
 }
 
 #[test]
+fn the_stored_text_of_a_rule_loads_again_with_its_modules_to_the_same_version() {
+    let set = from(&[("shared.rhai", SHARED), ("user.rhai", USER)]).unwrap();
+    let again = RuleSet::from_stored(&set.rules()[0].source).unwrap();
+    let (before, after) = (set.rule("r").unwrap(), again.rule("r").unwrap());
+    assert_eq!(after.spec.hash, before.spec.hash);
+    assert_eq!(after.evaluate(&[regular()], today()), before.evaluate(&[regular()], today()));
+}
+
+#[test]
 fn the_hash_covers_the_file_and_its_modules_and_nothing_else() {
     let hash = |files: &[(&str, &str)]| from(files).unwrap().rule("r").unwrap().spec.hash.clone();
     let first = hash(&[("shared.rhai", SHARED), ("user.rhai", USER)]);

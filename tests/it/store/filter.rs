@@ -98,3 +98,12 @@ fn a_filter_says_what_the_database_is_asked() {
         assert_eq!(filter(condition), expected, "{condition}");
     }
 }
+
+#[test]
+fn a_list_that_is_too_long_for_a_database_is_not_narrowed_down() {
+    let narrowed = |count: usize| {
+        let set = load(&with_condition(&format!("|c| c.id in [{}]", vec!["\"x\""; count].join(", ")))).unwrap();
+        set.rules()[0].predicate().and_then(Filter::of).is_some()
+    };
+    assert!(narrowed(500) && !narrowed(501));
+}
