@@ -47,7 +47,7 @@ fn customer(number: i64) -> Facts {
         revenue_rank: number + 1,
         top_percent: 1 + mixed % 100,
     };
-    Facts { customer, score: (mixed % 10 > 0).then_some(score) }
+    Facts::new(customer, (mixed % 10 > 0).then_some(score))
 }
 
 /// The same condition in Rust.

@@ -187,6 +187,21 @@ pub fn days_until_anniversary(of: NaiveDate, today: NaiveDate) -> i64 {
     days_between(today, next)
 }
 
+/// How often `of`'s month and day have come round, `today` included.
+#[must_use]
+pub fn years_since(of: NaiveDate, today: NaiveDate) -> i64 {
+    let passed = anniversary(of, today.year()) <= today;
+    i64::from(today.year() - of.year()) - i64::from(!passed)
+}
+
+/// Whether `of`'s month and day are marked in the calendar week (Monday to Sunday) of `today`, which may belong to two years.
+#[must_use]
+pub fn is_marked_in_week_of(of: NaiveDate, today: NaiveDate) -> bool {
+    let week = today.week(chrono::Weekday::Mon);
+    let days = week.first_day()..=week.last_day();
+    [days.start(), days.end()].iter().any(|day| days.contains(&anniversary(of, day.year())))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

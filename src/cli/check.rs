@@ -12,6 +12,7 @@ use crate::base::time::{UnixMs, Zone};
 use crate::base::token::TokenKey;
 use crate::config::Config;
 use crate::flow::campaign::Campaign;
+use crate::model::facts::Moment;
 use crate::model::fault::FileFault;
 use crate::model::predicate::{Clause, Leaf};
 use crate::rules::crontab::Crontab;
@@ -59,7 +60,7 @@ fn explain(rule: &Rule, zone: Zone, now: UnixMs) -> Explained {
     Explained {
         rule: rule.spec.name.clone(),
         place: rule.spec.place.clone(),
-        reads: rule.predicate().and_then(Filter::of).map(|filter| filter.to_string()),
+        reads: rule.predicate().and_then(|predicate| Filter::of(predicate, &Moment { now, zone })).map(|filter| filter.to_string()),
         interpreted,
         next_runs: next_runs.into_iter().map(|at| zone.format(at)).collect(),
     }

@@ -5,6 +5,7 @@ mod calc;
 mod check;
 mod cron;
 mod demo;
+mod facts;
 mod import;
 mod init;
 mod logging;
@@ -53,6 +54,7 @@ enum Command {
     Check(check::Args),
     Cron(cron::Args),
     Demo(demo::Args),
+    Facts(facts::Args),
     Init(init::Args),
     Messages(messages::Args),
     Import(import::Args),
@@ -143,6 +145,7 @@ async fn run(command: Command, app: &App) -> anyhow::Result<Done> {
         Command::Check(args) => check::run(&args, app),
         Command::Cron(args) => cron::run(&args, app),
         Command::Demo(args) => demo::run(args, app).await,
+        Command::Facts(args) => Ok(facts::run(&args, app)),
         Command::Init(args) => init::run(&args, app),
         Command::Messages(args) => messages::run(args, app).await,
         Command::Import(args) => import::run(args, app).await,

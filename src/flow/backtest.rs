@@ -12,12 +12,14 @@ use super::decide::{self, Candidate};
 use super::evaluate::{candidate, page};
 use super::plan::exposure_of;
 use super::recall::{Past, Rehearsal};
+use super::trigger::turn;
 use super::{Ctx, FlowError, rescore};
 use crate::base::clock::Clock;
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
+use crate::model::action::Channel;
 use crate::model::decision::Verdict;
-use crate::model::facts::{Facts, Moment};
+use crate::model::facts::{Facts, Moment, Needs, PastEmail};
 use crate::model::rule::RuleSpec;
 use crate::model::score::PaidOrder;
 use crate::rules::crontab::Crontab;
@@ -122,7 +124,13 @@ pub async fn backtest(
         return Err(FlowError::TooManyRuns(MOST_RUNS));
     }
     let mut found = Found::new(name, &spec, (from, to), runs.len());
-    let mut people = everybody(ctx).await?;
+    let needs = campaign.rules.rule(name).map(|rule| rule.needs).unwrap_or_default();
+    let mut people = everybody(ctx, needs).await?;
+    if needs.emails {
+        for facts in &mut people {
+            without_what_follows(facts, campaign, &spec, begin);
+        }
+    }
     let ids: Vec<Id> = people.iter().map(|facts| facts.customer.id).collect();
     let mut rehearsal = Rehearsal::begin(ctx, campaign, &spec, &ids, (begin, end)).await?;
     let mut tx = ctx.db.read().await?;
@@ -140,6 +148,9 @@ pub async fn backtest(
             rehearsal.note(&spec, tick_at, entry);
             if let Ok(place) = people.binary_search_by_key(&entry.decision.customer_id, |facts| facts.customer.id) {
                 found.note(zone.date(tick_at), &people[place], entry);
+                if needs.emails {
+                    remember(&mut people[place], name, tick_at, entry);
+                }
             }
         }
         progress(number + 1, runs.len());
@@ -148,13 +159,32 @@ pub async fn backtest(
 }
 
 /// All customers; their scores are made anew for each run.
-async fn everybody(ctx: &Ctx) -> Result<Vec<Facts>, FlowError> {
+async fn everybody(ctx: &Ctx, needs: Needs) -> Result<Vec<Facts>, FlowError> {
     let (mut people, mut cursor) = (Vec::new(), Id(0));
-    while let Some((page, last)) = page(ctx, cursor, None).await? {
+    while let Some((page, last)) = page(ctx, cursor, needs, None).await? {
         cursor = last;
         people.extend(page);
     }
     Ok(people)
+}
+
+/// Of this rule the log counts up to the beginning. What a rule whose turn is later decided for the same moment was not there yet.
+fn without_what_follows(facts: &mut Facts, campaign: &Campaign, spec: &RuleSpec, begin: UnixMs) {
+    let Some(history) = facts.history.as_mut().filter(|history| !history.emails.is_empty()) else { return };
+    let history = Arc::make_mut(history);
+    history.emails.retain(|email| email.rule != spec.name || email.at < begin);
+    for email in &mut history.emails {
+        let follows = campaign.rules.rule(&email.rule).is_some_and(|other| turn(&other.spec) > turn(spec));
+        email.at = email.at.plus(i64::from(follows));
+    }
+}
+
+/// Adds the email that was just decided to the customer's history.
+fn remember(facts: &mut Facts, rule: &str, at: UnixMs, entry: &Entry) {
+    let Verdict::Send { action, .. } = &entry.decision.verdict else { return };
+    if let Some(history) = facts.history.as_mut().filter(|_| action.channel() == Channel::Email) {
+        Arc::make_mut(history).emails.push(PastEmail { at, rule: rule.to_owned() });
+    }
 }
 
 /// Gives everybody the scores of the moment, and asks the condition, on all processors.

@@ -10,7 +10,7 @@ use super::{Ctx, FlowError, rescore};
 use crate::base::clock::Clock;
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
-use crate::model::facts::{Facts, Moment};
+use crate::model::facts::{Facts, Moment, Needs};
 use crate::rules::Evaluation;
 use crate::store::filter::Filter;
 use crate::store::schema::Grown;
@@ -93,10 +93,11 @@ pub async fn tick(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, tick_at: Unix
     rescore::ensure_fresh(ctx, tick_at).await?;
     let moment = Moment { now: tick_at, zone: ctx.config.shop.zone() };
     // Only those whom the condition may be true for, or fail for, are read.
-    let filter = rule.predicate().and_then(Filter::of);
+    let filter = rule.predicate().and_then(|predicate| Filter::of(predicate, &moment));
+    let needs = rule.needs;
     report.customers = count(ctx).await?;
     let mut cursor = tick.cursor;
-    while let Some((page, last)) = page(ctx, cursor, filter.as_ref()).await? {
+    while let Some((page, last)) = page(ctx, cursor, needs, filter.as_ref()).await? {
         let candidates = candidates(campaign, name, page, moment).await?;
         report.count(&candidates);
         let entries = decide::decide(ctx, campaign, name, moment, candidates, &Past::Logged).await?;
@@ -118,12 +119,13 @@ pub async fn tick(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, tick_at: Unix
     Ok(report)
 }
 
-/// The next customers after `after` (all, or those whom the filter lets pass) with the stored scores, and the last one's id; `None` after the last.
-pub(super) async fn page(ctx: &Ctx, after: Id, filter: Option<&Filter>) -> Result<Option<(Vec<Facts>, Id)>, FlowError> {
+/// The next customers after `after` (all, or those whom the filter lets pass) with the stored scores and the parts of their
+/// history that are asked for, and the last one's id; `None` after the last.
+pub(super) async fn page(ctx: &Ctx, after: Id, needs: Needs, filter: Option<&Filter>) -> Result<Option<(Vec<Facts>, Id)>, FlowError> {
     let mut tx = ctx.db.read().await?;
     let page = match filter {
-        Some(filter) => facts::page_where(&mut tx, after, PAGE, filter).await?,
-        None => facts::page(&mut tx, after, PAGE).await?,
+        Some(filter) => facts::page_where(&mut tx, after, PAGE, needs, filter).await?,
+        None => facts::page(&mut tx, after, PAGE, needs).await?,
     };
     Ok(page.last().map(|facts| facts.customer.id).map(|last| (page, last)))
 }

@@ -132,9 +132,11 @@ async fn rehearse(
 ) -> Result<(), FlowError> {
     let moment = Moment { now: ctx.clock.now(), zone: ctx.config.shop.zone() };
     // The database knows only the stored scores.
-    let filter = if scores.is_none() { campaign.rules.rule(name).and_then(Rule::predicate).and_then(Filter::of) } else { None };
+    let rule = campaign.rules.rule(name);
+    let filter = rule.and_then(Rule::predicate).filter(|_| scores.is_none()).and_then(|predicate| Filter::of(predicate, &moment));
+    let needs = rule.map(|rule| rule.needs).unwrap_or_default();
     let mut cursor = Id(0);
-    while let Some((mut page, last)) = evaluate::page(ctx, cursor, filter.as_ref()).await? {
+    while let Some((mut page, last)) = evaluate::page(ctx, cursor, needs, filter.as_ref()).await? {
         cursor = last;
         if let Some(scores) = scores {
             for facts in &mut page {

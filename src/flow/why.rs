@@ -12,7 +12,7 @@ use super::{Ctx, FlowError, rescore};
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::decision::Refusal;
-use crate::model::facts::{Facts, Moment};
+use crate::model::facts::{Facts, Moment, Needs};
 use crate::policy::{gates, occasion};
 use crate::rules::{Reason, Reasons};
 use crate::store::decisions::{self, Entry, Logged};
@@ -95,7 +95,7 @@ pub struct Line {
 pub async fn customer(ctx: &Ctx, external_id: &str) -> Result<Option<Facts>, FlowError> {
     let mut tx = ctx.db.read().await?;
     let Some(customer) = customers::by_external_id(&mut tx, external_id).await? else { return Ok(None) };
-    let mut facts = facts::page(&mut tx, Id(customer.id.0 - 1), 1).await?.pop();
+    let mut facts = facts::page(&mut tx, Id(customer.id.0 - 1), 1, Needs::ALL).await?.pop();
     drop(tx);
     if let (Some(facts), Some(scores)) = (&mut facts, rescore::unless_stored(ctx, ctx.clock.now()).await?) {
         facts.score = scores.get(&customer.id).copied();

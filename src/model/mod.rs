@@ -6,6 +6,7 @@ pub mod consent;
 pub mod customer;
 pub mod decision;
 pub mod email_address;
+pub mod fact;
 pub mod facts;
 pub mod fault;
 pub mod import;

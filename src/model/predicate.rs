@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 
 use rust_decimal::Decimal;
 
+use super::fact::Reading;
+
 /// A condition. Clauses are asked from left to right, and no further than needed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Predicate {
@@ -26,8 +28,8 @@ pub struct Leaf {
     pub text: String,
     /// Its place among the condition's leaves, from 0.
     pub number: usize,
-    /// Fields that it reads, in the registry's order.
-    pub reads: Vec<&'static str>,
+    /// What it reads, in the registry's order.
+    pub reads: Vec<Reading>,
 }
 
 /// What a clause asks.
@@ -35,8 +37,8 @@ pub struct Leaf {
 pub enum Clause {
     /// `c.field > literal`, or `(c.field ?? default) > literal`.
     Compare {
-        /// The field.
-        field: &'static str,
+        /// The fact.
+        fact: Reading,
         /// What counts when it is missing.
         default: Option<Literal>,
         /// How.
@@ -46,15 +48,15 @@ pub enum Clause {
     },
     /// `c.field in ["A", "B"]`
     OneOf {
-        /// The field.
-        field: &'static str,
+        /// The fact.
+        fact: Reading,
         /// The list.
         list: Vec<Literal>,
     },
     /// `c.has("field")`; `c.field != ()`
-    Has(&'static str),
+    Has(Reading),
     /// `c.flag`
-    Flag(&'static str),
+    Flag(Reading),
     /// `c.tags.contains("vip")`
     Tagged(String),
     /// `true`, `false`

@@ -8,9 +8,11 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::helpers::{Plan, Wish, WishedVoucher, Worth, kind};
+use super::registry::View;
 use super::sandbox::MAX_TEXT_BYTES;
 use crate::base::money::Cents;
 use crate::model::action::{Action, Voucher, VoucherWorth};
+use crate::model::fact::Reading;
 
 /// Largest action in bytes of JSON.
 const MAX_ACTION_BYTES: usize = 64 * 1024;
@@ -29,10 +31,13 @@ pub(super) fn build(plan: &Plan, seed: &[u8; 32], today: NaiveDate) -> Result<(A
     Ok((action, writer.vouchers.into_iter().map(|(_, voucher)| voucher).collect()))
 }
 
-/// The value of a customer's field as JSON.
-pub(super) fn input(value: &Dynamic, today: NaiveDate) -> Value {
-    let mut writer = Writer { seed: None, today, vouchers: Vec::new(), left: MAX_ACTION_BYTES };
-    writer.value(value, 0).unwrap_or(Value::Null)
+/// What readings say about somebody, as JSON.
+pub(super) fn inputs(readings: &[Reading], view: &View<'_>) -> serde_json::Map<String, Value> {
+    let value = |reading: &Reading| {
+        let mut writer = Writer { seed: None, today: view.today, vouchers: Vec::new(), left: MAX_ACTION_BYTES };
+        view.value(reading).and_then(|value| writer.value(&value, 0)).unwrap_or(Value::Null)
+    };
+    readings.iter().map(|reading| (reading.to_string(), value(reading))).collect()
 }
 
 struct Writer<'a> {

@@ -1,8 +1,9 @@
 //! Rhai's errors as one sentence and a place.
 
-use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
+use rhai::{Dynamic, EvalAltResult, ParseError, ParseErrorType, Position};
 
 use super::{registry, suggest};
+use crate::model::fact::Fact;
 
 /// What went wrong in a script.
 #[derive(Clone, Debug)]
@@ -39,6 +40,7 @@ pub(super) fn explain(error: &EvalAltResult) -> Trouble {
         inner = deeper;
     }
     let sentence = match inner {
+        EvalAltResult::ErrorRuntime(what, _) if what.is::<Always>() => what.clone().cast::<Always>().0,
         EvalAltResult::ErrorRuntime(what, _) | EvalAltResult::ErrorTerminated(what, _) if !what.is_unit() => what.to_string(),
         EvalAltResult::ErrorParsing(kind, _) => syntax(kind),
         EvalAltResult::ErrorFunctionNotFound(signature, _) if signature.starts_with("anon$") => {
@@ -73,6 +75,7 @@ pub(super) fn explain(error: &EvalAltResult) -> Trouble {
             | EvalAltResult::ErrorStackOverflow(..)
             | EvalAltResult::ErrorDataTooLarge(..)
     );
+    let certain = certain || matches!(inner, EvalAltResult::ErrorRuntime(what, _) if what.is::<Always>());
     let (line, column) = place(position);
     Trouble { file, line, column, sentence, certain }
 }
@@ -80,6 +83,15 @@ pub(super) fn explain(error: &EvalAltResult) -> Trouble {
 /// An error that no script can catch: a word is used where it does not belong.
 pub(super) fn misuse(sentence: String) -> EvalAltResult {
     EvalAltResult::ErrorSystem(sentence, "misuse".into())
+}
+
+/// What is wrong with a script whatever the customer is like.
+#[derive(Clone)]
+struct Always(String);
+
+/// An error that is one for every customer. (The kinds of errors that no script can catch lose their place.)
+pub(super) fn always(sentence: String, at: Position) -> EvalAltResult {
+    EvalAltResult::ErrorRuntime(Dynamic::from(Always(sentence)), at)
 }
 
 /// An error of the compiler.
@@ -101,10 +113,10 @@ fn unknown_variable(name: &str) -> String {
     if let Some((_, variable)) = name.split_once("::") {
         return format!("unknown variable '{name}': a module shows what it exports, as in export const {variable} = 1;");
     }
-    if registry::field(name).is_some() {
+    if Fact::field(name).is_some() {
         return format!("unknown variable '{name}': a field is read from the customer, as in |c| c.{name}");
     }
-    format!("unknown variable '{name}'{}", suggest::hint(name, registry::FIELDS.iter().map(|field| field.name), "c."))
+    format!("unknown variable '{name}'{}", suggest::hint(name, registry::names(), "c."))
 }
 
 /// Rhai's own sentence, without the place at its end and with a small first letter.

@@ -17,6 +17,12 @@ pub(super) struct Span {
 }
 
 impl Span {
+    /// What `word(count)` means.
+    pub(super) fn of(word: &str, count: i64) -> Option<Self> {
+        let (_, hours_each) = LENGTHS.iter().find(|(name, _)| *name == word)?;
+        Some(Self { hours: count.checked_mul(*hours_each)? })
+    }
+
     /// The days of 24 hours, when they are whole.
     pub(super) fn days(self) -> Option<i64> {
         (self.hours % 24 == 0).then_some(self.hours / 24)
@@ -78,10 +84,12 @@ pub(super) fn is_name(text: &str) -> bool {
     (1..=60).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
-fn span(word: &str, count: &Dynamic, hours_each: i64) -> Outcome<Span> {
+/// The words for lengths of time, with the hours of one.
+const LENGTHS: [(&str, i64); 3] = [("hours", 1), ("days", 24), ("weeks", 7 * 24)];
+
+fn span(word: &str, count: &Dynamic) -> Outcome<Span> {
     let count = count.as_int().map_err(|_| format!("{word}(…): {}", expected("a whole number", count)))?;
-    let hours = count.checked_mul(hours_each).ok_or_else(|| format!("{word}({count}): the number is too big"))?;
-    Ok(Span { hours })
+    Ok(Span::of(word, count).ok_or_else(|| format!("{word}({count}): the number is too big"))?)
 }
 
 fn percent(value: &Dynamic) -> Outcome<Worth> {
@@ -132,14 +140,14 @@ fn webhook(target: &Dynamic, payload: Map) -> Outcome<Plan> {
 
 /// Teaches an engine the words.
 pub(super) fn register(engine: &mut Engine) {
+    for (word, _) in LENGTHS {
+        engine.register_fn(word, move |count: Dynamic| span(word, &count));
+    }
     engine
         .register_type_with_name::<Span>("Days")
         .register_type_with_name::<Worth>("Worth")
         .register_type_with_name::<Wish>("Voucher")
         .register_type_with_name::<Plan>("Action")
-        .register_fn("hours", |count: Dynamic| span("hours", &count, 1))
-        .register_fn("days", |count: Dynamic| span("days", &count, 24))
-        .register_fn("weeks", |count: Dynamic| span("weeks", &count, 7 * 24))
         .register_fn("percent", |value: Dynamic| percent(&value))
         .register_fn("amount", |value: Dynamic| amount("amount", &value))
         .register_fn("eur", |value: Dynamic| amount("eur", &value))

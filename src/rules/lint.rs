@@ -6,8 +6,9 @@ use super::builder;
 use super::helpers::kind;
 use super::internals::{Call, Code, Compared, Function, Known, Place, Property};
 use super::modules::{Unit, Units};
-use super::registry::{self, Kind};
+use super::registry;
 use super::suggest::hint;
+use crate::model::fact::{Fact, Kind};
 use crate::model::fault::FileFault;
 
 /// Functions that the language itself knows.
@@ -101,7 +102,7 @@ impl<'a> Lint<'a> {
         let of_customer = customer.is_some() && property.of.as_deref() == customer;
         let name = property.name.as_str();
         let other = self.known.properties.contains(name) || self.keys.contains(name);
-        if registry::field(name).is_some() || other && !of_customer {
+        if Fact::field(name).is_some() || other && !of_customer {
             return;
         }
         let told = if of_customer || property.of.is_some() {
@@ -119,7 +120,7 @@ impl<'a> Lint<'a> {
             return self.fault(call.at, format!("'.{name}' is not there yet: rules run on a schedule; there is {there_is}"));
         }
         if let (true, "has", Some(field)) = (customer.is_some() && call.of.as_deref() == customer, name, &call.text)
-            && registry::field(field).is_none()
+            && Fact::field(field).is_none()
         {
             return self.fault(call.at, registry::unknown_field(field));
         }
@@ -128,7 +129,7 @@ impl<'a> Lint<'a> {
             return;
         }
         let problem = match self.known.functions.get(name) {
-            None if registry::field(name).is_some() => format!("'{name}' is a field, not a method: write it without ()"),
+            None if Fact::field(name).is_some() => format!("'{name}' is a field, not a method: write it without ()"),
             None => format!("unknown method '.{name}'{}", hint(name, self.names(), ".")),
             Some(counts) if counts.contains(&(arguments + 1)) => return,
             Some(counts) => wrong_count(&format!(".{name}"), counts.iter().map(|count| count.saturating_sub(1)).collect(), arguments),
@@ -168,7 +169,7 @@ impl<'a> Lint<'a> {
     /// A number never equals a text; Rhai would quietly say false.
     fn comparison(&mut self, compared: &Compared) {
         let Compared { variable, property, literal, unlike_from_left, at } = compared;
-        let Some(field) = registry::field(property) else { return };
+        let Some(field) = Fact::field(property).map(Fact::about) else { return };
         if *unlike_from_left {
             // A missing value on the right cannot be told from the question whether there is one.
             self.fault(*at, format!("the field stands before '!=': {variable}.{property} != …"));
@@ -179,6 +180,7 @@ impl<'a> Lint<'a> {
             Kind::Whole | Kind::Decimal => (literal.is_int() || literal.is_decimal(), "a number"),
             Kind::Flag => (literal.is_bool(), "true or false"),
             Kind::Texts => (false, "a list"),
+            Kind::Any => (true, "any value"),
         };
         if !fits && !literal.is_unit() {
             self.fault(*at, format!("'{property}' is {what} and is compared with {}: that is never true; e.g. {}", kind(literal), field.example));

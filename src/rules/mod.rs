@@ -9,7 +9,7 @@ mod helpers;
 mod internals;
 mod lint;
 mod modules;
-pub mod registry;
+mod registry;
 mod rule;
 mod sandbox;
 mod set;

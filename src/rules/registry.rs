@@ -1,47 +1,20 @@
-//! Every field of a customer that a rule may read: the one list that getters, checks, logged inputs and the documentation come from.
+//! How a rule reads the facts that `model::fact` lists: the getters that scripts call and clauses are told from.
 
 use std::sync::Arc;
 
 use chrono::{Datelike, NaiveDate};
-use rhai::{Dynamic, Engine, EvalAltResult};
+use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext};
 use rust_decimal::Decimal;
 
+use super::explain::always;
+use super::helpers::{MAX_DAYS, Span, expected};
 use super::suggest;
 use crate::base::money::Cents;
-use crate::base::time::{anniversary, days_until_anniversary};
-use crate::model::facts::{Facts, Moment};
+use crate::base::time::{UnixMs, days_between, days_until_anniversary, is_marked_in_week_of, years_since};
+use crate::model::customer::Locale;
+use crate::model::fact::{ALL, Fact, Reading, Takes};
+use crate::model::facts::{Facts, Moment, Needs, PastEmail, PastLine, PastOrder};
 use crate::model::score::Score;
-
-/// What kind of value a field has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Text.
-    Text,
-    /// A whole number.
-    Whole,
-    /// An exact decimal number.
-    Decimal,
-    /// `true` or `false`.
-    Flag,
-    /// A list of texts.
-    Texts,
-}
-
-/// A field of the customer.
-#[derive(Debug)]
-pub struct Field {
-    /// Its name after `c.`.
-    pub name: &'static str,
-    /// What kind of value it has.
-    pub kind: Kind,
-    /// Unit or range, e.g. `days`, `1–5`; empty when there is none.
-    pub unit: &'static str,
-    /// What it means, and when it is missing.
-    pub meaning: &'static str,
-    /// A clause that uses it.
-    pub example: &'static str,
-    get: fn(&View<'_>) -> Dynamic,
-}
 
 /// A customer as a script sees them.
 #[derive(Clone)]
@@ -55,10 +28,10 @@ pub(super) struct View<'a> {
     pub today: NaiveDate,
 }
 
-impl View<'_> {
-    /// The value of a field; `()` when it is missing.
-    pub(super) fn value(&self, field: &Field) -> Dynamic {
-        (field.get)(self)
+impl<'a> View<'a> {
+    /// `today` is the moment's day, which takes longer to find than a fact.
+    pub(super) fn new(facts: &'a Facts, moment: Moment, today: NaiveDate) -> Self {
+        Self { facts, moment, today }
     }
 
     pub(super) fn customer(&self) -> Customer {
@@ -66,40 +39,75 @@ impl View<'_> {
     }
 }
 
-impl<'a> View<'a> {
-    /// `today` is the moment's day, which takes longer to find than a field.
-    pub(super) fn new(facts: &'a Facts, moment: Moment, today: NaiveDate) -> Self {
-        Self { facts, moment, today }
-    }
-}
-
 impl Customer {
-    fn value(&self, field: &Field) -> Dynamic {
-        View::new(&self.0.0, self.0.1, self.0.2).value(field)
+    fn view(&self) -> View<'_> {
+        View::new(&self.0.0, self.0.1, self.0.2)
     }
 }
 
-/// The field of that name.
-#[must_use]
-pub fn field(name: &str) -> Option<&'static Field> {
-    FIELDS.iter().find(|field| field.name == name)
+/// Names of all facts.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|about| about.name)
 }
+
+type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
 /// Teaches an engine the customer.
 pub(super) fn register(engine: &mut Engine) {
+    type Call<'a> = NativeCallContext<'a>;
     engine.register_type_with_name::<Customer>("Customer");
-    for field in FIELDS {
-        engine.register_get(field.name, |customer: &mut Customer| customer.value(field));
+    for about in ALL {
+        let (name, fact) = (about.name, about.fact);
+        match about.takes {
+            Takes::Nothing => {
+                engine.register_get(name, move |at: Call, customer: &mut Customer| read(&at, customer, Ok(fact.into())));
+            }
+            Takes::Days => {
+                engine
+                    .register_fn(name, move |at: Call, customer: &mut Customer, days: Dynamic| read(&at, customer, reading(fact, None, Some(&days))));
+            }
+            Takes::Name | Takes::NameAndDays => {
+                engine.register_fn(name, move |at: Call, customer: &mut Customer, of: Dynamic| read(&at, customer, reading(fact, Some(&of), None)));
+            }
+        }
+        if about.takes == Takes::NameAndDays {
+            engine.register_fn(name, move |at: Call, customer: &mut Customer, of: Dynamic, days: Dynamic| {
+                read(&at, customer, reading(fact, Some(&of), Some(&days)))
+            });
+        }
     }
-    engine.register_fn("has", |customer: &mut Customer, name: &str| -> Result<bool, Box<EvalAltResult>> {
-        let field = field(name).ok_or_else(|| unknown_field(name))?;
-        Ok(!customer.value(field).is_unit())
+    engine.register_fn("has", |customer: &mut Customer, name: &str| -> Outcome<bool> {
+        let fact = Fact::field(name).ok_or_else(|| unknown_field(name))?;
+        Ok(!customer.view().value(&fact.into())?.is_unit())
     });
+}
+
+/// Answers a script; what means nothing fails at the place of the call, whoever the customer is.
+fn read(at: &NativeCallContext, customer: &Customer, reading: Result<Reading, String>) -> Outcome<Dynamic> {
+    let value = reading.and_then(|reading| customer.view().value(&reading));
+    value.map_err(|problem| Box::new(always(problem, at.call_position())))
+}
+
+/// A fact with what a script put into its brackets.
+fn reading(fact: Fact, of: Option<&Dynamic>, days: Option<&Dynamic>) -> Result<Reading, String> {
+    let name = fact.about().name;
+    let word = |of: &Dynamic| match of.as_immutable_string_ref() {
+        Ok(text) => Ok(Arc::from(text.as_str())),
+        Err(_) => Err(format!("{name}(…): {}", expected("a text", of))),
+    };
+    let window = |days: &Dynamic| {
+        let span = days.clone().try_cast::<Span>().and_then(Span::days).filter(|days| (1..=MAX_DAYS).contains(days));
+        span.ok_or_else(|| format!("{name}(…): {}", expected(&format!("days(1) to days({MAX_DAYS}), whole days"), days)))
+    };
+    Ok(Reading { fact, of: of.map(word).transpose()?, days: days.map(window).transpose()? })
 }
 
 /// The sentence about a field that does not exist.
 pub(super) fn unknown_field(name: &str) -> String {
-    format!("unknown field '{name}'{}", suggest::hint(name, FIELDS.iter().map(|field| field.name), ""))
+    match Fact::named(name).map(Fact::about) {
+        Some(about) if about.takes != Takes::Nothing => format!("'{name}' needs its brackets, e.g. {}", about.example),
+        _ => format!("unknown field '{name}'{}", suggest::hint(name, names(), "")),
+    }
 }
 
 fn text(value: Option<&str>) -> Dynamic {
@@ -116,6 +124,54 @@ fn amount(cents: Cents) -> Dynamic {
 }
 
 impl View<'_> {
+    /// What a fact says; `()` when it is missing.
+    ///
+    /// # Errors
+    /// When the brackets hold something that means nothing, or when the history was not read.
+    pub(super) fn value(&self, reading: &Reading) -> Result<Dynamic, String> {
+        let needs = Needs::of([reading.fact]);
+        if !self.facts.history().loaded.cover(needs) {
+            return Err(format!("what c.{reading} asks for was not read: name it in the rule's own text"));
+        }
+        let record = &self.facts.customer;
+        Ok(match reading.fact {
+            Fact::Id => record.external_id.clone().into(),
+            Fact::FirstName => text(record.first_name.as_deref()),
+            Fact::LastName => text(record.last_name.as_deref()),
+            Fact::Locale => text(record.locale.map(Locale::code)),
+            Fact::Tags => record.tags.iter().map(|tag| Dynamic::from(tag.clone())).collect::<rhai::Array>().into(),
+            Fact::HasEmail => record.email.is_some().into(),
+            Fact::BirthdayInDays => whole(record.birthday.map(|born| days_until_anniversary(born, self.today))),
+            Fact::Age => whole(self.age()),
+            Fact::RecencyDays => whole(self.score(|score| score.recency_days)),
+            Fact::Orders => self.score(|score| score.orders).unwrap_or(0).into(),
+            Fact::Revenue => amount(self.score(|score| score.revenue).unwrap_or_default()),
+            Fact::AverageOrderValue => self.score(|score| amount(score.average_order_value)).unwrap_or_default(),
+            Fact::TenureDays | Fact::FirstOrderDays => whole(self.score(|score| score.tenure_days)),
+            Fact::AnniversaryInDays => whole(self.anniversary_in_days()),
+            Fact::AnniversaryYears => whole(self.first_order().map(|day| years_since(day, self.today))),
+            Fact::R => whole(self.score(|score| score.r)),
+            Fact::F => whole(self.score(|score| score.f)),
+            Fact::M => whole(self.score(|score| score.m)),
+            Fact::Rfm => whole(self.score(|score| score.rfm)),
+            Fact::RfmWeighted => self.score(|score| Dynamic::from(Decimal::new(score.rfm_weighted_e4, 4))).unwrap_or_default(),
+            Fact::Abc => text(self.score(|score| score.abc.code())),
+            Fact::RevenueRank => whole(self.score(|score| score.revenue_rank)),
+            Fact::TopPercent => whole(self.score(|score| score.top_percent)),
+            Fact::Month => i64::from(self.today.month()).into(),
+            Fact::Day => i64::from(self.today.day()).into(),
+            Fact::Weekday => i64::from(self.today.weekday().number_from_monday()).into(),
+            Fact::BirthdayMonth => whole(record.birthday.map(|born| i64::from(born.month()))),
+            Fact::BirthdayThisWeek => record.birthday.is_some_and(|born| is_marked_in_week_of(born, self.today)).into(),
+            Fact::DaysUntil => self.days_until(reading.of.as_deref().unwrap_or_default())?.into(),
+            Fact::OrdersIn => count(self.orders(reading)).into(),
+            Fact::RevenueIn => amount(self.orders(reading).fold(Cents(0), |sum, order| Cents(sum.0.saturating_add(order.revenue.0)))),
+            Fact::Bought | Fact::BoughtCategory => self.lines(reading).next().is_some().into(),
+            Fact::Pieces | Fact::PiecesOfCategory => self.lines(reading).fold(0_i64, |sum, line| sum.saturating_add(line.quantity)).into(),
+            Fact::EmailsIn | Fact::EmailsOf => count(self.emails(reading)).into(),
+        })
+    }
+
     fn score<T>(&self, read: impl FnOnce(&Score) -> T) -> Option<T> {
         self.facts.score.as_ref().map(read)
     }
@@ -124,65 +180,55 @@ impl View<'_> {
         self.score(|score| self.moment.zone.date(score.first_order_at))
     }
 
-    /// Times that the day has come round since `day`, today included.
-    fn returns(&self, day: NaiveDate) -> i64 {
-        let passed = anniversary(day, self.today.year()) <= self.today;
-        i64::from(self.today.year() - day.year()) - i64::from(!passed)
-    }
-
     fn age(&self) -> Option<i64> {
         // Shops that do not ask for the year store 1900 or 0001: nobody is that old.
-        self.facts.customer.birthday.map(|born| self.returns(born)).filter(|age| (0..=115).contains(age))
+        self.facts.customer.birthday.map(|born| years_since(born, self.today)).filter(|age| (0..=115).contains(age))
     }
 
     fn anniversary_in_days(&self) -> Option<i64> {
         self.first_order().filter(|day| *day < self.today).map(|day| days_until_anniversary(day, self.today))
     }
+
+    fn days_until(&self, day: &str) -> Result<i64, String> {
+        if let Ok(date) = NaiveDate::parse_from_str(day, "%Y-%m-%d") {
+            return Ok(days_between(self.today, date));
+        }
+        // A leap year, so that 29 February is a day.
+        let annual = NaiveDate::parse_from_str(&format!("2024-{day}"), "%Y-%m-%d");
+        annual.map(|date| days_until_anniversary(date, self.today)).map_err(|_| {
+            let got: String = day.chars().take(20).collect();
+            format!("days_until(…): expected a day such as \"12-24\" (month-day) or \"2026-12-24\", got \"{got}\"")
+        })
+    }
+
+    /// Whether something happened in the reading's window, and not after the moment.
+    fn within(&self, reading: &Reading) -> impl Fn(UnixMs) -> bool {
+        let (now, since) = (self.moment.now, reading.days.map(|days| self.moment.window(days)));
+        move |at| at <= now && since.is_none_or(|since| at >= since)
+    }
+
+    fn orders(&self, reading: &Reading) -> impl Iterator<Item = &PastOrder> {
+        let within = self.within(reading);
+        self.facts.history().orders.iter().filter(move |order| within(order.at))
+    }
+
+    fn lines(&self, reading: &Reading) -> impl Iterator<Item = &PastLine> {
+        let (within, of) = (self.within(reading), reading.of.clone().unwrap_or_default());
+        let by_category = matches!(reading.fact, Fact::BoughtCategory | Fact::PiecesOfCategory);
+        let is = move |value: &Option<String>| value.as_deref() == Some(&*of);
+        self.facts
+            .history()
+            .lines
+            .iter()
+            .filter(move |line| within(line.at) && if by_category { is(&line.category) } else { is(&line.sku) || is(&line.name) })
+    }
+
+    fn emails(&self, reading: &Reading) -> impl Iterator<Item = &PastEmail> {
+        let (within, of) = (self.within(reading), reading.of.clone());
+        self.facts.history().emails.iter().filter(move |email| within(email.at) && of.as_deref().is_none_or(|rule| rule == email.rule))
+    }
 }
 
-macro_rules! fields {
-    ($($name:literal $kind:ident $unit:literal, $meaning:literal, $example:literal, $get:expr;)*) => {
-        /// All fields.
-        pub const FIELDS: &[Field] =
-            &[$(Field { name: $name, kind: Kind::$kind, unit: $unit, meaning: $meaning, example: $example, get: $get }),*];
-    };
-}
-
-fields! {
-    "id" Text "", "the shop's key of the customer", "c.id != \"1001\"", |c| c.facts.customer.external_id.clone().into();
-    "first_name" Text "", "given name; missing when unknown", "c.has(\"first_name\")", |c| text(c.facts.customer.first_name.as_deref());
-    "last_name" Text "", "family name; missing when unknown", "c.has(\"last_name\")", |c| text(c.facts.customer.last_name.as_deref());
-    "locale" Text "de, en", "language of their mails; missing: the shop's", "c.locale == \"de\"", |c| text(c.facts.customer.locale.map(crate::model::customer::Locale::code));
-    "tags" Texts "", "the shop's labels", "c.tags.contains(\"vip\")",
-        |c| c.facts.customer.tags.iter().map(|tag| Dynamic::from(tag.clone())).collect::<rhai::Array>().into();
-    "has_email" Flag "", "whether there is an address to write to", "c.has_email", |c| c.facts.customer.email.is_some().into();
-    "birthday_in_days" Whole "days", "days to the next birthday, 0 = today; missing without a birthday", "c.birthday_in_days == 0",
-        |c| whole(c.facts.customer.birthday.map(|born| days_until_anniversary(born, c.today)));
-    "age" Whole "years", "age in full years; missing without a birthday or with a made-up year", "c.age >= 18", |c| whole(c.age());
-    "recency_days" Whole "days", "calendar days since the last order, 0 = today; missing without an order", "c.recency_days > 60",
-        |c| whole(c.score(|score| score.recency_days));
-    "orders" Whole "", "number of orders; 0 without one", "c.orders >= 2", |c| c.score(|score| score.orders).unwrap_or(0).into();
-    "revenue" Decimal "currency", "sum of what was paid; 0 without an order", "c.revenue > 199.90",
-        |c| amount(c.score(|score| score.revenue).unwrap_or_default());
-    "average_order_value" Decimal "currency", "revenue per order; missing without an order", "c.average_order_value < 25",
-        |c| c.score(|score| amount(score.average_order_value)).unwrap_or_default();
-    "tenure_days" Whole "days", "calendar days since the first order; missing without an order", "c.tenure_days > 365",
-        |c| whole(c.score(|score| score.tenure_days));
-    "first_order_days" Whole "days", "the same as tenure_days", "c.first_order_days == 30", |c| whole(c.score(|score| score.tenure_days));
-    "anniversary_in_days" Whole "days", "days to the next return of the first order's day, 0 = today; missing without an order and on its own day",
-        "c.anniversary_in_days == 0", |c| whole(c.anniversary_in_days());
-    "anniversary_years" Whole "years", "full years since the first order; missing without an order", "c.anniversary_years == 1",
-        |c| whole(c.first_order().map(|day| c.returns(day)));
-    "r" Whole "1–5", "recency score: 5 = ordered just now; missing without an order", "c.r >= 4", |c| whole(c.score(|score| score.r));
-    "f" Whole "1–5", "frequency score: 5 = orders often; missing without an order", "c.f >= 4", |c| whole(c.score(|score| score.f));
-    "m" Whole "1–5", "monetary score: 5 = pays most; missing without an order", "c.m >= 4", |c| whole(c.score(|score| score.m));
-    "rfm" Whole "111–555", "the three scores as one number; missing without an order", "c.rfm == 555", |c| whole(c.score(|score| score.rfm));
-    "rfm_weighted" Decimal "1–5", "weighted mean of the three scores; missing without an order", "c.rfm_weighted >= 4.5",
-        |c| c.score(|score| Dynamic::from(Decimal::new(score.rfm_weighted_e4, 4))).unwrap_or_default();
-    "abc" Text "A, B, C", "class by revenue: A = the customers of the first 80 %; missing without an order", "c.abc == \"A\"",
-        |c| text(c.score(|score| score.abc.code()));
-    "revenue_rank" Whole "from 1", "place by revenue, 1 = the best customer; missing without an order", "c.revenue_rank <= 100",
-        |c| whole(c.score(|score| score.revenue_rank));
-    "top_percent" Whole "1–100", "the customer is among the top so many percent by revenue; missing without an order", "c.top_percent <= 10",
-        |c| whole(c.score(|score| score.top_percent));
+fn count<T>(items: impl Iterator<Item = T>) -> i64 {
+    i64::try_from(items.count()).unwrap_or(i64::MAX)
 }

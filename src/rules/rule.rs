@@ -10,11 +10,12 @@ use super::explain::{Trouble, explain};
 use super::helpers::{Plan, kind};
 use super::internals::Bound;
 use super::internals::condition::Condition;
-use super::registry::{Customer, Field, View};
+use super::registry::{Customer, View};
 use super::sandbox;
 use super::tell::tell;
 use crate::model::action::{Action, Channel, Voucher};
-use crate::model::facts::{Facts, Moment};
+use crate::model::fact::Reading;
+use crate::model::facts::{Facts, Moment, Needs};
 use crate::model::predicate::Predicate;
 use crate::model::rule::RuleSpec;
 
@@ -26,13 +27,15 @@ pub struct Rule {
     pub source: String,
     /// Templates and targets that its actions name in plain text, so that a missing one is found before the rule runs.
     pub mentions: Vec<Mention>,
+    /// Parts of the history that its condition and actions ask for.
+    pub needs: Needs,
     pub(super) condition: Bound,
     /// The condition as clauses, when it is a single expression.
     pub(super) clauses: Option<Condition>,
     /// One for each variant, in the same order.
     pub(super) actions: Vec<Bound>,
-    /// Fields that the condition's text reads, in the registry's order.
-    pub(super) reads: Vec<&'static Field>,
+    /// What the condition reads, in the registry's order.
+    pub(super) reads: Vec<Reading>,
     pub(super) engine: Arc<Engine>,
 }
 
@@ -56,7 +59,7 @@ pub struct Mention {
 pub enum Evaluation {
     /// It is true.
     Match {
-        /// The fields that the condition's text reads, with the values it saw; `null` when missing.
+        /// What the condition reads, with the values it saw; `null` when missing.
         inputs: Map<String, Value>,
     },
     /// It is false.
@@ -181,7 +184,7 @@ impl Rule {
     }
 
     fn inputs(&self, view: &View<'_>) -> Map<String, Value> {
-        self.reads.iter().map(|field| (field.name.to_owned(), action::input(&view.value(field), view.today))).collect()
+        action::inputs(&self.reads, view)
     }
 
     pub(super) fn sentence(&self, trouble: &Trouble) -> String {

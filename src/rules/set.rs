@@ -12,12 +12,15 @@ use super::draft::Draft;
 use super::explain::{Trouble, explain, explain_syntax};
 use super::internals::{self, Bound};
 use super::modules::{self, Resolver, Unit, Units};
-use super::registry::{self, FIELDS};
+use super::registry;
 use super::rule::{Mention, Rule};
 use super::sandbox::{self, Deep};
 use super::{builder, helpers, lint, trial};
 use crate::model::action::Channel;
+use crate::model::fact::{ALL, Fact, Reading, Takes};
+use crate::model::facts::Needs;
 use crate::model::fault::FileFault;
+use crate::model::predicate::Predicate;
 
 /// Most rules in a set.
 const MAX_RULES: usize = 1000;
@@ -122,7 +125,9 @@ fn read(path: &Path, faults: &mut Vec<FileFault>) -> BTreeMap<String, Source> {
     for found in entries.filter_map(Result::ok).map(|entry| entry.path()) {
         let root = !single || found.file_name() == path.file_name();
         let module = found.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let is_rules = found.extension().is_some_and(|ending| ending == "rhai") && !module.starts_with('.') && found.is_file();
+        // `*.d.rhai` describes words to editors.
+        let is_script = found.extension().is_some_and(|ending| ending == "rhai") && Path::new(&module).extension().is_none_or(|inner| inner != "d");
+        let is_rules = is_script && !module.starts_with('.') && found.is_file();
         if !(is_rules || single && root) {
             continue;
         }
@@ -242,9 +247,11 @@ fn finish(draft: Draft, units: &Units, engine: &Arc<Engine>, faults: &mut Vec<Fi
     }
     // A closure that a module made stands in another file than the rule.
     let home = units.function(finished.condition.file(), finished.condition.function());
-    let rule = Rule {
-        clauses: home.and_then(|(unit, function)| finished.condition.clauses(&unit.ast, &unit.text, &function.parameters)),
-        reads: reads(&finished.condition, units),
+    let closures = || finished.actions.iter().chain([&finished.condition]);
+    let mut rule = Rule {
+        reads: Vec::new(),
+        needs: Needs::of(closures().flat_map(|closure| named(closure, units))),
+        clauses: home.and_then(|(unit, function)| finished.condition.clauses(unit, units, &function.parameters)),
         mentions: finished.actions.iter().flat_map(|action| mentions(action, units)).collect(),
         spec: finished.spec,
         source,
@@ -252,6 +259,7 @@ fn finish(draft: Draft, units: &Units, engine: &Arc<Engine>, faults: &mut Vec<Fi
         actions: finished.actions,
         engine: Arc::clone(engine),
     };
+    rule.reads = reads(&rule, units);
     // A file with faults may fail for reasons that have been told.
     if !faults.iter().any(|fault| fault.file == unit.file) {
         faults.extend(trial::run(&rule).into_iter().map(|trouble| from_trouble(&unit.file, trouble)));
@@ -266,15 +274,27 @@ fn wrong_arity(closure: &Bound, units: &Units) -> Option<FileFault> {
     (takes != 1).then(|| FileFault::new(closure.file(), closure.at, problem))
 }
 
-fn reads(condition: &Bound, units: &Units) -> Vec<&'static registry::Field> {
-    let code = units.reached(condition.file(), condition.function());
-    let asks = |name: &str| {
+/// Facts that a closure's code names, with or without brackets.
+fn named(closure: &Bound, units: &Units) -> Vec<Fact> {
+    let code = units.reached(closure.file(), closure.function());
+    let names = |name: &str| {
         code.iter().any(|(_, code)| {
             code.properties.iter().any(|property| property.name == name)
-                || code.calls.iter().any(|call| call.name == "has" && call.text.as_deref() == Some(name))
+                || code.calls.iter().any(|call| call.name == name || call.name == "has" && call.text.as_deref() == Some(name))
+                || code.pointers.contains(name)
         })
     };
-    FIELDS.iter().filter(|field| asks(field.name)).collect()
+    ALL.iter().filter(|about| names(about.name)).map(|about| about.fact).collect()
+}
+
+/// What the condition reads: the facts without brackets that its code names, and those whose brackets can be told from the text.
+fn reads(rule: &Rule, units: &Units) -> Vec<Reading> {
+    let plain = named(&rule.condition, units).into_iter().filter(|fact| fact.about().takes == Takes::Nothing).map(Reading::from);
+    let leaves = rule.predicate().map(Predicate::leaves).unwrap_or_default();
+    let mut reads: Vec<Reading> = plain.chain(leaves.into_iter().flat_map(|leaf| leaf.reads.clone())).collect();
+    reads.sort();
+    reads.dedup();
+    reads
 }
 
 fn mentions(action: &Bound, units: &Units) -> Vec<Mention> {

@@ -3,23 +3,25 @@
 use rhai::Dynamic;
 use rust_decimal::Decimal;
 
-use super::registry::{self, View};
+use super::registry::View;
+use crate::model::fact::Reading;
 use crate::model::predicate::{Clause, Leaf, Literal, Operator};
 
 /// The answer; `None` when only the interpreter can tell.
 pub(super) fn tell(leaf: &Leaf, view: &View<'_>) -> Option<bool> {
-    let value = |field: &str| registry::field(field).map(|field| view.value(field));
+    // What fails is the interpreter's to tell.
+    let value = |fact: &Reading| view.value(fact).ok();
     match &leaf.clause {
         Clause::Constant(answer) => Some(*answer),
-        Clause::Flag(field) => value(field)?.as_bool().ok(),
-        Clause::Has(field) => Some(!value(field)?.is_unit()),
+        Clause::Flag(fact) => value(fact)?.as_bool().ok(),
+        Clause::Has(fact) => Some(!value(fact)?.is_unit()),
         Clause::Tagged(tag) => Some(view.facts.customer.tags.contains(tag)),
-        Clause::OneOf { field, list } => {
-            let value = value(field)?;
+        Clause::OneOf { fact, list } => {
+            let value = value(fact)?;
             list.iter().try_fold(false, |found, literal| Some(found || compare(&value, Operator::Equal, literal)?))
         }
-        Clause::Compare { field, default, operator, literal } => {
-            let value = value(field)?;
+        Clause::Compare { fact, default, operator, literal } => {
+            let value = value(fact)?;
             match default {
                 Some(default) if value.is_unit() => Some(operator.holds(default.order(literal)?)),
                 _ => compare(&value, *operator, literal),

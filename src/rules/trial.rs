@@ -10,7 +10,7 @@ use crate::base::money::Cents;
 use crate::base::time::{DAY_MS, UnixMs, Zone};
 use crate::model::customer::{Customer as Record, Locale};
 use crate::model::email_address::EmailAddress;
-use crate::model::facts::{Facts, Moment};
+use crate::model::facts::{Facts, History, Moment, Needs};
 use crate::model::score::{Abc, Score};
 
 /// 2026-01-15T12:00:00Z.
@@ -56,5 +56,7 @@ fn example() -> Facts {
         revenue_rank: 10,
         top_percent: 5,
     };
-    Facts { customer, score: Some(score) }
+    // Nothing happened, but everything was looked up.
+    let history = History { loaded: Needs::ALL, ..History::default() };
+    Facts { customer, score: Some(score), history: Some(history.into()) }
 }

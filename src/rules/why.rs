@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::action;
 use super::internals::condition::Condition;
-use super::registry::{self, View};
+use super::registry::View;
 use super::rule::Rule;
 use super::sandbox;
 use super::tell::tell;
@@ -47,13 +47,10 @@ impl Rule {
     }
 
     fn clauses(&self, view: &View<'_>, whole: Option<bool>) -> Vec<Reason> {
-        let inputs = |reads: &mut dyn Iterator<Item = &'static str>| -> Map<String, Value> {
-            reads.filter_map(registry::field).map(|field| (field.name.to_owned(), action::input(&view.value(field), view.today))).collect()
-        };
         let Some(clauses) = &self.clauses else {
             // Several statements: one clause.
             let text = "(the condition is a script of several statements)".to_owned();
-            return vec![Reason { text, inputs: inputs(&mut self.reads.iter().map(|field| field.name)), answer: whole, skipped: false }];
+            return vec![Reason { text, inputs: action::inputs(&self.reads, view), answer: whole, skipped: false }];
         };
         let leaves = clauses.predicate.leaves();
         let answers: Vec<Option<bool>> = leaves.iter().map(|leaf| tell(leaf, view).or_else(|| self.interpret_leaf(clauses, leaf, view))).collect();
@@ -66,7 +63,7 @@ impl Rule {
         });
         let reason = |(leaf, (answer, asked)): (&&Leaf, (Option<bool>, bool))| Reason {
             text: leaf.text.clone(),
-            inputs: inputs(&mut leaf.reads.iter().copied()),
+            inputs: action::inputs(&leaf.reads, view),
             answer,
             skipped: !asked,
         };
@@ -79,8 +76,8 @@ impl Rule {
         for (name, value) in &clauses.world {
             scope.push_dynamic(name.clone(), value.clone());
         }
-        scope.push_dynamic(clauses.customer.clone(), Dynamic::from(view.customer()));
-        let answer = sandbox::guarded(sandbox::CALLING, || self.engine.eval_ast_with_scope::<Dynamic>(&mut scope, script));
+        scope.push_dynamic(script.customer.clone(), Dynamic::from(view.customer()));
+        let answer = sandbox::guarded(sandbox::CALLING, || self.engine.eval_ast_with_scope::<Dynamic>(&mut scope, &script.ast));
         answer.ok()?.ok()?.as_bool().ok()
     }
 }

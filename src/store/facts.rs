@@ -6,12 +6,13 @@ use sqlx::QueryBuilder;
 
 use super::db::{StoreError, Tx};
 use super::filter::Filter;
+use super::history;
 use crate::base::id::Id;
 use crate::base::money::Cents;
 use crate::base::time::UnixMs;
 use crate::model::customer::{Customer, Locale};
 use crate::model::email_address::EmailAddress;
-use crate::model::facts::Facts;
+use crate::model::facts::{Facts, Needs};
 use crate::model::score::{Abc, Score};
 
 statements! {
@@ -50,14 +51,14 @@ struct Row {
     top_percent: Option<i64>,
 }
 
-/// The next customers after `after`, by id, with the scores that are stored.
-pub async fn page(tx: &mut Tx, after: Id, limit: i64) -> Result<Vec<Facts>, StoreError> {
+/// The next customers after `after`, by id, with the scores that are stored and the parts of their history that are asked for.
+pub async fn page(tx: &mut Tx, after: Id, limit: i64, needs: Needs) -> Result<Vec<Facts>, StoreError> {
     let rows: Vec<Row> = on!(tx, PAGE, |c, q| sqlx::query_as(q).bind(after.0).bind(limit).fetch_all(c).await)?;
-    rows.into_iter().map(facts).collect()
+    with_history(tx, rows, needs).await
 }
 
 /// As [`page`], of those whom the filter lets pass.
-pub async fn page_where(tx: &mut Tx, after: Id, limit: i64, filter: &Filter) -> Result<Vec<Facts>, StoreError> {
+pub async fn page_where(tx: &mut Tx, after: Id, limit: i64, needs: Needs, filter: &Filter) -> Result<Vec<Facts>, StoreError> {
     let rows: Vec<Row> = on!(tx, |c| {
         // The same columns, without the place and the limit.
         let (columns, _) = PAGE.sqlite.split_once("WHERE").unwrap_or((PAGE.sqlite, ""));
@@ -67,7 +68,13 @@ pub async fn page_where(tx: &mut Tx, after: Id, limit: i64, filter: &Filter) -> 
         query.push(" ORDER BY c.id LIMIT ").push_bind(limit);
         query.build_query_as().fetch_all(c).await
     })?;
-    rows.into_iter().map(facts).collect()
+    with_history(tx, rows, needs).await
+}
+
+async fn with_history(tx: &mut Tx, rows: Vec<Row>, needs: Needs) -> Result<Vec<Facts>, StoreError> {
+    let mut people = rows.into_iter().map(facts).collect::<Result<Vec<_>, _>>()?;
+    history::fill(tx, &mut people, needs).await?;
+    Ok(people)
 }
 
 /// How many customers there are.
@@ -93,7 +100,7 @@ fn facts(row: Row) -> Result<Facts, StoreError> {
         locale: row.locale.as_deref().and_then(Locale::parse),
         tags,
     };
-    Ok(Facts { customer, score })
+    Ok(Facts::new(customer, score))
 }
 
 fn score(row: &Row) -> Result<Option<Score>, StoreError> {

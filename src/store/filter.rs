@@ -6,32 +6,19 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 use sqlx::{Database, Encode, QueryBuilder, Type};
 
+use self::expression::Expression;
+use crate::model::fact::{Fact, Kind, Reading};
+use crate::model::facts::Moment;
 use crate::model::predicate::{Clause, Leaf, Literal, Operator, Predicate};
 
-/// Fields that stand in a column as they are: name, expression, and the power of ten that the column's whole number is larger by. The others are worked out
-/// from several columns or from the day, or their column may hold what is read as missing.
-const COLUMNS: &[(&str, &str, u32)] = &[
-    ("id", "c.external_id", 0),
-    ("first_name", "c.first_name", 0),
-    ("last_name", "c.last_name", 0),
-    ("recency_days", "s.recency_days", 0),
-    ("orders", "COALESCE(s.orders, 0)", 0),
-    ("revenue", "COALESCE(s.revenue_cents, 0)", 2),
-    ("average_order_value", "s.average_order_value_cents", 2),
-    ("tenure_days", "s.tenure_days", 0),
-    ("first_order_days", "s.tenure_days", 0),
-    ("r", "s.r", 0),
-    ("f", "s.f", 0),
-    ("m", "s.m", 0),
-    ("rfm", "s.rfm", 0),
-    ("rfm_weighted", "s.rfm_weighted_e4", 4),
-    ("abc", "s.abc", 0),
-    ("revenue_rank", "s.revenue_rank", 0),
-    ("top_percent", "s.top_percent", 0),
-];
+mod calendar;
+mod expression;
 
 /// Most clauses in one filter: SQLite takes no expression deeper than 1,000, and a chain is as deep as it is long. What is longer is not narrowed down.
 const MOST_CLAUSES: usize = 500;
+
+/// Longest label in bytes that is looked for: SQLite takes no pattern longer than 50,000.
+const LONGEST_TAG: usize = 1_000;
 
 /// A necessary condition.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,8 +31,12 @@ enum Sql {
     All(Vec<Sql>),
     Any(Vec<Sql>),
     Not(Box<Sql>),
-    Known(&'static str),
-    Compare(&'static str, &'static str, Value),
+    Known(Expression),
+    Compare(Expression, &'static str, Value),
+    Between(Expression, i64, i64),
+    Among(Expression, Vec<String>),
+    /// The shop's labels, which stand in one text, hold this one.
+    Tagged(String),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -62,10 +53,10 @@ struct Pair {
 }
 
 impl Filter {
-    /// What a condition narrows the customers down to; `None` when nothing.
+    /// What a condition narrows the customers down to at a moment; `None` when nothing.
     #[must_use]
-    pub fn of(predicate: &Predicate) -> Option<Self> {
-        let yes = pair(predicate).yes;
+    pub fn of(predicate: &Predicate, moment: &Moment) -> Option<Self> {
+        let yes = pair(predicate, moment).yes;
         (yes != Sql::Always && yes.clauses() <= MOST_CLAUSES).then_some(Self(yes))
     }
 
@@ -86,16 +77,14 @@ impl fmt::Display for Filter {
     }
 }
 
-fn pair(predicate: &Predicate) -> Pair {
+fn pair(predicate: &Predicate, moment: &Moment) -> Pair {
+    let pairs = |parts: &[Predicate]| -> Vec<Pair> { parts.iter().map(|part| pair(part, moment)).collect() };
     match predicate {
-        Predicate::Not(part) => pair(part).turned(),
-        Predicate::All(parts) => conjunction(parts.iter().map(pair).collect()),
+        Predicate::Not(part) => pair(part, moment).turned(),
+        Predicate::All(parts) => conjunction(pairs(parts)),
         // a || b is !(!a && !b).
-        Predicate::Any(parts) => conjunction(parts.iter().map(pair).map(Pair::turned).collect()).turned(),
-        Predicate::Leaf(leaf) => clause(leaf).map_or_else(
-            || Pair { yes: Sql::Always, no: Sql::Always, fails: leaf.clause == Clause::Script },
-            |exact| Pair { no: not(exact.clone()), yes: exact, fails: false },
-        ),
+        Predicate::Any(parts) => conjunction(pairs(parts).into_iter().map(Pair::turned).collect()).turned(),
+        Predicate::Leaf(leaf) => clause(leaf, moment),
     }
 }
 
@@ -146,38 +135,102 @@ fn not(part: Sql) -> Sql {
     }
 }
 
-/// A clause that the database can tell exactly.
-fn clause(leaf: &Leaf) -> Option<Sql> {
-    let column = |field: &str| COLUMNS.iter().find(|(name, ..)| *name == field).map(|&(_, column, scale)| (column, scale));
-    match &leaf.clause {
-        Clause::Constant(answer) => Some(if *answer { Sql::Always } else { Sql::Never }),
-        Clause::Has(field) => Some(Sql::Known(column(field)?.0)),
-        Clause::OneOf { field, list } => {
-            let column = column(field)?;
-            Some(any(list.iter().map(|literal| compare(column, Operator::Equal, literal)).collect::<Option<Vec<Sql>>>()?))
-        }
-        Clause::Compare { field, default, operator, literal } => {
-            let column = column(field)?;
-            let known = compare(column, *operator, literal)?;
-            match default {
-                None => Some(known),
-                // The default answers for those without a value.
-                Some(default) => {
-                    let missing = not(Sql::Known(column.0));
-                    Some(if operator.holds(default.order(literal)?) { any(vec![known, missing]) } else { known })
-                }
-            }
-        }
-        Clause::Flag(_) | Clause::Tagged(_) | Clause::Script => None,
+fn clause(leaf: &Leaf, moment: &Moment) -> Pair {
+    let unknown = Pair { yes: Sql::Always, no: Sql::Always, fails: fails(leaf) };
+    if unknown.fails {
+        return unknown;
+    }
+    match (exact(&leaf.clause, moment), necessary(&leaf.clause)) {
+        (Some(exact), _) => Pair { no: not(exact.clone()), yes: exact, fails: false },
+        (None, Some(yes)) => Pair { yes, ..unknown },
+        (None, None) => unknown,
     }
 }
 
-/// A comparison that is false where the column is NULL.
-fn compare((column, scale): (&'static str, u32), operator: Operator, literal: &Literal) -> Option<Sql> {
+/// Whether a clause may fail for somebody.
+fn fails(leaf: &Leaf) -> bool {
+    match &leaf.clause {
+        Clause::Script => true,
+        // Its day may be none.
+        Clause::Compare { fact, .. } | Clause::OneOf { fact, .. } | Clause::Has(fact) | Clause::Flag(fact) => fact.fact == Fact::DaysUntil,
+        Clause::Tagged(_) | Clause::Constant(_) => false,
+    }
+}
+
+/// A clause that the database can tell exactly.
+fn exact(clause: &Clause, moment: &Moment) -> Option<Sql> {
+    match clause {
+        Clause::Constant(answer) => Some(constant(*answer)),
+        Clause::Has(fact) => known(fact, moment),
+        Clause::Flag(fact) => flag(fact, true, moment),
+        Clause::OneOf { fact, list } => {
+            Some(any(list.iter().map(|literal| compare(fact, Operator::Equal, literal, moment)).collect::<Option<Vec<Sql>>>()?))
+        }
+        Clause::Compare { fact, default, operator, literal } => {
+            let present = compare(fact, *operator, literal, moment)?;
+            match default {
+                None => Some(present),
+                // The default answers for those without a value.
+                Some(default) => {
+                    let missing = not(known(fact, moment)?);
+                    Some(if operator.holds(default.order(literal)?) { any(vec![present, missing]) } else { present })
+                }
+            }
+        }
+        Clause::Tagged(_) | Clause::Script => None,
+    }
+}
+
+/// What holds wherever a clause does that the database cannot tell exactly.
+fn necessary(clause: &Clause) -> Option<Sql> {
+    match clause {
+        // The address may be one that is not read as such any more.
+        Clause::Flag(fact) if fact.fact == Fact::HasEmail => Some(Sql::Known(Expression::Column("c.email"))),
+        Clause::Tagged(tag) if tag.len() <= LONGEST_TAG && !tag.contains('\0') => Some(Sql::Tagged(tag.clone())),
+        _ => None,
+    }
+}
+
+fn constant(answer: bool) -> Sql {
+    if answer { Sql::Always } else { Sql::Never }
+}
+
+/// Where a fact is not missing.
+fn known(fact: &Reading, moment: &Moment) -> Option<Sql> {
+    if let Some(known) = calendar::known(fact.fact) {
+        return Some(known);
+    }
+    Some(Sql::Known(Expression::of(fact, moment)?.0))
+}
+
+/// Where a flag has this value.
+fn flag(fact: &Reading, value: bool, moment: &Moment) -> Option<Sql> {
+    if let Some(told) = calendar::compare(fact.fact, moment, |told| told == i64::from(value)) {
+        return Some(told);
+    }
+    let (expression, _) = Expression::of(fact, moment).filter(|_| fact.fact.about().kind == Kind::Flag)?;
+    Some(Sql::Compare(expression, if value { " > " } else { " = " }, Value::Whole(0)))
+}
+
+/// A comparison that is false where the fact is missing.
+fn compare(fact: &Reading, operator: Operator, literal: &Literal, moment: &Moment) -> Option<Sql> {
+    if let Literal::Flag(value) = literal {
+        return match operator {
+            Operator::Equal => flag(fact, *value, moment),
+            Operator::NotEqual => flag(fact, !*value, moment),
+            _ => None,
+        };
+    }
+    if let Literal::Number(number) = literal
+        && let Some(told) = calendar::compare(fact.fact, moment, |told| operator.holds(Decimal::from(told).cmp(number)))
+    {
+        return Some(told);
+    }
+    let (expression, scale) = Expression::of(fact, moment)?;
     let number = match literal {
         // PostgreSQL has no such text.
         Literal::Text(text) if text.contains('\0') => return None,
-        Literal::Text(text) => return Some(Sql::Compare(column, sign(operator), Value::Text(text.clone()))),
+        Literal::Text(text) => return Some(Sql::Compare(expression, sign(operator), Value::Text(text.clone()))),
         Literal::Flag(_) => return None,
         Literal::Number(number) => number.checked_mul(Decimal::from(10_i64.checked_pow(scale)?))?,
     };
@@ -186,9 +239,9 @@ fn compare((column, scale): (&'static str, u32), operator: Operator, literal: &L
     let value = |value| Value::Whole(value);
     Some(match operator {
         Operator::Equal if !whole => Sql::Never,
-        Operator::NotEqual if !whole => Sql::Known(column),
-        Operator::Greater | Operator::LessOrEqual | Operator::Equal | Operator::NotEqual => Sql::Compare(column, sign(operator), value(floor)),
-        Operator::GreaterOrEqual | Operator::Less => Sql::Compare(column, sign(operator), value(ceiling)),
+        Operator::NotEqual if !whole => Sql::Known(expression),
+        Operator::Greater | Operator::LessOrEqual | Operator::Equal | Operator::NotEqual => Sql::Compare(expression, sign(operator), value(floor)),
+        Operator::GreaterOrEqual | Operator::Less => Sql::Compare(expression, sign(operator), value(ceiling)),
     })
 }
 
@@ -203,12 +256,20 @@ fn sign(operator: Operator) -> &'static str {
     }
 }
 
+/// A label as it stands in the JSON list. Letters of the other case, and a label that looks like the signs between two, are found as well.
+fn pattern(tag: &str) -> String {
+    let quoted = serde_json::Value::from(tag).to_string();
+    let escaped: String = quoted.chars().flat_map(|c| ['!'].into_iter().filter(move |_| "%_!".contains(c)).chain([c])).collect();
+    format!("%{escaped}%")
+}
+
 impl Sql {
     fn clauses(&self) -> usize {
         match self {
             Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::clauses).sum(),
             Self::Not(part) => 1 + part.clauses(),
-            Self::Always | Self::Never | Self::Known(_) | Self::Compare(..) => 1,
+            Self::Among(_, values) => values.len(),
+            Self::Always | Self::Never | Self::Known(_) | Self::Compare(..) | Self::Between(..) | Self::Tagged(_) => 1,
         }
     }
 
@@ -220,15 +281,31 @@ impl Sql {
         match self {
             Self::Always => drop(query.push("1 = 1")),
             Self::Never => drop(query.push("1 = 0")),
-            Self::Known(column) => drop(query.push(*column).push(" IS NOT NULL")),
+            Self::Known(expression) => {
+                expression.push(query);
+                query.push(" IS NOT NULL");
+            }
+            Self::Between(expression, from, to) => {
+                expression.push(query);
+                query.push(" BETWEEN ").push_bind(*from).push(" AND ").push_bind(*to);
+            }
+            Self::Among(expression, values) => {
+                expression.push(query);
+                for (position, value) in values.iter().enumerate() {
+                    query.push(if position == 0 { " IN (" } else { ", " }).push_bind(value.clone());
+                }
+                query.push(")");
+            }
+            Self::Tagged(tag) => drop(query.push("c.tags LIKE ").push_bind(pattern(tag)).push(" ESCAPE '!'")),
             Self::Not(part) => {
                 // What is unknown is not true, so its opposite is.
                 query.push("NOT COALESCE(");
                 part.push(query);
                 query.push(", 1 = 0)");
             }
-            Self::Compare(column, sign, value) => {
-                query.push(*column).push(*sign);
+            Self::Compare(expression, sign, value) => {
+                expression.push(query);
+                query.push(*sign);
                 match value {
                     Value::Whole(number) => query.push_bind(*number),
                     Value::Text(text) => query.push_bind(text.clone()),
@@ -251,10 +328,13 @@ impl fmt::Display for Sql {
         match self {
             Self::Always => f.write_str("all"),
             Self::Never => f.write_str("none"),
-            Self::Known(column) => write!(f, "{column} IS NOT NULL"),
+            Self::Known(expression) => write!(f, "{expression} IS NOT NULL"),
+            Self::Between(expression, from, to) => write!(f, "{expression} BETWEEN {from} AND {to}"),
+            Self::Among(expression, values) => write!(f, "{expression} IN ('{}')", values.join("', '")),
+            Self::Tagged(tag) => write!(f, "c.tags LIKE '{}'", pattern(tag)),
             Self::Not(part) => write!(f, "NOT ({part})"),
-            Self::Compare(column, sign, Value::Whole(number)) => write!(f, "{column}{sign}{number}"),
-            Self::Compare(column, sign, Value::Text(text)) => write!(f, "{column}{sign}'{text}'"),
+            Self::Compare(expression, sign, Value::Whole(number)) => write!(f, "{expression}{sign}{number}"),
+            Self::Compare(expression, sign, Value::Text(text)) => write!(f, "{expression}{sign}'{text}'"),
             Self::All(parts) | Self::Any(parts) => {
                 let between = if matches!(self, Self::All(_)) { " AND " } else { " OR " };
                 let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();

@@ -8,6 +8,7 @@ pub mod decisions;
 pub mod deliveries;
 pub mod facts;
 pub mod filter;
+pub mod history;
 pub mod leases;
 pub mod messages;
 pub mod orders;
@@ -32,6 +33,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         decisions::STATEMENTS,
         deliveries::STATEMENTS,
         facts::STATEMENTS,
+        history::STATEMENTS,
         leases::STATEMENTS,
         messages::STATEMENTS,
         outbox::STATEMENTS,

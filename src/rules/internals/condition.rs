@@ -2,33 +2,58 @@
 
 use rhai::{AST, ASTNode, Dynamic, Expr, FnCallExpr, Stmt};
 
-use super::{field_of, text, variable};
+use super::{text, variable};
+use crate::model::fact::{Fact, Kind, Reading, Takes};
 use crate::model::predicate::{Clause, Leaf, Literal, Operator, Predicate};
-use crate::rules::registry::{self, FIELDS, Field, Kind};
+use crate::rules::helpers::{MAX_DAYS, Span};
+use crate::rules::modules::{Unit, Units};
 
 /// What is known where a condition stands.
 pub(in crate::rules) struct Site<'a> {
-    /// The file's text.
-    pub text: &'a str,
+    /// The file.
+    pub unit: &'a Unit,
+    /// All files, for functions that it calls.
+    pub units: &'a Units,
     /// The closure's parameters, captured ones first.
     pub parameters: &'a [String],
     /// The values of the captured ones.
     pub captured: &'a [Dynamic],
+    /// Stands before the words of its clauses: the function that they are in.
+    pub within: &'a str,
 }
 
 /// A condition and, for each leaf, the script that answers it alone.
 pub(in crate::rules) struct Condition {
     pub predicate: Predicate,
-    pub scripts: Vec<AST>,
+    pub scripts: Vec<LeafScript>,
     /// The values that the closure captured, by the names that they have inside.
     pub world: Vec<(String, Dynamic)>,
+}
+
+/// A leaf as a script of its own.
+pub(in crate::rules) struct LeafScript {
+    pub ast: AST,
     /// The name of the customer inside.
     pub customer: String,
 }
 
-/// Reads function `name` of `ast`.
-pub(in crate::rules) fn condition(ast: &AST, name: &str, site: &Site<'_>) -> Option<Condition> {
-    let mut alone = ast.clone_functions_only();
+/// How deep functions that call each other are followed.
+const MAX_DEPTH: usize = 16;
+/// Most leaves in one condition; what is longer stays the interpreter's.
+const MAX_LEAVES: usize = 2_000;
+
+/// Reads function `name` of the site's file.
+pub(in crate::rules) fn condition(name: &str, site: &Site<'_>) -> Option<Condition> {
+    let statement = body(name, site)?;
+    let mut scripts = Vec::new();
+    let predicate = Reader { site, scripts: &mut scripts, depth: 0 }.statement(&statement)?;
+    let world = site.parameters.iter().cloned().zip(site.captured.iter().cloned()).collect();
+    (scripts.len() <= MAX_LEAVES).then_some(Condition { predicate, scripts, world })
+}
+
+/// The only statement of a function.
+fn body(name: &str, site: &Site<'_>) -> Option<Stmt> {
+    let mut alone = site.unit.ast.clone_functions_only();
     alone.retain_functions(|_, _, function, parameters| function == name && parameters == site.parameters.len());
     let mut body = Vec::new();
     alone.walk(&mut |path: &[ASTNode]| {
@@ -38,16 +63,13 @@ pub(in crate::rules) fn condition(ast: &AST, name: &str, site: &Site<'_>) -> Opt
         true
     });
     let [statement] = <[Stmt; 1]>::try_from(body).ok()?;
-    let mut reader = Reader { site, ast, scripts: Vec::new() };
-    let predicate = reader.statement(&statement)?;
-    let world = site.parameters.iter().cloned().zip(site.captured.iter().cloned()).collect();
-    Some(Condition { predicate, scripts: reader.scripts, world, customer: site.parameters.last()?.clone() })
+    Some(statement)
 }
 
 struct Reader<'a> {
     site: &'a Site<'a>,
-    ast: &'a AST,
-    scripts: Vec<AST>,
+    scripts: &'a mut Vec<LeafScript>,
+    depth: usize,
 }
 
 impl Reader<'_> {
@@ -75,15 +97,33 @@ impl Reader<'_> {
                 Stmt::FnCall(call, at) => self.read(&Expr::FnCall(call.clone(), *at)),
                 _ => self.leaf(expression),
             },
+            Expr::FnCall(call, _) => self.segment(call).unwrap_or_else(|| self.leaf(expression)),
             other => self.leaf(other),
         }
+    }
+
+    /// A function that is asked about the customer is read as if its body stood here: segments that rules share are as fast as clauses.
+    fn segment(&mut self, call: &FnCallExpr) -> Option<Predicate> {
+        let site = self.site;
+        let [customer] = call.args.as_slice() else { return None };
+        if !self.is_customer(customer) || self.depth == MAX_DEPTH || self.scripts.len() > MAX_LEAVES {
+            return None;
+        }
+        let unit = if call.namespace.is_empty() { site.unit } else { site.units.get(site.unit.module_of(call.namespace.root())?)? };
+        let function = unit.outline.functions.iter().find(|function| function.name == call.name.as_str() && function.parameters.len() == 1)?;
+        let within = if call.namespace.is_empty() { format!("{}: ", call.name) } else { format!("{}::{}: ", call.namespace.root(), call.name) };
+        let inner = Site { unit, units: site.units, parameters: &function.parameters, captured: &[], within: &within };
+        let statement = body(&function.name, &inner)?;
+        Reader { site: &inner, scripts: self.scripts, depth: self.depth + 1 }.statement(&statement)
     }
 
     fn leaf(&mut self, expression: &Expr) -> Predicate {
         let clause = self.clause(expression).unwrap_or(Clause::Script);
         let number = self.scripts.len();
-        self.scripts.push(AST::new([Stmt::Expr(Box::new(expression.clone()))], self.ast.shared_lib().clone()));
-        Predicate::Leaf(Leaf { clause, text: snippet(self.site.text, begin(expression)), number, reads: reads(expression) })
+        let ast = AST::new([Stmt::Expr(Box::new(expression.clone()))], self.site.unit.ast.shared_lib().clone());
+        self.scripts.push(LeafScript { ast, customer: self.site.parameters.last().cloned().unwrap_or_default() });
+        let text = format!("{}{}", self.site.within, snippet(&self.site.unit.text, begin(expression)));
+        Predicate::Leaf(Leaf { clause, text, number, reads: self.reads(expression) })
     }
 
     fn clause(&self, expression: &Expr) -> Option<Clause> {
@@ -96,7 +136,7 @@ impl Reader<'_> {
             }
             Expr::Dot(sides, flags, _) if flags.is_empty() => match &sides.rhs {
                 Expr::MethodCall(call, _) if call.name == "has" && self.is_customer(&sides.lhs) => {
-                    Some(Clause::Has(registry::field(&text(call.args.first()?)?)?.name))
+                    Some(Clause::Has(Fact::field(&text(call.args.first()?)?)?.into()))
                 }
                 Expr::Dot(inner, flags, _) if flags.is_empty() => match (&inner.lhs, &inner.rhs) {
                     (Expr::Property(property, _), Expr::MethodCall(call, _))
@@ -106,63 +146,114 @@ impl Reader<'_> {
                     }
                     _ => None,
                 },
-                _ => self.field(expression).filter(|field| field.kind == Kind::Flag).map(|field| Clause::Flag(field.name)),
+                _ => self.flag(expression),
             },
             _ => None,
         }
     }
 
+    fn flag(&self, expression: &Expr) -> Option<Clause> {
+        self.reading(expression).filter(|reading| kind(reading) == Kind::Flag).map(Clause::Flag)
+    }
+
     fn contains(&self, list: &Expr, item: &Expr) -> Option<Clause> {
-        if self.field(list).is_some_and(|field| field.name == "tags") {
+        if self.reading(list).is_some_and(|reading| reading.fact == Fact::Tags) {
             return Some(Clause::Tagged(self.text(item)?));
         }
-        let field = self.field(item)?;
+        let fact = self.reading(item)?;
         let Expr::Array(items, _) = list else { return None };
-        let list: Option<Vec<Literal>> = items.iter().map(|item| self.literal(item).filter(|literal| fits(field, literal))).collect();
-        Some(Clause::OneOf { field: field.name, list: list? })
+        let list: Option<Vec<Literal>> = items.iter().map(|item| self.literal(item).filter(|literal| fits(&fact, literal))).collect();
+        Some(Clause::OneOf { list: list?, fact })
     }
 
     fn comparison(&self, call: &FnCallExpr) -> Option<Clause> {
         let [left, right] = call.args.as_slice() else { return None };
         let operator = Operator::parse(&call.name)?;
-        let ((field, default), other, operator) = match (self.operand(left), self.operand(right)) {
+        let ((fact, default), other, operator) = match (self.operand(left), self.operand(right)) {
             (Some(operand), None) => (operand, right, operator),
             (None, Some(operand)) if operator != Operator::NotEqual => (operand, left, operator.flipped()),
             _ => return None,
         };
         if matches!(other, Expr::Unit(_)) && default.is_none() {
             return match operator {
-                Operator::NotEqual => Some(Clause::Has(field.name)),
+                Operator::NotEqual => Some(Clause::Has(fact)),
                 _ => None,
             };
         }
-        let literal = self.literal(other).filter(|literal| fits(field, literal))?;
+        let literal = self.literal(other).filter(|literal| fits(&fact, literal))?;
         // Flags have no order.
         let ordered = !matches!(operator, Operator::Equal | Operator::NotEqual);
-        (!ordered || field.kind != Kind::Flag).then_some(Clause::Compare { field: field.name, default, operator, literal })
+        (!ordered || !matches!(literal, Literal::Flag(_))).then_some(Clause::Compare { fact, default, operator, literal })
     }
 
-    /// `c.field` or `c.field ?? default`.
-    fn operand(&self, expression: &Expr) -> Option<(&'static Field, Option<Literal>)> {
+    /// `c.fact` or `c.fact ?? default`.
+    fn operand(&self, expression: &Expr) -> Option<(Reading, Option<Literal>)> {
         match expression {
             Expr::Coalesce(parts, _) => match parts.as_slice() {
-                [field, default] => {
-                    let field = self.field(field)?;
-                    let default = self.literal(default).filter(|literal| fits(field, literal))?;
-                    Some((field, Some(default)))
+                [fact, default] => {
+                    let fact = self.reading(fact)?;
+                    let default = self.literal(default).filter(|literal| fits(&fact, literal))?;
+                    Some((fact, Some(default)))
                 }
                 _ => None,
             },
-            other => self.field(other).map(|field| (field, None)),
+            other => self.reading(other).map(|fact| (fact, None)),
         }
     }
 
-    fn field(&self, expression: &Expr) -> Option<&'static Field> {
+    /// A fact of the customer, with nothing behind it.
+    fn reading(&self, expression: &Expr) -> Option<Reading> {
         let Expr::Dot(sides, flags, _) = expression else { return None };
         if !flags.is_empty() || !self.is_customer(&sides.lhs) {
             return None;
         }
-        field_of(expression).and_then(|(_, property)| registry::field(&property))
+        match &sides.rhs {
+            Expr::Property(property, _) => Fact::field(&property.2).map(Reading::from),
+            Expr::MethodCall(call, _) => self.with_brackets(call),
+            _ => None,
+        }
+    }
+
+    /// A fact whose brackets say what can be told from the text.
+    fn with_brackets(&self, call: &FnCallExpr) -> Option<Reading> {
+        let fact = Fact::named(&call.name)?;
+        match (fact.about().takes, call.args.as_slice()) {
+            (Takes::Days, [days]) => Some(Reading { fact, of: None, days: Some(self.days(days)?) }),
+            (Takes::Name | Takes::NameAndDays, [of]) => Some(Reading { fact, of: Some(self.text(of)?.into()), days: None }),
+            (Takes::NameAndDays, [of, days]) => Some(Reading { fact, of: Some(self.text(of)?.into()), days: Some(self.days(days)?) }),
+            _ => None,
+        }
+    }
+
+    /// `days(30)`, `weeks(2)`, or a captured length of time.
+    fn days(&self, expression: &Expr) -> Option<i64> {
+        let span = match expression {
+            Expr::FnCall(call, _) if call.namespace.is_empty() && call.args.len() == 1 => {
+                let Literal::Number(count) = self.literal(&call.args[0])? else { return None };
+                Span::of(&call.name, count.try_into().ok().filter(|_| count.is_integer())?)?
+            }
+            other => self.captured(other)?.clone().try_cast::<Span>()?,
+        };
+        span.days().filter(|days| (1..=MAX_DAYS).contains(days))
+    }
+
+    /// What an expression reads, as far as its text tells.
+    fn reads(&self, expression: &Expr) -> Vec<Reading> {
+        let mut found: Vec<Reading> = Vec::new();
+        expression.walk(&mut Vec::new(), &mut |path: &[ASTNode]| {
+            match path.last() {
+                Some(ASTNode::Expr(Expr::Property(property, _))) => found.extend(Fact::field(&property.2).map(Reading::from)),
+                Some(ASTNode::Expr(Expr::MethodCall(call, _))) if call.name == "has" => {
+                    found.extend(call.args.first().and_then(text).and_then(|name| Fact::field(&name)).map(Reading::from));
+                }
+                Some(ASTNode::Expr(Expr::MethodCall(call, _))) => found.extend(self.with_brackets(call)),
+                _ => {}
+            }
+            true
+        });
+        found.sort();
+        found.dedup();
+        found
     }
 
     /// The last parameter is the customer.
@@ -173,10 +264,7 @@ impl Reader<'_> {
     /// A literal, or a captured value.
     fn literal(&self, expression: &Expr) -> Option<Literal> {
         let value = match variable(expression) {
-            Some(name) => {
-                let place = self.site.parameters.iter().position(|parameter| *parameter == name)?;
-                self.site.captured.get(place)?.clone()
-            }
+            Some(_) => self.captured(expression)?.clone(),
             None => expression.get_literal_value(None)?,
         };
         if let Ok(number) = value.as_int() {
@@ -191,6 +279,12 @@ impl Reader<'_> {
         value.into_string().ok().map(Literal::Text)
     }
 
+    fn captured(&self, expression: &Expr) -> Option<&Dynamic> {
+        let name = variable(expression)?;
+        let place = self.site.parameters.iter().position(|parameter| *parameter == name)?;
+        self.site.captured.get(place)
+    }
+
     fn text(&self, expression: &Expr) -> Option<String> {
         match self.literal(expression)? {
             Literal::Text(text) => Some(text),
@@ -199,26 +293,16 @@ impl Reader<'_> {
     }
 }
 
-/// Whether a field can be compared with it; else the interpreter says what that means.
-fn fits(field: &Field, literal: &Literal) -> bool {
-    matches!(
-        (field.kind, literal),
-        (Kind::Whole | Kind::Decimal, Literal::Number(_)) | (Kind::Text, Literal::Text(_)) | (Kind::Flag, Literal::Flag(_))
-    )
+fn kind(reading: &Reading) -> Kind {
+    reading.fact.about().kind
 }
 
-/// Fields whose names an expression mentions.
-fn reads(expression: &Expr) -> Vec<&'static str> {
-    let mut names = Vec::new();
-    expression.walk(&mut Vec::new(), &mut |path: &[ASTNode]| {
-        match path.last() {
-            Some(ASTNode::Expr(Expr::Property(property, _))) => names.push(property.2.to_string()),
-            Some(ASTNode::Expr(Expr::MethodCall(call, _))) if call.name == "has" => names.extend(call.args.first().and_then(text)),
-            _ => {}
-        }
-        true
-    });
-    FIELDS.iter().map(|field| field.name).filter(|field| names.iter().any(|name| name == field)).collect()
+/// Whether a fact can be compared with it; else the interpreter says what that means.
+fn fits(fact: &Reading, literal: &Literal) -> bool {
+    matches!(
+        (kind(fact), literal),
+        (Kind::Whole | Kind::Decimal, Literal::Number(_)) | (Kind::Text, Literal::Text(_)) | (Kind::Flag, Literal::Flag(_)) | (Kind::Any, _)
+    )
 }
 
 /// Where an expression begins: line and column, from 1. An operator's own place is that of its sign.

@@ -12,6 +12,7 @@ use rhai::{
 };
 
 use super::explain::place;
+use super::modules::{Unit, Units};
 use condition::{Condition, Site};
 
 /// Values that a closure may capture, counted through lists and maps.
@@ -41,8 +42,8 @@ impl Bound {
     }
 
     /// Its syntax tree as clauses, read as the condition of `unit`'s function; `None` when it is no single expression.
-    pub(super) fn clauses(&self, ast: &AST, text: &str, parameters: &[String]) -> Option<Condition> {
-        condition::condition(ast, self.function(), &Site { text, parameters, captured: self.pointer.curry() })
+    pub(super) fn clauses(&self, unit: &Unit, units: &Units, parameters: &[String]) -> Option<Condition> {
+        condition::condition(self.function(), &Site { unit, units, parameters, captured: self.pointer.curry(), within: "" })
     }
 
     /// Name of the function it points to.

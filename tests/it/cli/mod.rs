@@ -3,6 +3,7 @@
 mod check;
 mod config;
 mod demo;
+mod facts;
 mod import;
 mod messages;
 mod numbers;

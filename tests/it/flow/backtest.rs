@@ -66,9 +66,9 @@ const RULES: &str = "
     rule(\"weekly\").every(\"0 10 * * 1\").basis(\"consent\").when(|c| c.orders >= 2).once_per(\"week\").priority(3).send(|c| email(\"win-back-plain\"));
     rule(\"rival\").every(\"30 22 * * *\").basis(\"consent\").when(|c| c.recency_days > 4).cooldown(days(6)).send(|c| email(\"win-back-plain\"));";
 
-on_both!(a_replay_equals_what_the_daemon_does_on_the_same_days, |test| {
+/// Orders all through the weeks, some cancelled, some of people who objected or agreed in between.
+async fn lively_shop(test: &TestDb) {
     people(&test.db, 1..=25).await;
-    // Orders all through the weeks, some cancelled, some of people who objected or agreed in between.
     let start = 1_717_192_800_000_i64;
     for number in 0..60_i64 {
         let status = if number % 7 == 3 { "cancelled" } else { "paid" };
@@ -77,6 +77,35 @@ on_both!(a_replay_equals_what_the_daemon_does_on_the_same_days, |test| {
     for (customer, kind, at) in [(3, "objected", start + 900_000_000), (4, "objected", start - 5), (4, "double_opt_in", start + 600_000_000)] {
         execute(&test.db, format!("INSERT INTO consents (customer_id, at, kind, source) VALUES ({customer}, {at}, '{kind}', 'test')")).await;
     }
+}
+
+/// What the rules read about the past changes with every run, by their own emails too.
+const RULES_ABOUT_THE_PAST: &str = "
+    rule(\"often\").every(\"30 22 * * *\").basis(\"existing_customer\").cooldown(days(1))
+        .when(|c| c.orders_in(days(20)) >= 1 && c.emails_in(days(4)) < 2 && c.emails_of(\"often\") < 4 && c.weekday != 6)
+        .send(|c| email(\"win-back-plain\"));
+    rule(\"first\").every(\"30 22 * * *\").priority(1).basis(\"consent\").when(|c| c.emails_of(\"often\", days(3)) == 1).cooldown(days(2))
+        .send(|c| email(\"win-back-plain\"));
+    rule(\"last\").every(\"30 22 * * *\").priority(-1).basis(\"consent\").when(|c| c.revenue_in(weeks(2)) > 5).cooldown(days(3))
+        .send(|c| email(\"win-back-plain\"));";
+
+on_both!(a_replay_sees_the_orders_and_emails_that_the_daemon_saw_on_each_day, |test| {
+    lively_shop(test).await;
+    let sink = SmtpSink::start().await;
+    let settings = format!("{}[policy]\ncap_days = 7\ncap_messages = 9\n", to_sink(&sink));
+    let stage = Stage::new(&test.db, "2024-06-03T00:00", RULES_ABOUT_THE_PAST, &settings);
+    drive(&stage, "2024-06-03", "2024-06-15").await;
+    for rule in ["often", "first", "last"] {
+        let real = logged(test, &stage, rule).await;
+        let part = |from: &str| real.iter().filter(|row| row.as_str() >= from).cloned().collect::<Vec<_>>();
+        assert_eq!(replayed(&replay(&stage, rule, "2024-06-03", "2024-06-15").await), real, "{rule}");
+        assert_eq!(replayed(&replay(&stage, rule, "2024-06-09", "2024-06-15").await), part("2024-06-09"), "{rule}");
+        assert!(real.len() > 10, "{rule}: {real:?}");
+    }
+});
+
+on_both!(a_replay_equals_what_the_daemon_does_on_the_same_days, |test| {
+    lively_shop(test).await;
     let sink = SmtpSink::start().await;
     let settings = format!("{}[policy]\ncap_days = 7\ncap_messages = 2\n", to_sink(&sink));
     let stage = Stage::new(&test.db, "2024-06-03T00:00", RULES, &settings);

@@ -3,24 +3,84 @@
 use proptest::prelude::*;
 use serde_json::json;
 use stammgast::base::money::Cents;
-use stammgast::model::facts::Facts;
-use stammgast::rules::{Evaluation, registry};
+use stammgast::model::fact::{self, About, Takes};
+use stammgast::model::facts::{Facts, Needs};
+use stammgast::rules::Evaluation;
 
-use super::example::{evaluate, load, matches, morning, regular, regular_with, stranger, today, with_condition};
+use super::example::{evaluate, load, matches, morning, regular, regular_with, stranger, today, with_action, with_condition};
 
 #[test]
 fn every_field_has_an_example_that_compiles_and_runs() {
-    for field in registry::FIELDS {
-        let condition = format!("|c| {}", field.example);
-        let text = with_condition(&condition);
-        let set = load(&text).unwrap_or_else(|faults| panic!("{}: {faults:#?}", field.name));
+    for about in fact::ALL {
+        let text = with_condition(&format!("|c| {}", about.example));
+        let set = load(&text).unwrap_or_else(|faults| panic!("{}: {faults:#?}", about.name));
         let answers = set.rules()[0].evaluate(&[regular(), stranger()], today());
-        assert!(!answers.iter().any(|answer| matches!(answer, Evaluation::Failed(_))), "{}: {answers:?}", field.name);
-        let Evaluation::Match { inputs } = evaluate(&format!("|c| c.{0} == c.{0} || true", field.name), &regular(), today()) else {
-            panic!("{}", field.name)
+        assert!(!answers.iter().any(|answer| matches!(answer, Evaluation::Failed(_))), "{}: {answers:?}", about.name);
+        // What it saw is logged under the words of the rule.
+        let reading = example_reading(about);
+        let Evaluation::Match { inputs } = evaluate(&format!("|c| c.{reading} == c.{reading} || true"), &regular(), today()) else {
+            panic!("{reading}")
         };
-        assert!(!inputs[field.name].is_null(), "{} has a value for a regular", field.name);
+        assert!(!inputs[&reading].is_null(), "{reading} has a value for a regular: {inputs:?}");
     }
+}
+
+/// The fact as its example says it.
+fn example_reading(about: &About) -> String {
+    let from = about.example.find(about.name).unwrap();
+    let end = if about.takes == Takes::Nothing { from + about.name.len() } else { about.example.rfind(')').unwrap() + 1 };
+    about.example[from..end].to_owned()
+}
+
+#[test]
+fn figures_count_what_lies_in_their_window_and_not_after_the_moment() {
+    for clause in [
+        // Today is 1 July 2026, a Wednesday; the window of two days begins on 30 June at midnight in Berlin.
+        "c.orders_in(days(1)) == 1 && c.orders_in(days(2)) == 2 && c.orders_in(weeks(10)) == 2 && c.orders_in(days(71)) == 3",
+        "c.revenue_in(days(2)) == 23.45 && c.revenue_in(days(3650)) == 123.45",
+        "c.bought(\"P-1\") && c.bought(\"Trüffel\") && !c.bought(\"P-1\", days(70)) && c.bought(\"P-1\", days(71)) && !c.bought(\"P-9\")",
+        "c.bought_category(\"Pralinen\") && !c.bought_category(\"Eis\")",
+        "c.pieces(\"P-1\") == 2 && c.pieces(\"Trüffel\") == 3 && c.pieces_of_category(\"Pralinen\") == 3 && c.pieces(\"P-1\", days(1)) == 0",
+        "c.emails_in(days(30)) == 1 && c.emails_in(days(90)) == 2 && c.emails_of(\"win-back\") == 1 && c.emails_of(\"thanks\", days(30)) == 1",
+        "c.month == 7 && c.day == 1 && c.weekday == 3 && c.birthday_month == c.month && c.birthday_this_week",
+        "c.days_until(\"07-01\") == 0 && c.days_until(\"06-30\") == 364 && c.days_until(\"2026-12-24\") == 176 && c.days_until(\"2026-06-01\") == -30",
+    ] {
+        assert!(matches(&format!("|c| {clause}"), &regular()), "{clause}");
+    }
+}
+
+#[test]
+fn brackets_that_mean_nothing_are_faults_of_the_rule() {
+    let fault = |condition: &str| load(&with_condition(condition)).unwrap_err().remove(0);
+    for (condition, sentence) in [
+        ("|c| c.orders_in(30) > 1", "test.rhai:1:39 orders_in(…): expected days(1) to days(3650), whole days, got the number 30"),
+        ("|c| c.orders_in(hours(36)) > 1", "test.rhai:1:39 orders_in(…): expected days(1) to days(3650), whole days, got a length of time"),
+        ("|c| c.bought(7)", "test.rhai:1:39 bought(…): expected a text, got the number 7"),
+        ("|c| c.orders_in > 1", "test.rhai:1:39 'orders_in' needs its brackets, e.g. c.orders_in(days(90)) >= 2"),
+        ("|c| c.order_in(days(3)) > 1", "test.rhai:1:39 unknown method '.order_in' - did you mean '.orders_in'?"),
+        ("|c| c.bought() > 1", "test.rhai:1:39 '.bought' takes 1 or 2 arguments, not 0"),
+        (
+            "|c| c.days_until(\"Christmas\") > 1",
+            "test.rhai:1:39 days_until(…): expected a day such as \"12-24\" (month-day) or \"2026-12-24\", got \"Christmas\"",
+        ),
+    ] {
+        assert_eq!(fault(condition), sentence, "{condition}");
+    }
+}
+
+#[test]
+fn a_rule_asks_for_the_parts_of_the_history_that_its_text_names() {
+    let needs = |text: &str| load(text).unwrap().rules()[0].needs;
+    let (orders, lines, emails) = (true, true, true);
+    assert_eq!(needs(&with_condition("|c| c.orders > 1")), Needs::default());
+    assert_eq!(needs(&with_condition("|c| c.orders_in(days(c.orders + 1)) > 1")), Needs { orders, ..Needs::default() });
+    assert_eq!(needs(&with_action("|c| email(\"t\", #{ n: c.pieces(\"P-1\") })")), Needs { lines, ..Needs::default() });
+    let function = "fn unwritten(c) { c.emails_in(days(7)) == 0 }\n";
+    assert_eq!(needs(&format!("{function}{}", with_condition("|c| unwritten(c)"))), Needs { emails, ..Needs::default() });
+    // What a text hides is not read, and says so rather than counting nothing.
+    let hidden = evaluate("|c| { let f = Fn(\"orders\" + \"_in\"); f.call(c, days(3)) == 0 }", &Facts { history: None, ..regular() }, today());
+    let Evaluation::Failed(sentence) = hidden else { panic!("{hidden:?}") };
+    assert!(sentence.contains("what c.orders_in(days(3)) asks for was not read"), "{sentence}");
 }
 
 #[test]
@@ -45,7 +105,8 @@ fn a_regular_is_what_the_record_and_the_scores_say() {
 #[test]
 fn a_stranger_has_no_orders_no_revenue_and_nothing_else() {
     assert!(matches("|c| c.orders == 0 && c.revenue == 0 && c.tags.is_empty() && !c.has_email", &stranger()));
-    let missing = registry::FIELDS.iter().map(|field| field.name).filter(|name| !["id", "orders", "revenue", "tags", "has_email"].contains(name));
+    let there = ["id", "orders", "revenue", "tags", "has_email", "month", "day", "weekday", "birthday_this_week"];
+    let missing = fact::ALL.iter().filter(|about| about.takes == Takes::Nothing && !there.contains(&about.name)).map(|about| about.name);
     for name in missing {
         assert!(matches(&format!("|c| c.{name} == () && !c.has(\"{name}\")"), &stranger()), "{name}");
         assert!(matches(&format!("|c| c.has(\"{name}\")"), &regular()), "{name}");

@@ -6,7 +6,7 @@ use stammgast::base::money::Cents;
 use stammgast::base::time::{UnixMs, Zone};
 use stammgast::model::customer::{Customer, Locale};
 use stammgast::model::email_address::EmailAddress;
-use stammgast::model::facts::{Facts, Moment};
+use stammgast::model::facts::{Facts, History, Moment, Needs, PastEmail, PastLine, PastOrder};
 use stammgast::model::score::{Abc, Score};
 use stammgast::rules::{Evaluation, RuleSet};
 
@@ -33,7 +33,8 @@ pub(super) fn stranger() -> Facts {
         locale: None,
         tags: vec![],
     };
-    Facts { customer, score: None }
+    let history = History { loaded: Needs::ALL, ..History::default() };
+    Facts { customer, score: None, history: Some(history.into()) }
 }
 
 /// A customer with everything: three orders, the first on 2024-07-01, the last 70 days ago; 123.45 in all; birthday 1984-07-01.
@@ -69,7 +70,28 @@ pub(super) fn regular() -> Facts {
         revenue_rank: 7,
         top_percent: 3,
     };
-    Facts { customer, score: Some(score) }
+    let order = |date: &str, cents| PastOrder { at: at(date), revenue: Cents(cents) };
+    let line = |date: &str, sku: &str, quantity| PastLine {
+        at: at(date),
+        sku: Some(sku.to_owned()),
+        name: Some("Trüffel".to_owned()),
+        category: Some("Pralinen".to_owned()),
+        quantity,
+    };
+    let email = |date: &str, rule: &str| PastEmail { at: at(date), rule: rule.to_owned() };
+    // The order of this evening is yet to come.
+    let history = History {
+        loaded: Needs::ALL,
+        orders: vec![
+            order("2026-04-22", 10_000),
+            PastOrder { at: moment.window(2), revenue: Cents(2_000) },
+            PastOrder { at: moment.now, revenue: Cents(345) },
+            order("2026-07-01", 1),
+        ],
+        lines: vec![line("2026-04-22", "P-1", 2), line("2026-06-30", "P-2", 1), line("2026-07-01", "P-9", 9)],
+        emails: vec![email("2026-04-20", "win-back"), email("2026-06-20", "thanks"), email("2026-07-01", "thanks")],
+    };
+    Facts { customer, score: Some(score), history: Some(history.into()) }
 }
 
 /// A regular with other scores.

@@ -3,6 +3,7 @@
 use std::fs;
 
 use sha2::{Digest, Sha256};
+use stammgast::model::predicate::Clause;
 use stammgast::rules::{Evaluation, RuleSet};
 
 use super::example::{regular, today};
@@ -21,6 +22,38 @@ fn a_rule_may_use_what_a_neighbour_defines() {
     let set = from(&[("shared.rhai", SHARED), ("user.rhai", USER)]).unwrap();
     let Evaluation::Match { inputs } = set.rules()[0].evaluate(&[regular()], today()).remove(0) else { panic!("a match") };
     assert_eq!(inputs.keys().collect::<Vec<_>>(), ["orders", "recency_days"], "also what the module reads");
+}
+
+#[test]
+fn segments_of_a_neighbour_are_read_as_if_they_stood_in_the_rule() {
+    let segments = "fn lapsed(c) { c.recency_days > 60 && !regular(c) }\nfn regular(who) { who.orders_in(days(365)) >= 3 || tagged(who) }\n\
+                    fn tagged(c) { let tag = \"vip\"; c.tags.contains(tag) }\nfn endless(c) { endless(c) }\nfn both(c) { twice(c) && twice(c) }\n\
+                    fn twice(c) { both(c) || both(c) }";
+    let rule = |condition: &str| {
+        let user = format!("import \"segments\" as s;\nrule(\"r\").basis(\"consent\").when(|c| {condition}).send(|c| email(\"t\"));\n");
+        from(&[("segments.rhai", segments), ("user.rhai", &user)])
+    };
+    let set = rule("s::lapsed(c) && c.orders > 1").unwrap();
+    let leaves = set.rules()[0].predicate().unwrap().leaves();
+    let texts: Vec<(&str, bool)> = leaves.iter().map(|leaf| (leaf.text.as_str(), leaf.clause == Clause::Script)).collect();
+    assert_eq!(
+        texts,
+        [
+            ("s::lapsed: c.recency_days > 60", false),
+            ("regular: who.orders_in(days(365)) >= 3", false),
+            ("regular: tagged(who)", true),
+            ("c.orders > 1", false)
+        ],
+        "several statements stay the interpreter's"
+    );
+    let reasons = set.rules()[0].reasons(&regular(), today());
+    assert_eq!(reasons.answer, Ok(false));
+    assert_eq!(reasons.clauses.iter().map(|clause| clause.answer).collect::<Vec<_>>(), [Some(true), Some(true), Some(true), Some(true)]);
+    // Functions without end are told as such, and not read without end.
+    for without_end in ["s::endless(c)", "s::both(c)"] {
+        let faults = rule(without_end).unwrap_err();
+        assert!(faults[0].contains("too deeply"), "{faults:?}");
+    }
 }
 
 #[test]

@@ -5,12 +5,48 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use stammgast::base::money::Cents;
 use stammgast::model::customer::Locale;
-use stammgast::model::facts::Facts;
+use stammgast::model::facts::{Facts, History, Needs, PastEmail, PastLine, PastOrder};
 use stammgast::model::score::Abc;
 
 use super::example::{load, regular, stranger, today, with_condition};
 
-const WHOLE: &[&str] = &["recency_days", "orders", "age", "birthday_in_days", "r", "rfm", "revenue_rank", "anniversary_in_days"];
+const WHOLE: &[&str] = &[
+    "recency_days",
+    "orders",
+    "age",
+    "birthday_in_days",
+    "r",
+    "rfm",
+    "revenue_rank",
+    "anniversary_in_days",
+    "anniversary_years",
+    "month",
+    "weekday",
+    "day",
+    "birthday_month",
+];
+/// Facts with brackets, and flags, which are not compared with numbers.
+const COUNTED: &[&str] = &[
+    "orders_in(days(30))",
+    "orders_in(weeks(52))",
+    "revenue_in(days(90))",
+    "pieces(\"P-1\")",
+    "pieces(\"Trüffel\", days(100))",
+    "pieces_of_category(\"Pralinen\", days(400))",
+    "emails_in(days(60))",
+    "emails_of(\"win-back\")",
+    "emails_of(\"thanks\", days(20))",
+    "days_until(\"12-24\")",
+    "days_until(\"2026-06-30\")",
+];
+const FLAGS: &[&str] = &[
+    "has_email",
+    "birthday_this_week",
+    "bought(\"P-1\")",
+    "bought(\"P-2\", days(90))",
+    "bought_category(\"Pralinen\")",
+    "bought_category(\"Eis\", weeks(9))",
+];
 const DECIMAL: &[&str] = &["revenue", "average_order_value", "rfm_weighted"];
 const TEXT: &[&str] = &["id", "first_name", "locale", "abc"];
 
@@ -42,7 +78,12 @@ fn leaf() -> impl Strategy<Value = String> {
         1 => figure().prop_map(|field| format!("c.has(\"{field}\")")),
         1 => word().prop_map(|word| format!("c.tags.contains({word})")),
         1 => word().prop_map(|word| format!("{word} in c.tags")),
-        1 => prop::sample::select(&["c.has_email", "c.has_email == true", "c.has_email != true", "true", "false"][..]).prop_map(str::to_owned),
+        2 => (prop::sample::select(FLAGS), prop::sample::select(&["", " == true", " != true", " == false", " != ()"][..]))
+            .prop_map(|(flag, compared)| format!("c.{flag}{compared}")),
+        1 => prop::sample::select(&["true", "false"][..]).prop_map(str::to_owned),
+        4 => (prop::sample::select(COUNTED), operator(), -1_i64..6).prop_map(|(fact, operator, number)| format!("c.{fact} {operator} {number}")),
+        1 => (prop::sample::select(COUNTED), number(), operator(), number())
+            .prop_map(|(fact, default, operator, number)| format!("(c.{fact} ?? {default}) {operator} {number}")),
         // What only the interpreter can tell; some fail for some.
         2 => prop::sample::select(&["c.orders % 2 == 0", "c.tags.len() > 1", "c.tags[1] == \"vip\"", "c.first_name.len() > 3", "c.orders in 1..=2", "c.orders / (c.orders - 1) > 1", "(c.orders + 1) * 2 > 5"][..]).prop_map(str::to_owned),
     ]
@@ -58,6 +99,27 @@ pub(crate) fn condition() -> impl Strategy<Value = String> {
     })
 }
 
+/// Orders of the last 500 days, some in the future, with lines; and emails.
+fn history() -> impl Strategy<Value = History> {
+    let text = |words: &'static [&'static str]| prop::option::of(prop::sample::select(words).prop_map(str::to_owned));
+    let line = (text(&["P-1", "P-2"]), text(&["Trüffel", "P-1"]), text(&["Pralinen", "Eis"]), -1_i64..5);
+    let order = (-20_000_i64..720_000, -500_i64..5_000, prop::collection::vec(line, 0..3));
+    let email = (-20_000_i64..150_000, prop::sample::select(&["win-back", "thanks"][..]));
+    (prop::collection::vec(order, 0..7), prop::collection::vec(email, 0..8)).prop_map(|(mut orders, mut emails)| {
+        let mut history = History { loaded: Needs::ALL, ..History::default() };
+        let at = |minutes_ago: i64| today().now.plus(-minutes_ago * 60_000);
+        orders.sort_by_key(|(minutes_ago, ..)| -minutes_ago);
+        emails.sort_by_key(|(minutes_ago, _)| -minutes_ago);
+        for (minutes_ago, cents, lines) in orders {
+            history.orders.push(PastOrder { at: at(minutes_ago), revenue: Cents(cents) });
+            let lines = lines.into_iter().map(|(sku, name, category, quantity)| PastLine { at: at(minutes_ago), sku, name, category, quantity });
+            history.lines.extend(lines);
+        }
+        history.emails.extend(emails.into_iter().map(|(minutes_ago, rule)| PastEmail { at: at(minutes_ago), rule: rule.to_owned() }));
+        history
+    })
+}
+
 pub(crate) fn customer() -> impl Strategy<Value = Facts> {
     let score = (prop::bool::ANY, -1_i64..80, 0_i64..4, -100_i64..20_000, 1_i64..=5, 0_usize..3);
     let record = (
@@ -67,15 +129,22 @@ pub(crate) fn customer() -> impl Strategy<Value = Facts> {
         prop::bool::ANY,
         prop::bool::ANY,
     );
-    (score, record, prop::collection::vec(prop::sample::select(&["vip", "A", "de"][..]), 0..3)).prop_map(
-        |((scored, days, orders, cents, bucket, class), (id, name, locale, mail, born), tags)| {
+    let days_ago = (prop::option::of(0_u16..800), prop::sample::select(&["2026-07-01", "1996-02-29", "1990-07-04", "1984-06-29", "1970-12-31"][..]));
+    let tags = prop::collection::vec(prop::sample::select(&["vip", "A", "de", "50%", "a\"b"][..]), 0..3);
+    (score, record, tags, days_ago, history()).prop_map(
+        |((scored, days, orders, cents, bucket, class), (id, name, locale, mail, born), tags, (first, birthday), history)| {
             let mut facts = if scored { regular() } else { stranger() };
             id.clone_into(&mut facts.customer.external_id);
             facts.customer.first_name = name.map(str::to_owned);
             facts.customer.locale = [None, Some(Locale::De), Some(Locale::En)][locale];
             facts.customer.email = regular().customer.email.filter(|_| mail);
-            facts.customer.birthday = regular().customer.birthday.filter(|_| born);
+            facts.customer.birthday = birthday.parse().ok().filter(|_| born);
+            facts.history = Some(history.into());
             facts.customer.tags = tags.into_iter().map(str::to_owned).collect();
+            if let (Some(score), Some(first)) = (&mut facts.score, first) {
+                score.tenure_days = first.into();
+                score.first_order_at = today().window(score.tenure_days + 1).plus(1);
+            }
             if let Some(score) = &mut facts.score {
                 (score.recency_days, score.orders, score.revenue, score.average_order_value) = (days, orders, Cents(cents), Cents(cents / 3));
                 (score.r, score.rfm, score.rfm_weighted_e4, score.abc) = (bucket, bucket * 111, bucket * 10_001, [Abc::A, Abc::B, Abc::C][class]);

@@ -68,7 +68,12 @@ fn captured_values_and_helper_functions_count() {
     let answers: Vec<(&str, Option<bool>)> = reasons.clauses.iter().map(|clause| (clause.text.as_str(), clause.answer)).collect();
     assert_eq!(
         answers,
-        [("c.orders > least", Some(true)), ("loyal(c)", Some(true)), ("c.tags.contains(tag)", Some(true)), ("c.orders + least == 5", Some(true)),]
+        [
+            ("c.orders > least", Some(true)),
+            ("loyal: who.orders > 2", Some(true)),
+            ("c.tags.contains(tag)", Some(true)),
+            ("c.orders + least == 5", Some(true)),
+        ]
     );
     assert_eq!(reasons.answer, Ok(true));
 }

@@ -1,0 +1,53 @@
+//! What happened to customers: their paid orders, the lines of these, the emails they got.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::db::{StoreError, Tx, id_list};
+use crate::base::id::Id;
+use crate::base::money::Cents;
+use crate::base::time::UnixMs;
+use crate::model::facts::{Facts, History, Needs, PastEmail, PastLine, PastOrder};
+
+statements! {
+    ORDERS = ["SELECT customer_id, ordered_at, revenue_cents FROM orders WHERE status = 'paid' AND customer_id ", ids "$1", " ORDER BY ordered_at, id"];
+    LINES = ["SELECT o.customer_id, o.ordered_at, l.sku, l.name, l.category, l.quantity FROM orders o JOIN order_lines l ON l.order_id = o.id
+              WHERE o.status = 'paid' AND o.customer_id ", ids "$1", " ORDER BY o.ordered_at, o.id, l.line_no"];
+    EMAILS = ["SELECT m.customer_id, d.tick_at, d.rule FROM messages m JOIN decisions d ON d.id = m.decision_id
+               WHERE m.channel = 'email' AND m.state NOT IN ('failed', 'cancelled') AND m.customer_id ", ids "$1", " ORDER BY d.tick_at, d.id"];
+}
+
+type LineRow = (i64, i64, Option<String>, Option<String>, Option<String>, i64);
+
+/// Gives each of the customers the parts of their history that are asked for.
+pub async fn fill(tx: &mut Tx, people: &mut [Facts], needs: Needs) -> Result<(), StoreError> {
+    if needs == Needs::default() || people.is_empty() {
+        return Ok(());
+    }
+    let list = id_list(people.iter().map(|facts| facts.customer.id));
+    let mut found: HashMap<i64, History> = HashMap::new();
+    if needs.orders {
+        let rows: Vec<(i64, i64, i64)> = on!(tx, ORDERS, |c, q| sqlx::query_as(q).bind(&list).fetch_all(c).await)?;
+        for (id, at, revenue) in rows {
+            found.entry(id).or_default().orders.push(PastOrder { at: UnixMs(at), revenue: Cents(revenue) });
+        }
+    }
+    if needs.lines {
+        let rows: Vec<LineRow> = on!(tx, LINES, |c, q| sqlx::query_as(q).bind(&list).fetch_all(c).await)?;
+        for (id, at, sku, name, category, quantity) in rows {
+            found.entry(id).or_default().lines.push(PastLine { at: UnixMs(at), sku, name, category, quantity });
+        }
+    }
+    if needs.emails {
+        let rows: Vec<(i64, i64, String)> = on!(tx, EMAILS, |c, q| sqlx::query_as(q).bind(&list).fetch_all(c).await)?;
+        for (id, at, rule) in rows {
+            found.entry(id).or_default().emails.push(PastEmail { at: UnixMs(at), rule });
+        }
+    }
+    let nothing = Arc::new(History { loaded: needs, ..History::default() });
+    for facts in people {
+        let Id(id) = facts.customer.id;
+        facts.history = Some(found.remove(&id).map_or_else(|| Arc::clone(&nothing), |history| Arc::new(History { loaded: needs, ..history })));
+    }
+    Ok(())
+}
