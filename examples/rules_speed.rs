@@ -6,6 +6,7 @@ use std::time::Instant;
 use stammgast::base::id::Id;
 use stammgast::base::money::Cents;
 use stammgast::base::time::{DAY_MS, UnixMs, Zone};
+use stammgast::model::attribute::Attributes;
 use stammgast::model::customer::{Customer, Locale};
 use stammgast::model::facts::{Facts, Moment};
 use stammgast::model::score::{Abc, Score};
@@ -27,6 +28,7 @@ fn customer(number: i64) -> Facts {
         birthday: None,
         locale: Some(Locale::De),
         tags: if mixed % 20 == 0 { vec!["vip".to_owned()] } else { Vec::new() },
+        attributes: Attributes::new(),
     };
     let score = Score {
         customer_id: Id(number),

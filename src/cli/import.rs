@@ -168,7 +168,8 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
         What::Customers => (Kind::Customers, &config.import.customers),
         What::Orders => (Kind::Orders, &config.import.orders),
     };
-    let maps = Maps { asked: args.map.clone(), usual: usual.iter().map(|(ours, theirs)| (ours.clone(), theirs.clone())).collect() };
+    let usual = usual.iter().map(|(ours, theirs)| (ours.clone(), theirs.clone())).collect();
+    let maps = Maps { asked: args.map.clone(), usual, attributes: ingest::attributes(&config) };
     let options = options(&args, &config, &source, kind, &maps).with_context(|| source.name())?;
     let ctx = app.open(config, None).await?;
     let input: Box<dyn Read + Send> = Box::new(source.bar.wrap_read(source.open().with_context(|| source.name())?));

@@ -30,6 +30,8 @@ pub struct Config {
     pub templates: sections::Folder,
     /// How exports call what we know.
     pub import: sections::Import,
+    /// Own facts about customers.
+    pub attributes: sections::Attributes,
     /// How scores are made.
     pub score: sections::Score,
     /// When nobody may be written to.
@@ -117,6 +119,7 @@ impl Config {
     fn check(&self) -> Result<(), (&'static str, &'static str, String)> {
         self.shop.check().map_err(|(key, problem)| ("shop", key, problem))?;
         self.database.check().map_err(|(key, problem)| ("database", key, problem))?;
+        self.attributes.check().map_err(|(key, problem)| ("attributes", key, problem))?;
         self.score.check().map_err(|(key, problem)| ("score", key, problem))?;
         self.policy.check().map_err(|(key, problem)| ("policy", key, problem))?;
         self.mail.check().map_err(|(key, problem)| ("mail", key, problem))?;

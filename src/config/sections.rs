@@ -56,6 +56,30 @@ pub struct Import {
     pub orders: BTreeMap<String, String>,
 }
 
+/// `[attributes]`: own facts about customers, name → kind.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(transparent)]
+pub struct Attributes(pub BTreeMap<String, String>);
+
+/// Most attributes.
+const MOST_ATTRIBUTES: usize = 200;
+
+impl Attributes {
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        let good = |name: &str| (1..=40).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        if let Some(name) = self.0.keys().find(|name| !good(name)) {
+            return Err(("", format!("'{name}' is no name of an attribute: expected 1 to 40 of a-z, 0-9 and _")));
+        }
+        if let Some((name, kind)) = self.0.iter().find(|(_, kind)| !["text", "number", "flag"].contains(&kind.as_str())) {
+            return Err(("", format!("{name}: '{kind}' is no kind of attribute: expected \"text\", \"number\" or \"flag\"")));
+        }
+        if self.0.len() > MOST_ATTRIBUTES {
+            return Err(("", format!("there are {} attributes: expected at most {MOST_ATTRIBUTES}", self.0.len())));
+        }
+        Ok(())
+    }
+}
+
 /// `[score]`; what the values mean stands with the score types of the model.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,7 +8,7 @@ use crate::channel::templates::TemplateSet;
 use crate::config::Config;
 use crate::model::action::Channel;
 use crate::model::fault::FileFault;
-use crate::rules::{Rule, RuleSet};
+use crate::rules::{AttributeMention, Rule, RuleSet};
 
 /// A set of rules with the templates that it was loaded with.
 #[derive(Debug)]
@@ -35,7 +35,8 @@ impl Campaign {
             (Ok(rules), Ok(templates)) => {
                 let targets = config.webhooks.iter().map(|target| target.name.clone()).collect();
                 let campaign = Self { rules, templates: Arc::new(templates), targets, token_key };
-                let missing = campaign.missing();
+                let mut missing = campaign.missing();
+                missing.extend(undeclared(&campaign.rules, config));
                 if missing.is_empty() { Ok(campaign) } else { Err(missing) }
             }
             (rules, templates) => Err([rules.err().unwrap_or_default(), templates.err().unwrap_or_default()].concat()),
@@ -79,6 +80,22 @@ impl Campaign {
         }
         faults
     }
+}
+
+/// Attributes that rules name and the configuration does not declare: they would be missing for everybody.
+fn undeclared(rules: &RuleSet, config: &Config) -> Vec<FileFault> {
+    let declared = &config.attributes.0;
+    let fault = |mention: &AttributeMention| {
+        let names: Vec<&str> = declared.keys().map(String::as_str).collect();
+        let known = if names.is_empty() { "there is none".to_owned() } else { format!("expected one of {}", names.join(", ")) };
+        let problem = format!("[attributes] of the configuration declares no '{}': {known}", mention.name);
+        FileFault::new(&mention.file, mention.at, problem)
+    };
+    let mut faults: Vec<FileFault> =
+        rules.rules().iter().flat_map(|rule| &rule.attributes).filter(|mention| !declared.contains_key(&mention.name)).map(fault).collect();
+    // Rules that share a function share its faults.
+    faults.dedup();
+    faults
 }
 
 /// The campaign in force; a reload swaps it whole, whoever works with the old one ends with the old one.

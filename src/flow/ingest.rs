@@ -1,6 +1,10 @@
 //! The stage "ingest": news of customers and orders enter the database, a batch a transaction.
 
+use std::sync::Arc;
+
 use super::{Ctx, record, rescore};
+use crate::config::Config;
+use crate::model::attribute::{AttributeKind, Declared};
 use crate::model::customer::NewCustomer;
 use crate::model::import::{ImportCounts, Ingested};
 use crate::model::order::NewOrder;
@@ -14,6 +18,14 @@ const FEW: usize = 100;
 
 /// How often a batch is tried that lost against another writer of the same records.
 const TRIES: u32 = 5;
+
+/// The attributes that the configuration declares, in the order of their names.
+#[must_use]
+pub fn attributes(config: &Config) -> Arc<[Declared]> {
+    // The words were checked when the configuration was loaded.
+    let declared = |(name, kind): (&String, &String)| Some(Declared { name: name.clone(), kind: AttributeKind::parse(kind)? });
+    config.attributes.0.iter().filter_map(declared).collect()
+}
 
 /// Stores a batch of customers, all or none.
 ///

@@ -2,15 +2,19 @@
 
 #![expect(clippy::option_option, reason = "as in NewCustomer: not told, told that there is none, told")]
 
+use std::collections::BTreeMap;
+
 use super::Options;
 use super::dates::{day, moment};
 use super::fields::{Field, Kind};
 use super::rows::Row;
 use crate::base::money::Cents;
 use crate::base::time::UnixMs;
+use crate::model::attribute::Declared;
 use crate::model::consent::{Consent, ConsentKind};
 use crate::model::customer::{Locale, NewCustomer};
 use crate::model::email_address::EmailAddress;
+use crate::model::predicate::Literal;
 use crate::model::text::{MAX_CHARS, clean};
 
 /// More than any order: what is above is a typing error, and sums of smaller ones stay in 64 bits.
@@ -110,7 +114,19 @@ impl Cells<'_> {
             tags: self.row.cell(Field::Tags).map(tags),
             consent: self.consent(known_at)?,
             created_at: known_at,
+            attributes: BTreeMap::new(),
         })
+    }
+
+    /// The shop's own facts; an empty cell says that there is none.
+    pub(super) fn attributes(&self, declared: &[Declared]) -> Result<BTreeMap<String, Option<Literal>>, String> {
+        let told = declared.iter().enumerate().filter_map(|(place, declared)| Some((declared, self.row.attribute(place)?)));
+        let read = |(declared, text): (&Declared, &str)| {
+            let fault = |problem: &str| format!("{}: {problem}", declared.name);
+            let value = clean(text).map(|text| declared.kind.read(&text).map_err(fault)).transpose()?;
+            Ok((declared.name.clone(), value))
+        };
+        told.map(read).collect()
     }
 
     /// A statement about advertising. A plain "no" is none: it does not tell whether somebody objected or was never asked.

@@ -7,6 +7,7 @@ use super::fields::{Field, Kind};
 use super::mapping::Maps;
 use super::rows::{Next, Row, Rows};
 use super::{Found, IntakeError, Options, Refused};
+use crate::model::attribute::Declared;
 use crate::model::customer::NewCustomer;
 
 /// Decodes a file of customers.
@@ -40,7 +41,7 @@ impl Iterator for Customers {
             Err(error) => Some(Err(error.into())),
             Ok(Next::End) => None,
             Ok(Next::Refused(refused)) => Some(Ok(Found::Refused(vec![refused]))),
-            Ok(Next::Row(row)) => Some(Ok(match customer(&row, &self.options) {
+            Ok(Next::Row(row)) => Some(Ok(match customer(&row, &self.options, self.rows.mapping.attributes()) {
                 Ok(customer) => Found::Record(customer),
                 Err(reason) => Found::Refused(vec![Refused { line: row.line, reason, raw: row.raw }]),
             })),
@@ -48,7 +49,7 @@ impl Iterator for Customers {
     }
 }
 
-fn customer(row: &Row, options: &Options) -> Result<NewCustomer, String> {
+fn customer(row: &Row, options: &Options, declared: &[Declared]) -> Result<NewCustomer, String> {
     let cells = Cells { row, kind: Kind::Customers, options };
     let key = match cells.key(Field::CustomerId)? {
         Some(key) => key,
@@ -57,5 +58,6 @@ fn customer(row: &Row, options: &Options) -> Result<NewCustomer, String> {
             None => return Err("customer_id: empty: expected the shop's number of the customer, or an email address in its place".to_owned()),
         },
     };
-    cells.person(options.external_id(&key), cells.moment(Field::CreatedAt)?)
+    let person = cells.person(options.external_id(&key), cells.moment(Field::CreatedAt)?)?;
+    Ok(NewCustomer { attributes: cells.attributes(declared)?, ..person })
 }

@@ -1,10 +1,12 @@
 //! Which column carries which field: what the user says (`--map`, `[import]`), else what usual exports suggest.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::IntakeError;
 use super::fields::{FIELDS, Field, Kind, squash};
 use super::json_lines::line_path;
+use crate::model::attribute::Declared;
 
 /// What the user says, ours → theirs.
 #[derive(Clone, Debug, Default)]
@@ -13,17 +15,23 @@ pub struct Maps {
     pub asked: Vec<(String, String)>,
     /// From the configuration: counts in files that have the column.
     pub usual: Vec<(String, String)>,
+    /// Own facts of customers; a column of that name carries them.
+    pub attributes: Arc<[Declared]>,
 }
 
 /// The mapping of a file.
 #[derive(Clone, Debug)]
 pub struct Mapping {
     kind: Kind,
-    told: Vec<(Field, String)>,
+    attributes: Arc<[Declared]>,
+    told: Vec<(Slot, String)>,
     columns: Vec<String>,
-    chosen: [Option<usize>; FIELDS],
-    ranks: HashMap<String, Option<(Field, usize)>>,
+    chosen: Vec<Option<usize>>,
+    ranks: HashMap<String, Option<(Slot, usize)>>,
 }
+
+/// The place of a cell in a row: a field's number, behind them the attributes in their order.
+pub type Slot = usize;
 
 impl Mapping {
     /// Chooses among `columns`.
@@ -32,7 +40,9 @@ impl Mapping {
     /// [`IntakeError::Unfit`] when `maps` names a field or a column that does not exist, or when a field that every file of this kind
     /// must have has no column: lists the columns and shows what to say.
     pub fn new(kind: Kind, columns: Vec<String>, maps: &Maps) -> Result<Self, IntakeError> {
-        let mut mapping = Self { kind, told: Vec::new(), columns, chosen: [None; FIELDS], ranks: HashMap::new() };
+        let attributes = if kind == Kind::Customers { Arc::clone(&maps.attributes) } else { Arc::default() };
+        let chosen = vec![None; FIELDS + attributes.len()];
+        let mut mapping = Self { kind, attributes, told: Vec::new(), columns, chosen, ranks: HashMap::new() };
         for (ours, theirs) in &maps.asked {
             let column = mapping.column(theirs).ok_or_else(|| mapping.unfit(&format!("there is no column '{theirs}' for --map {ours}={theirs}")))?;
             mapping.tell(ours, column)?;
@@ -42,14 +52,14 @@ impl Mapping {
                 mapping.tell(ours, column)?;
             }
         }
-        let mut best = [usize::MAX; FIELDS];
+        let mut best = vec![usize::MAX; mapping.slots()];
         for index in 0..mapping.columns.len() {
             let column = mapping.columns[index].clone();
-            if let Some((field, rank)) = mapping.rank(&column)
-                && rank < best[field as usize]
+            if let Some((slot, rank)) = mapping.rank(&column)
+                && rank < best[slot]
             {
-                best[field as usize] = rank;
-                mapping.chosen[field as usize] = Some(index);
+                best[slot] = rank;
+                mapping.chosen[slot] = Some(index);
             }
         }
         mapping.check()?;
@@ -63,27 +73,47 @@ impl Mapping {
 
     /// The first to speak about a field is heard: the command line before the configuration.
     fn tell(&mut self, ours: &str, column: usize) -> Result<(), IntakeError> {
-        let Some((field, _)) = self.kind.guess(ours) else {
-            let names: Vec<&str> = self.kind.specs().iter().map(|spec| spec.1).collect();
+        let Some((slot, _)) = self.guess(ours) else {
+            let own = self.attributes.iter().map(|declared| declared.name.as_str());
+            let names: Vec<&str> = self.kind.specs().iter().map(|spec| spec.1).chain(own).collect();
             return Err(IntakeError::Unfit(format!("'{ours}' is nothing that {} have: expected one of {}", self.kind, names.join(", "))));
         };
-        if !self.told.iter().any(|(known, _)| *known == field) {
-            self.told.push((field, self.columns[column].clone()));
+        if !self.told.iter().any(|(known, _)| *known == slot) {
+            self.told.push((slot, self.columns[column].clone()));
         }
         Ok(())
     }
 
-    /// The field that a column carries, and how well it fits (0 best). Remembers its answers: JSON lines ask anew for each key.
-    pub fn rank(&mut self, column: &str) -> Option<(Field, usize)> {
+    /// What a name stands for: an attribute goes before what a field is also called.
+    fn guess(&self, name: &str) -> Option<(Slot, usize)> {
+        let wanted = squash(name.strip_prefix("attributes.").unwrap_or(name));
+        let own = self.attributes.iter().position(|declared| squash(&declared.name) == wanted);
+        own.map(|place| (FIELDS + place, 0)).or_else(|| self.kind.guess(name).map(|(field, rank)| (field as Slot, rank)))
+    }
+
+    /// How many cells a row has.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        self.chosen.len()
+    }
+
+    /// Own facts, in the order of their slots.
+    #[must_use]
+    pub fn attributes(&self) -> &[Declared] {
+        &self.attributes
+    }
+
+    /// What a column carries, and how well it fits (0 best). Remembers its answers: JSON lines ask anew for each key.
+    pub fn rank(&mut self, column: &str) -> Option<(Slot, usize)> {
         if let Some(known) = self.ranks.get(column) {
             return *known;
         }
-        let told = self.told.iter().find(|(_, theirs)| theirs == column).map(|(field, _)| (*field, 0));
+        let told = self.told.iter().find(|(_, theirs)| theirs == column).map(|(slot, _)| (*slot, 0));
         let guessed = || {
             let name = line_path(column).unwrap_or_else(|| self.shopify_name(column).to_owned());
-            self.kind.guess(&name).filter(|(field, _)| !self.told.iter().any(|(known, _)| known == field))
+            self.guess(&name).filter(|(slot, _)| !self.told.iter().any(|(known, _)| known == slot))
         };
-        let answer = told.or_else(guessed).map(|(field, rank)| (field, rank + usize::from(told.is_none())));
+        let answer = told.or_else(guessed).map(|(slot, rank)| (slot, rank + usize::from(told.is_none())));
         // A hostile file with new keys in every line must not fill the memory.
         if self.ranks.len() < 10_000 {
             self.ranks.insert(column.to_owned(), answer);
@@ -128,10 +158,10 @@ impl Mapping {
         self.chosen[field as usize].is_some()
     }
 
-    /// The number of the column that carries the field.
+    /// The numbers of the columns that carry the slots.
     #[must_use]
-    pub fn column_of(&self, field: Field) -> Option<usize> {
-        self.chosen[field as usize]
+    pub fn chosen(&self) -> &[Option<usize>] {
+        &self.chosen
     }
 
     /// How many columns the file has.
@@ -142,9 +172,10 @@ impl Mapping {
 
     /// Ours and theirs, for people.
     #[must_use]
-    pub fn used(&self) -> Vec<(&'static str, &str)> {
-        let place = |(field, name, _): &super::fields::Spec| self.column_of(*field).map(|column| (*name, self.columns[column].trim()));
-        self.kind.specs().iter().filter_map(place).collect()
+    pub fn used(&self) -> Vec<(&str, &str)> {
+        let fields = self.kind.specs().iter().map(|(field, name, _)| (*field as Slot, *name));
+        let own = self.attributes.iter().enumerate().map(|(place, declared)| (FIELDS + place, declared.name.as_str()));
+        fields.chain(own).filter_map(|(slot, name)| Some((name, self.columns[self.chosen[slot]?].trim()))).collect()
     }
 
     /// Columns that nothing is taken from; those of a file of refused lines are left out.

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::csv::{Lines, guess_delimiter, next_record, split};
 use super::fields::{FIELDS, Field, Kind};
 use super::json_lines::{Pairs, flatten};
-use super::mapping::{Mapping, Maps};
+use super::mapping::{Mapping, Maps, Slot};
 use super::text::{self, decode};
 use super::{IntakeError, Refused};
 
@@ -24,18 +24,28 @@ pub struct Row {
     pub whole: bool,
     text: String,
     /// Places in `text`; a line is at most 1 MiB long.
-    cells: [Option<(u32, u32)>; FIELDS],
+    cells: Vec<Option<(u32, u32)>>,
 }
 
 impl Row {
-    fn new(line: u64, raw: String) -> Self {
-        Self { line, raw, continues: false, whole: false, text: String::new(), cells: [None; FIELDS] }
+    fn new(line: u64, raw: String, slots: usize) -> Self {
+        Self { line, raw, continues: false, whole: false, text: String::new(), cells: vec![None; slots] }
     }
 
     /// The cell under a field without surrounding space; `None`: the file does not say anything about it; empty: it says there is none.
     #[must_use]
     pub fn cell(&self, field: Field) -> Option<&str> {
-        let (start, end) = self.cells[field as usize]?;
+        self.slot(field as Slot)
+    }
+
+    /// The cell of an attribute, by its number; as [`Row::cell`].
+    #[must_use]
+    pub fn attribute(&self, place: usize) -> Option<&str> {
+        self.slot(FIELDS + place)
+    }
+
+    fn slot(&self, slot: Slot) -> Option<&str> {
+        let (start, end) = (*self.cells.get(slot)?)?;
         self.text.get(start as usize..end as usize).map(str::trim)
     }
 
@@ -157,7 +167,7 @@ impl Rows {
             if let Some(fault) = record.fault {
                 return Ok(Next::Refused(Refused { line: record.line, reason: fault.to_owned(), raw: record.raw }));
             }
-            let mut row = Row::new(record.line, record.raw);
+            let mut row = Row::new(record.line, record.raw, self.mapping.slots());
             split(&row.raw, delimiter, &mut row.text, &mut self.ranges);
             if row.text.trim().is_empty() {
                 continue;
@@ -169,8 +179,8 @@ impl Rows {
                     format!("{} cells, but the header has {width}: a '{}' too many or too few, or a quote", self.ranges.len(), char::from(delimiter));
                 return Ok(Next::Refused(Refused { line: row.line, reason, raw: row.raw }));
             }
-            for (field, _, _) in self.mapping.kind().specs() {
-                row.cells[*field as usize] = self.mapping.column_of(*field).map(|column| place(&self.ranges[column]));
+            for (cell, column) in row.cells.iter_mut().zip(self.mapping.chosen()) {
+                *cell = column.map(|column| place(&self.ranges[column]));
             }
             return Ok(Next::Row(Box::new(row)));
         }
@@ -198,13 +208,14 @@ impl Rows {
             };
             let whole = flat.lines.is_some();
             let mut lines = flat.lines.unwrap_or_default().into_iter();
-            let mut first = Row { whole, ..Row::new(line, raw) };
-            let mut best = [usize::MAX; FIELDS];
+            let slots = self.mapping.slots();
+            let mut first = Row { whole, ..Row::new(line, raw, slots) };
+            let mut best = vec![usize::MAX; slots];
             fill(&mut first, flat.head, &mut self.mapping, &mut best);
             fill(&mut first, lines.next().unwrap_or_default(), &mut self.mapping, &mut best);
             for pairs in lines {
-                let mut row = Row { whole, continues: true, ..Row::new(line, String::new()) };
-                fill(&mut row, pairs, &mut self.mapping, &mut [usize::MAX; FIELDS]);
+                let mut row = Row { whole, continues: true, ..Row::new(line, String::new(), slots) };
+                fill(&mut row, pairs, &mut self.mapping, &mut vec![usize::MAX; slots]);
                 self.waiting.push_back(row);
             }
             return Ok(Next::Row(Box::new(first)));
@@ -217,12 +228,11 @@ fn place(range: &Range<usize>) -> (u32, u32) {
 }
 
 /// Puts values under their fields; of several for one field the best name wins, and a value wins over nothing.
-fn fill(row: &mut Row, pairs: Pairs, mapping: &mut Mapping, best: &mut [usize; FIELDS]) {
+fn fill(row: &mut Row, pairs: Pairs, mapping: &mut Mapping, best: &mut [usize]) {
     for (path, value) in pairs {
-        let Some((field, rank)) = mapping.rank(&path) else { continue };
-        let index = field as usize;
+        let Some((index, rank)) = mapping.rank(&path) else { continue };
         let better = rank < best[index] && !value.is_empty();
-        if better || row.cells[index].is_none() || (row.value(field).is_none() && !value.is_empty()) {
+        if better || row.cells[index].is_none() || (row.slot(index).is_none_or(str::is_empty) && !value.is_empty()) {
             let start = row.text.len();
             row.text.push_str(&value);
             row.cells[index] = Some(place(&(start..row.text.len())));

@@ -1,9 +1,13 @@
 //! A customer of the shop.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 
+use super::attribute::Attributes;
 use super::consent::Consent;
 use super::email_address::EmailAddress;
+use super::predicate::Literal;
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 
@@ -57,6 +61,8 @@ pub struct Customer {
     pub locale: Option<Locale>,
     /// Labels of the shop's, sorted, without repeats.
     pub tags: Vec<String>,
+    /// Own facts of the shop's.
+    pub attributes: Attributes,
 }
 
 /// What an import or a webhook says about a customer. `None` = it says nothing, so what is stored stays;
@@ -77,6 +83,8 @@ pub struct NewCustomer {
     pub locale: Option<Option<Locale>>,
     /// Labels.
     pub tags: Option<Vec<String>>,
+    /// Own facts that it speaks of; `None`: there is none.
+    pub attributes: BTreeMap<String, Option<Literal>>,
     /// A consent or objection that came with the record.
     pub consent: Option<Consent>,
     /// When the shop created the customer; informative.
@@ -107,6 +115,16 @@ impl NewCustomer {
                 tags.sort();
                 tags.dedup();
                 tags
+            },
+            attributes: {
+                let mut attributes = stored.map(|customer| customer.attributes.clone()).unwrap_or_default();
+                for (name, value) in &self.attributes {
+                    match value {
+                        Some(value) => drop(attributes.insert(name.clone(), value.clone())),
+                        None => drop(attributes.remove(name)),
+                    }
+                }
+                attributes
             },
         }
     }

@@ -182,6 +182,9 @@ facts! {
     Locale => fact("locale", Kind::Text, "de, en", "language of their mails; missing: the shop's", "c.locale == \"de\"");
     Tags => fact("tags", Kind::Texts, "", "the shop's labels", "c.tags.contains(\"vip\")");
     HasEmail => fact("has_email", Kind::Flag, "", "whether there is an address to write to", "c.has_email");
+    Attr => fact(
+        "attr", Kind::Any, "", "an own fact of the shop's, declared in [attributes] of the configuration; missing when the customer has none", "c.attr(\"city\") == \"Bonn\"",
+    ).takes(Takes::Name);
     BirthdayInDays => fact("birthday_in_days", Kind::Whole, "days", "days to the next birthday, 0 = today; missing without a birthday", "c.birthday_in_days == 0");
     Age => fact("age", Kind::Whole, "years", "age in full years; missing without a birthday or with a made-up year", "c.age >= 18");
     RecencyDays => fact("recency_days", Kind::Whole, "days", "calendar days since the last order, 0 = today; missing without an order", "c.recency_days > 60")

@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod attempt;
+pub mod attribute;
 pub mod consent;
 pub mod customer;
 pub mod decision;

@@ -124,7 +124,7 @@ impl Operator {
 }
 
 /// A value that a rule's text gives.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Literal {
     /// A number, exact.
     Number(Decimal),

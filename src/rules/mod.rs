@@ -18,6 +18,6 @@ mod tell;
 mod trial;
 mod why;
 
-pub use rule::{ActJob, Acted, Evaluation, Mention, Rule};
+pub use rule::{ActJob, Acted, AttributeMention, Evaluation, Mention, Rule};
 pub use set::RuleSet;
 pub use why::{Reason, Reasons};

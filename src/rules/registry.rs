@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{Datelike, NaiveDate};
 use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext};
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
 
 use super::explain::always;
 use super::helpers::{MAX_DAYS, Span, expected};
@@ -14,6 +15,7 @@ use crate::base::time::{UnixMs, days_between, days_until_anniversary, is_marked_
 use crate::model::customer::Locale;
 use crate::model::fact::{ALL, Fact, Reading, Takes};
 use crate::model::facts::{Facts, Moment, Needs, PastEmail, PastLine, PastOrder};
+use crate::model::predicate::Literal;
 use crate::model::score::Score;
 
 /// A customer as a script sees them.
@@ -118,6 +120,15 @@ fn whole(value: Option<i64>) -> Dynamic {
     value.map_or(Dynamic::UNIT, Dynamic::from)
 }
 
+fn value_of(literal: &Literal) -> Dynamic {
+    match literal {
+        Literal::Text(text) => text.clone().into(),
+        Literal::Flag(flag) => (*flag).into(),
+        // Whole numbers are whole, as literals of a rule are.
+        Literal::Number(number) => number.to_i64().filter(|_| number.is_integer()).map_or_else(|| (*number).into(), Dynamic::from),
+    }
+}
+
 /// Cents as an exact number of euros (or what the shop's currency is).
 fn amount(cents: Cents) -> Dynamic {
     Decimal::new(cents.0, 2).into()
@@ -140,6 +151,7 @@ impl View<'_> {
             Fact::LastName => text(record.last_name.as_deref()),
             Fact::Locale => text(record.locale.map(Locale::code)),
             Fact::Tags => record.tags.iter().map(|tag| Dynamic::from(tag.clone())).collect::<rhai::Array>().into(),
+            Fact::Attr => record.attributes.get(reading.of.as_deref().unwrap_or_default()).map_or(Dynamic::UNIT, value_of),
             Fact::HasEmail => record.email.is_some().into(),
             Fact::BirthdayInDays => whole(record.birthday.map(|born| days_until_anniversary(born, self.today))),
             Fact::Age => whole(self.age()),

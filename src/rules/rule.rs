@@ -27,6 +27,8 @@ pub struct Rule {
     pub source: String,
     /// Templates and targets that its actions name in plain text, so that a missing one is found before the rule runs.
     pub mentions: Vec<Mention>,
+    /// Own facts of the shop's that its condition and actions name in plain text, so that an undeclared one is found before the rule runs.
+    pub attributes: Vec<AttributeMention>,
     /// Parts of the history that its condition and actions ask for.
     pub needs: Needs,
     pub(super) condition: Bound,
@@ -52,6 +54,17 @@ pub struct Mention {
     pub line: usize,
     /// The column, from 1.
     pub column: usize,
+}
+
+/// An attribute that a rule's text names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttributeMention {
+    /// Its name.
+    pub name: String,
+    /// The file.
+    pub file: String,
+    /// Line and column, from 1.
+    pub at: (usize, usize),
 }
 
 /// What a condition says about one customer.

@@ -13,7 +13,7 @@ use super::explain::{Trouble, explain, explain_syntax};
 use super::internals::{self, Bound};
 use super::modules::{self, Resolver, Unit, Units};
 use super::registry;
-use super::rule::{Mention, Rule};
+use super::rule::{AttributeMention, Mention, Rule};
 use super::sandbox::{self, Deep};
 use super::{builder, helpers, lint, trial};
 use crate::model::action::Channel;
@@ -253,6 +253,7 @@ fn finish(draft: Draft, units: &Units, engine: &Arc<Engine>, faults: &mut Vec<Fi
         needs: Needs::of(closures().flat_map(|closure| named(closure, units))),
         clauses: home.and_then(|(unit, function)| finished.condition.clauses(unit, units, &function.parameters)),
         mentions: finished.actions.iter().flat_map(|action| mentions(action, units)).collect(),
+        attributes: closures().flat_map(|closure| attributes(closure, units)).collect(),
         spec: finished.spec,
         source,
         condition: finished.condition,
@@ -295,6 +296,16 @@ fn reads(rule: &Rule, units: &Units) -> Vec<Reading> {
     reads.sort();
     reads.dedup();
     reads
+}
+
+fn attributes(closure: &Bound, units: &Units) -> Vec<AttributeMention> {
+    let code = units.reached(closure.file(), closure.function());
+    let calls = code.iter().flat_map(|(unit, code)| code.calls.iter().map(|call| (unit.file.clone(), call)));
+    let attr = Fact::Attr.about().name;
+    calls
+        .filter(|(_, call)| call.method && call.name == attr)
+        .filter_map(|(file, call)| Some(AttributeMention { name: call.text.clone()?, file, at: call.at }))
+        .collect()
 }
 
 fn mentions(action: &Bound, units: &Units) -> Vec<Mention> {

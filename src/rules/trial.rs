@@ -8,6 +8,7 @@ use super::rule::Rule;
 use crate::base::id::Id;
 use crate::base::money::Cents;
 use crate::base::time::{DAY_MS, UnixMs, Zone};
+use crate::model::attribute::Attributes;
 use crate::model::customer::{Customer as Record, Locale};
 use crate::model::email_address::EmailAddress;
 use crate::model::facts::{Facts, History, Moment, Needs};
@@ -36,6 +37,7 @@ fn example() -> Facts {
         birthday: NaiveDate::from_ymd_opt(1984, 1, 15),
         locale: Some(Locale::De),
         tags: vec!["newsletter".to_owned(), "vip".to_owned()],
+        attributes: Attributes::new(),
     };
     let score = Score {
         customer_id: Id(1),

@@ -10,6 +10,7 @@ use super::history;
 use crate::base::id::Id;
 use crate::base::money::Cents;
 use crate::base::time::UnixMs;
+use crate::model::attribute;
 use crate::model::customer::{Customer, Locale};
 use crate::model::email_address::EmailAddress;
 use crate::model::facts::{Facts, Needs};
@@ -17,7 +18,7 @@ use crate::model::score::{Abc, Score};
 
 statements! {
     COUNT = "SELECT COUNT(*) FROM customers";
-    PAGE = "SELECT c.id, c.external_id, c.email, c.first_name, c.last_name, c.birthday, c.locale, c.tags,
+    PAGE = "SELECT c.id, c.external_id, c.email, c.first_name, c.last_name, c.birthday, c.locale, c.tags, c.attributes,
                    s.as_of, s.recency_days, s.orders, s.revenue_cents, s.average_order_value_cents, s.first_order_at, s.last_order_at, s.tenure_days,
                    s.r, s.f, s.m, s.rfm, s.rfm_weighted_e4, s.abc, s.revenue_rank, s.top_percent
             FROM customers c LEFT JOIN scores s ON s.customer_id = c.id WHERE c.id > $1 ORDER BY c.id LIMIT $2";
@@ -33,6 +34,7 @@ struct Row {
     birthday: Option<String>,
     locale: Option<String>,
     tags: String,
+    attributes: String,
     as_of: Option<i64>,
     recency_days: Option<i64>,
     orders: Option<i64>,
@@ -99,6 +101,7 @@ fn facts(row: Row) -> Result<Facts, StoreError> {
         birthday,
         locale: row.locale.as_deref().and_then(Locale::parse),
         tags,
+        attributes: attribute::from_json(&row.attributes).ok_or_else(|| corrupt("attributes", &row.id.to_string()))?,
     };
     Ok(Facts::new(customer, score))
 }

@@ -17,8 +17,8 @@ mod expression;
 /// Most clauses in one filter: SQLite takes no expression deeper than 1,000, and a chain is as deep as it is long. What is longer is not narrowed down.
 const MOST_CLAUSES: usize = 500;
 
-/// Longest label in bytes that is looked for: SQLite takes no pattern longer than 50,000.
-const LONGEST_TAG: usize = 1_000;
+/// Longest text in bytes that is looked for: SQLite takes no pattern longer than 50,000.
+const LONGEST_TEXT: usize = 10_000;
 
 /// A necessary condition.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,8 +35,8 @@ enum Sql {
     Compare(Expression, &'static str, Value),
     Between(Expression, i64, i64),
     Among(Expression, Vec<String>),
-    /// The shop's labels, which stand in one text, hold this one.
-    Tagged(String),
+    /// A column of JSON holds this text, in any case of its letters.
+    Holds(&'static str, String),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -186,9 +186,33 @@ fn necessary(clause: &Clause) -> Option<Sql> {
     match clause {
         // The address may be one that is not read as such any more.
         Clause::Flag(fact) if fact.fact == Fact::HasEmail => Some(Sql::Known(Expression::Column("c.email"))),
-        Clause::Tagged(tag) if tag.len() <= LONGEST_TAG && !tag.contains('\0') => Some(Sql::Tagged(tag.clone())),
+        Clause::Tagged(tag) => listed("c.tags", &json(tag)),
+        // Whoever has none of that name is out, and for a text whoever has another one.
+        Clause::Compare { fact, default: None, operator: Operator::Equal, literal: Literal::Text(text) } if fact.fact == Fact::Attr => {
+            attribute(fact, Some(text))
+        }
+        Clause::Compare { fact, default: None, .. } | Clause::Has(fact) | Clause::OneOf { fact, .. } if fact.fact == Fact::Attr => {
+            attribute(fact, None)
+        }
         _ => None,
     }
+}
+
+/// An attribute in the customer's JSON object; serde writes it in one way only.
+fn attribute(fact: &Reading, text: Option<&str>) -> Option<Sql> {
+    let name = json(fact.of.as_deref()?);
+    let value = text.map_or_else(String::new, json);
+    listed("c.attributes", &format!("{name}:{value}"))
+}
+
+/// A text in JSON's quotes.
+fn json(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// A text in a column of JSON; PostgreSQL has no zero byte in texts.
+fn listed(column: &'static str, text: &str) -> Option<Sql> {
+    (text.len() <= LONGEST_TEXT && !text.contains("\\u0000")).then(|| Sql::Holds(column, text.to_owned()))
 }
 
 fn constant(answer: bool) -> Sql {
@@ -256,10 +280,9 @@ fn sign(operator: Operator) -> &'static str {
     }
 }
 
-/// A label as it stands in the JSON list. Letters of the other case, and a label that looks like the signs between two, are found as well.
-fn pattern(tag: &str) -> String {
-    let quoted = serde_json::Value::from(tag).to_string();
-    let escaped: String = quoted.chars().flat_map(|c| ['!'].into_iter().filter(move |_| "%_!".contains(c)).chain([c])).collect();
+/// A pattern that finds the text anywhere. It may find more: letters of the other case, a label that looks like the signs between two.
+fn pattern(text: &str) -> String {
+    let escaped: String = text.chars().flat_map(|c| ['!'].into_iter().filter(move |_| "%_!".contains(c)).chain([c])).collect();
     format!("%{escaped}%")
 }
 
@@ -269,7 +292,7 @@ impl Sql {
             Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::clauses).sum(),
             Self::Not(part) => 1 + part.clauses(),
             Self::Among(_, values) => values.len(),
-            Self::Always | Self::Never | Self::Known(_) | Self::Compare(..) | Self::Between(..) | Self::Tagged(_) => 1,
+            Self::Always | Self::Never | Self::Known(_) | Self::Compare(..) | Self::Between(..) | Self::Holds(..) => 1,
         }
     }
 
@@ -296,7 +319,7 @@ impl Sql {
                 }
                 query.push(")");
             }
-            Self::Tagged(tag) => drop(query.push("c.tags LIKE ").push_bind(pattern(tag)).push(" ESCAPE '!'")),
+            Self::Holds(column, text) => drop(query.push(*column).push(" LIKE ").push_bind(pattern(text)).push(" ESCAPE '!'")),
             Self::Not(part) => {
                 // What is unknown is not true, so its opposite is.
                 query.push("NOT COALESCE(");
@@ -331,7 +354,7 @@ impl fmt::Display for Sql {
             Self::Known(expression) => write!(f, "{expression} IS NOT NULL"),
             Self::Between(expression, from, to) => write!(f, "{expression} BETWEEN {from} AND {to}"),
             Self::Among(expression, values) => write!(f, "{expression} IN ('{}')", values.join("', '")),
-            Self::Tagged(tag) => write!(f, "c.tags LIKE '{}'", pattern(tag)),
+            Self::Holds(column, text) => write!(f, "{column} LIKE '{}'", pattern(text)),
             Self::Not(part) => write!(f, "NOT ({part})"),
             Self::Compare(expression, sign, Value::Whole(number)) => write!(f, "{expression}{sign}{number}"),
             Self::Compare(expression, sign, Value::Text(text)) => write!(f, "{expression}{sign}'{text}'"),

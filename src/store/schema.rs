@@ -8,8 +8,10 @@ use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
 use super::db::{Db, StoreError};
 
 /// Number, name, text for SQLite, text for PostgreSQL. The test `every_migration_file_is_listed` keeps it complete.
-const MIGRATIONS: &[(i64, &str, &str, &str)] =
-    &[(1, "main_job", include_str!("../../migrations/sqlite/0001_main_job.sql"), include_str!("../../migrations/postgres/0001_main_job.sql"))];
+const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
+    (1, "main_job", include_str!("../../migrations/sqlite/0001_main_job.sql"), include_str!("../../migrations/postgres/0001_main_job.sql")),
+    (4, "attributes", include_str!("../../migrations/sqlite/0004_attributes.sql"), include_str!("../../migrations/postgres/0004_attributes.sql")),
+];
 
 statements! {
     ANALYZE_SHOP = { sqlite: "SELECT 1", postgres: "ANALYZE customers, consents, orders, order_lines" };

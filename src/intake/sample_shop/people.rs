@@ -1,6 +1,6 @@
 //! Who the customers of Konditorei Sommer are: names, addresses at reserved domains, languages, birthdays, consents.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{Datelike, NaiveDate};
 
@@ -51,6 +51,7 @@ pub(super) fn person(
     let birthday = dice.chance(if loyal { 97 } else { 78 }).then(|| birthday(dice, first_at)).flatten();
     let consent = if email.is_some() { consent(dice, first_at, end_at) } else { None };
     NewCustomer {
+        attributes: BTreeMap::new(),
         external_id: external_id(number),
         email: Some(email),
         first_name: Some(Some(first_name.to_owned())),

@@ -160,3 +160,36 @@ async fn the_configuration_names_columns_and_a_source_keeps_numbers_apart() {
     assert_eq!(texts(&db.db, "SELECT external_id FROM customers ORDER BY 1").await, ["1", "kasse:1"]);
     assert_eq!(texts(&db.db, "SELECT source FROM consents ORDER BY 1").await, ["import", "kasse"]);
 }
+
+on_both!(own_attributes_are_declared_imported_read_by_rules_and_kept, |db| {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("shop.toml", "[attributes]\ncity = \"text\"\npoints = \"number\"\n");
+    write("customers.csv", "customer_id,email,city,points\n1,eva@shop.example,Bonn,120\n2,uwe@shop.example,Ulm,90\n3,ida@shop.example,,500\n");
+    write("more.csv", "customer_id,points\n1,130\n2,\n");
+    let config = ["--config", "shop.toml"];
+    assert_eq!(counts(&import(db, folder.path(), &[&["customers", "customers.csv", "--json"][..], &config].concat())), ([3, 0, 0, 0], 0));
+    assert_eq!(counts(&import(db, folder.path(), &[&["customers", "customers.csv", "--json"][..], &config].concat())), ([0, 0, 3, 0], 0));
+    assert_eq!(counts(&import(db, folder.path(), &[&["customers", "more.csv", "--json"][..], &config].concat())), ([0, 2, 0, 0], 0));
+    let stored = texts(&db.db, "SELECT external_id || ' ' || attributes FROM customers ORDER BY external_id").await;
+    assert_eq!(stored, [r#"1 {"city":"Bonn","points":130}"#, r#"2 {"city":"Ulm"}"#, r#"3 {"points":500}"#]);
+    std::fs::create_dir_all(folder.path().join("rules")).unwrap();
+    std::fs::create_dir_all(folder.path().join("templates/hello")).unwrap();
+    let rule = |condition: &str| {
+        write(
+            "rules/r.rhai",
+            &format!("rule(\"r\").basis(\"contract\").when(|c| {condition}).send(|c| email(\"hello\", #{{ city: c.attr(\"city\") }}));\n"),
+        );
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stammgast"));
+        command.args(["plan", "r", "--json"]).args(config).current_dir(folder.path()).env("STAMMGAST__DATABASE__URL", &db.url);
+        let (out, err) = text(&command.output().unwrap());
+        let people = serde_json::from_str::<serde_json::Value>(&out).map(|plan| plan["people"].as_array().unwrap().clone()).unwrap_or_default();
+        format!("{}{}", people.iter().map(|person| person["customer"].as_str().unwrap()).collect::<Vec<_>>().join(" "), err)
+    };
+    write("templates/hello/en.txt", "Subject: Hello\n\nGreetings. {{ shop.imprint }} {{ unsubscribe_url }}\n");
+    assert_eq!(rule("c.attr(\"points\") >= 130"), "1 3");
+    assert_eq!(rule("c.attr(\"city\") == \"Ulm\" || c.attr(\"points\") > 499.5"), "2 3");
+    assert_eq!(rule("c.attr(\"city\") != \"Ulm\""), "1", "whoever has no city is left out");
+    let fault = rule("c.attr(\"citty\") == \"Ulm\"");
+    assert!(fault.contains("rules/r.rhai:1:40 [attributes] of the configuration declares no 'citty': expected one of city, points"), "{fault}");
+});

@@ -5,6 +5,7 @@ use std::io::Cursor;
 use stammgast::base::time::UnixMs;
 use stammgast::intake::customers::Customers;
 use stammgast::intake::mapping::Maps;
+use stammgast::model::attribute::{AttributeKind, Declared};
 use stammgast::model::consent::ConsentKind;
 use stammgast::model::customer::Locale;
 
@@ -97,4 +98,32 @@ fn what_the_configuration_says_counts_only_where_the_column_is_and_after_the_com
     assert_eq!(address(&usual(&[("email", "Mail 2")])), "c@d.example");
     assert_eq!(address(&usual(&[("email", "Mail 3")])), "a@b.example");
     assert_eq!(address(&Maps { usual: map(&[("email", "Mail 2")]).asked, ..map(&[("email", "email")]) }), "a@b.example");
+}
+
+#[test]
+fn declared_attributes_are_read_by_their_kind_and_an_empty_cell_clears_them() {
+    let declared =
+        [("city", AttributeKind::Text), ("points", AttributeKind::Number), ("stammkarte", AttributeKind::Flag), ("mail", AttributeKind::Text)];
+    let attributes = declared.map(|(name, kind)| Declared { name: name.to_owned(), kind });
+    let maps = Maps { attributes: attributes.into(), ..map(&[("points", "Bonus")]) };
+    let read = |text: &str| sort(Customers::open(Box::new(Cursor::new(text.to_owned().into_bytes())), &maps, options()).unwrap());
+    let (found, refused) = read("customer_id;email;City;Bonus;Stammkarte\n1;a@b.example;Bonn;12,5;ja\n2;;;;\n3;;Köln;many;x\n4;;;7;perhaps\n");
+    let told: Vec<String> = found.iter().map(|customer| format!("{:?}", customer.attributes)).collect();
+    assert_eq!(
+        told,
+        [
+            "{\"city\": Some(Text(\"Bonn\")), \"points\": Some(Number(12.5)), \"stammkarte\": Some(Flag(true))}",
+            "{\"city\": None, \"points\": None, \"stammkarte\": None}"
+        ],
+        "'mail' is an attribute here, and the file has none"
+    );
+    let reasons: Vec<&str> = refused.iter().map(|line| line.reason.as_str()).collect();
+    assert_eq!(
+        reasons,
+        ["points: expected a number such as 1250 or 12,5, of at most 15 digits", "stammkarte: expected yes or no, true or false, 1 or 0, ja or nein"]
+    );
+    let (json, _) =
+        read("{\"customer_id\":1,\"attributes\":{\"city\":\"Ulm\",\"stammkarte\":true},\"Bonus\":3}\n{\"customer_id\":2,\"city\":null}\n");
+    assert_eq!(format!("{:?}", json[0].attributes), "{\"city\": Some(Text(\"Ulm\")), \"points\": Some(Number(3)), \"stammkarte\": Some(Flag(true))}");
+    assert_eq!(format!("{:?}", json[1].attributes), "{\"city\": None}");
 }

@@ -27,7 +27,7 @@ fn options() -> Options {
 }
 
 fn map(pairs: &[(&str, &str)]) -> Maps {
-    Maps { asked: pairs.iter().map(|(ours, theirs)| ((*ours).to_owned(), (*theirs).to_owned())).collect(), usual: Vec::new() }
+    Maps { asked: pairs.iter().map(|(ours, theirs)| ((*ours).to_owned(), (*theirs).to_owned())).collect(), ..Maps::default() }
 }
 
 fn sort<T>(found: impl Iterator<Item = Result<Found<T>, IntakeError>>) -> (Vec<T>, Vec<Refused>) {

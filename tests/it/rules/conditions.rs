@@ -90,6 +90,8 @@ fn a_regular_is_what_the_record_and_the_scores_say() {
         "c.first_name == \"Erika\" && c.last_name == \"Mustermann\" && c.locale == \"de\"",
         "c.tags.contains(\"vip\") && !c.tags.contains(\"b2b\") && \"newsletter\" in c.tags && c.tags.len() == 2",
         "c.has_email",
+        "c.attr(\"city\") == \"Bonn\" && c.attr(\"points\") > 12 && c.attr(\"points\") == 12.5 && c.attr(\"card\") && c.attr(\"none\") == ()",
+        "!(c.attr(\"none\") == 1) && !(c.attr(\"none\") != 1) && c.attr(\"city\") in [\"Ulm\", \"Bonn\"] && (c.attr(\"none\") ?? 7) == 7",
         "c.birthday_in_days == 0 && c.age == 42",
         "c.recency_days == 70 && c.orders == 3 && c.tenure_days == 730 && c.first_order_days == 730",
         "c.revenue == 123.45 && c.average_order_value == 41.15",

@@ -1,12 +1,15 @@
 //! Customers and rule sets for the tests of rules.
 
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 use stammgast::base::id::Id;
 use stammgast::base::money::Cents;
 use stammgast::base::time::{UnixMs, Zone};
+use stammgast::model::attribute::Attributes;
 use stammgast::model::customer::{Customer, Locale};
 use stammgast::model::email_address::EmailAddress;
 use stammgast::model::facts::{Facts, History, Moment, Needs, PastEmail, PastLine, PastOrder};
+use stammgast::model::predicate::Literal;
 use stammgast::model::score::{Abc, Score};
 use stammgast::rules::{Evaluation, RuleSet};
 
@@ -32,6 +35,7 @@ pub(super) fn stranger() -> Facts {
         birthday: None,
         locale: None,
         tags: vec![],
+        attributes: Attributes::new(),
     };
     let history = History { loaded: Needs::ALL, ..History::default() };
     Facts { customer, score: None, history: Some(history.into()) }
@@ -50,6 +54,11 @@ pub(super) fn regular() -> Facts {
         birthday: NaiveDate::from_ymd_opt(1984, 7, 1),
         locale: Some(Locale::De),
         tags: vec!["newsletter".to_owned(), "vip".to_owned()],
+        attributes: Attributes::from([
+            ("city".to_owned(), Literal::Text("Bonn".to_owned())),
+            ("points".to_owned(), Literal::Number(Decimal::new(125, 1))),
+            ("card".to_owned(), Literal::Flag(true)),
+        ]),
     };
     let score = Score {
         customer_id: Id(1),

@@ -3,9 +3,11 @@
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
+use rust_decimal::Decimal;
 use stammgast::base::money::Cents;
 use stammgast::model::customer::Locale;
 use stammgast::model::facts::{Facts, History, Needs, PastEmail, PastLine, PastOrder};
+use stammgast::model::predicate::Literal;
 use stammgast::model::score::Abc;
 
 use super::example::{load, regular, stranger, today, with_condition};
@@ -39,6 +41,7 @@ const COUNTED: &[&str] = &[
     "days_until(\"12-24\")",
     "days_until(\"2026-06-30\")",
 ];
+const ATTRIBUTES: &[&str] = &["attr(\"city\")", "attr(\"points\")", "attr(\"card\")", "attr(\"50%\")"];
 const FLAGS: &[&str] = &[
     "has_email",
     "birthday_this_week",
@@ -81,6 +84,11 @@ fn leaf() -> impl Strategy<Value = String> {
         2 => (prop::sample::select(FLAGS), prop::sample::select(&["", " == true", " != true", " == false", " != ()"][..]))
             .prop_map(|(flag, compared)| format!("c.{flag}{compared}")),
         1 => prop::sample::select(&["true", "false"][..]).prop_map(str::to_owned),
+        3 => (prop::sample::select(ATTRIBUTES), operator(), prop_oneof![number(), word(), prop::bool::ANY.prop_map(|flag| flag.to_string())])
+            .prop_map(|(fact, operator, value)| format!("c.{fact} {operator} {value}")),
+        1 => (prop::sample::select(ATTRIBUTES), prop::collection::vec(word(), 0..3)).prop_map(|(fact, words)| format!("c.{fact} in [{}]", words.join(", "))),
+        1 => (prop::sample::select(ATTRIBUTES), word(), word()).prop_map(|(fact, default, word)| format!("(c.{fact} ?? {default}) == {word}")),
+        1 => (prop::sample::select(ATTRIBUTES), prop::bool::ANY).prop_map(|(fact, is)| format!("c.{fact} {} ()", if is { "==" } else { "!=" })),
         4 => (prop::sample::select(COUNTED), operator(), -1_i64..6).prop_map(|(fact, operator, number)| format!("c.{fact} {operator} {number}")),
         1 => (prop::sample::select(COUNTED), number(), operator(), number())
             .prop_map(|(fact, default, operator, number)| format!("(c.{fact} ?? {default}) {operator} {number}")),
@@ -131,8 +139,14 @@ pub(crate) fn customer() -> impl Strategy<Value = Facts> {
     );
     let days_ago = (prop::option::of(0_u16..800), prop::sample::select(&["2026-07-01", "1996-02-29", "1990-07-04", "1984-06-29", "1970-12-31"][..]));
     let tags = prop::collection::vec(prop::sample::select(&["vip", "A", "de", "50%", "a\"b"][..]), 0..3);
-    (score, record, tags, days_ago, history()).prop_map(
-        |((scored, days, orders, cents, bucket, class), (id, name, locale, mail, born), tags, (first, birthday), history)| {
+    let value = prop_oneof![
+        prop::sample::select(&["A", "de", "Änne", "50%\"", ""][..]).prop_map(|text| Literal::Text(text.to_owned())),
+        (-100_i64..2_000).prop_map(|cents| Literal::Number(Decimal::new(cents, 2))),
+        prop::bool::ANY.prop_map(Literal::Flag),
+    ];
+    let attributes = prop::collection::btree_map(prop::sample::select(&["city", "points", "card", "50%"][..]).prop_map(str::to_owned), value, 0..4);
+    (score, record, tags, days_ago, (history(), attributes)).prop_map(
+        |((scored, days, orders, cents, bucket, class), (id, name, locale, mail, born), tags, (first, birthday), (history, attributes))| {
             let mut facts = if scored { regular() } else { stranger() };
             id.clone_into(&mut facts.customer.external_id);
             facts.customer.first_name = name.map(str::to_owned);
@@ -140,6 +154,7 @@ pub(crate) fn customer() -> impl Strategy<Value = Facts> {
             facts.customer.email = regular().customer.email.filter(|_| mail);
             facts.customer.birthday = birthday.parse().ok().filter(|_| born);
             facts.history = Some(history.into());
+            facts.customer.attributes = attributes;
             facts.customer.tags = tags.into_iter().map(str::to_owned).collect();
             if let (Some(score), Some(first)) = (&mut facts.score, first) {
                 score.tenure_days = first.into();

@@ -3,6 +3,7 @@
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use stammgast::base::id::Id;
+use stammgast::model::attribute;
 use stammgast::model::customer::Locale;
 use stammgast::model::facts::{Facts, Needs};
 use stammgast::rules::Evaluation;
@@ -31,7 +32,7 @@ async fn store(test: &TestDb, people: &mut [Facts]) {
         }
         let email = customer.email.as_ref().map(ToString::to_string);
         rows.push(format!(
-            "({number}, '{}', {}, {}, {}, {}, {}, '{}', 0, 0)",
+            "({number}, '{}', {}, {}, {}, {}, {}, '{}', '{}', 0, 0)",
             customer.external_id,
             word(email.as_deref()),
             word(customer.first_name.as_deref()),
@@ -39,9 +40,10 @@ async fn store(test: &TestDb, people: &mut [Facts]) {
             word(customer.birthday.map(|day| day.to_string()).as_deref()),
             word(customer.locale.map(Locale::code)),
             serde_json::to_string(&customer.tags).unwrap(),
+            attribute::to_json(&customer.attributes),
         ));
     }
-    let columns = "id, external_id, email, first_name, last_name, birthday, locale, tags, created_at, updated_at";
+    let columns = "id, external_id, email, first_name, last_name, birthday, locale, tags, attributes, created_at, updated_at";
     execute(&test.db, format!("INSERT INTO customers ({columns}) VALUES {}", rows.join(", "))).await;
     history(test, people).await;
     let scored: Vec<_> = people.iter().filter_map(|facts| facts.score).collect();
@@ -142,6 +144,8 @@ fn a_filter_says_what_the_database_is_asked() {
         ("!(c.birthday_in_days == 0)", "NOT (substr(c.birthday, 6, 5) IN ('07-01'))"),
         ("c.orders_in(days(90)) >= 2 && c.bought(\"P-1\")", "(orders_in(days(90)) >= 2 AND bought(\"P-1\") > 0)"),
         ("c.tags.contains(\"50%\") && c.has_email", "(c.tags LIKE '%\"50!%\"%' AND c.email IS NOT NULL)"),
+        ("c.attr(\"city\") == \"Ulm\" && c.attr(\"points\") > 5", "(c.attributes LIKE '%\"city\":\"Ulm\"%' AND c.attributes LIKE '%\"points\":%')"),
+        ("!(c.attr(\"city\") == \"Ulm\")", "-"),
         ("!c.has_email || c.days_until(\"12-24\") < 3", "-"),
     ] {
         assert_eq!(filter(condition), expected, "{condition}");
