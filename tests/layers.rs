@@ -42,6 +42,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("anyhow", &["cli", "daemon"]),
     ("indicatif", &["cli"]),
     ("comfy_table", &["cli"]),
+    ("similar", &["cli"]),
     ("rhai", &["rules"]),
     ("cron", &["rules"]),
     ("csv", &["intake", "cli"]),

@@ -12,6 +12,7 @@ use super::{App, Done, report, shipped};
 use crate::base::clock::Clock;
 use crate::base::time::{DAY_MS, UnixMs};
 use crate::config::Config;
+use crate::daemon::files::Fingerprint;
 use crate::daemon::{self, lock};
 use crate::flow::campaign::InForce;
 use crate::flow::dispatch::Dispatcher;
@@ -49,6 +50,7 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
     super::logging::start(&crate::config::sections::Log { filter: "warn".to_owned(), json: false });
     let mut ctx = app.open(config, None).await?;
     let identity = lock::take(&ctx.config, &ctx.db)?;
+    let files = Fingerprint::of(&ctx.config);
     let in_force = Arc::new(InForce::new(app.campaign(&ctx).await?));
     let stop = CancellationToken::new();
     let interrupted = tokio::spawn(cancel_on_interrupt(stop.clone()));
@@ -76,7 +78,7 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
     let mut live = ctx.config.as_ref().clone();
     live.server.listen = format!("127.0.0.1:{}", args.port);
     ctx.config = Arc::new(live);
-    let parts = daemon::Parts { ctx, in_force, identity, config_path, stages: true };
+    let parts = daemon::Parts { ctx, in_force, identity, config_path, files, stages: true };
     daemon::serve(parts, stop, |address| {
         eprintln!("Status page: http://{address}/   (Ctrl-C ends the demo)");
         eprintln!("More:        stammgast report --config {}/config/stammgast.toml", dir.display());
@@ -162,7 +164,7 @@ async fn play(ctx: &mut Ctx, in_force: &Arc<InForce>, who: &str, start: UnixMs, 
         bar.set_position(u64::try_from(now.since(start) / DAY_MS).unwrap_or(0));
         bar.set_message(format!("{sent} mails"));
         let next_message = messages::next_due(&mut ctx.db.read().await?).await?.filter(|due_at| *due_at > now);
-        let next_run = trigger::next(ctx, &campaign).map(|due| due.tick_at);
+        let next_run = trigger::next(ctx, &campaign, &[]).map(|due| due.tick_at);
         let next = [next_message, next_run].into_iter().flatten().min().unwrap_or(end);
         ctx.clock.set(next.min(end));
     }

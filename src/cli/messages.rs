@@ -104,8 +104,8 @@ async fn list(ctx: &Ctx, app: &App, state: Option<&str>, limit: i64) -> anyhow::
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header(["id", "state", "rule", "variant", "customer", "tries", "created", "last word"]);
     for message in &found {
-        let Listed { id, state, rule, variant, customer, attempts, created_at, reply, .. } = message;
-        let last = reply.clone().unwrap_or_default();
+        let Listed { id, state, rule, variant, customer, attempts, created_at, reply, paused, .. } = message;
+        let last = if *paused { "waits: its rule is paused".to_owned() } else { reply.clone().unwrap_or_default() };
         table.add_row([&id.to_string(), state, rule, variant, customer, &attempts.to_string(), &ctx.config.shop.zone().format(*created_at), &last]);
     }
     if !found.is_empty() {
@@ -131,6 +131,9 @@ async fn show(ctx: &Ctx, app: &App, id: Id) -> anyhow::Result<()> {
         println!("  Message-ID <{id}@{domain}>");
     }
     println!("  customer {}, created {}, due {}", message.customer, zone.format(message.created_at), zone.format(message.due_at));
+    if message.paused {
+        println!("  waits until its rule goes on: stammgast rules list");
+    }
     for attempt in attempts {
         let fault = attempt.fault.map(|fault| format!(" ({fault})")).unwrap_or_default();
         println!("  {}  {}{fault}: {}", zone.format(attempt.ended_at), attempt.result, attempt.detail);

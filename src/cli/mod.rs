@@ -13,6 +13,7 @@ mod messages;
 mod migrate;
 mod plan;
 mod report;
+mod rules;
 mod run;
 mod score;
 mod score_export;
@@ -61,6 +62,7 @@ enum Command {
     Migrate(migrate::Args),
     Plan(plan::Args),
     Report(report::Args),
+    Rules(rules::Args),
     Run(run::Args),
     Score(score::Args),
     Serve(serve::Args),
@@ -116,6 +118,11 @@ impl App {
     }
 }
 
+/// A version's hash as people read and type it.
+fn short(hash: &str) -> &str {
+    hash.get(..8).unwrap_or(hash)
+}
+
 /// Reads the command line, runs the command, and turns its end into an exit code: 0 done, 1 failed or faults found, 2 wrong usage.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -152,6 +159,7 @@ async fn run(command: Command, app: &App) -> anyhow::Result<Done> {
         Command::Plan(args) => plan::run(args, app).await,
         Command::Migrate(args) => migrate::run(args, app).await,
         Command::Report(args) => report::run(args, app).await,
+        Command::Rules(args) => rules::run(args, app).await,
         Command::Run(args) => run::run(args, app).await,
         Command::Serve(args) => serve::run(args, app).await,
         Command::Why(args) => why::run(args, app).await,

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{App, Done};
+use super::{App, Done, short};
 use crate::base::money::Cents;
-use crate::flow::Ctx;
 use crate::flow::campaign::Campaign;
 use crate::flow::plan::{self, Person, Plan};
+use crate::flow::{Ctx, survey};
 use crate::model::decision::Refusal;
 use crate::rules::RuleSet;
-use crate::store::rules::{self, Version};
+use crate::store::rules;
 
 /// Who would get what if the rules ran now, who not and why; nothing is written or sent
 ///
@@ -71,11 +71,7 @@ async fn other(ctx: &Ctx, campaign: &Campaign, name: &str, against: Option<&str>
             let own = campaign.rules.rule(name).map(|rule| rule.spec.hash.as_str());
             rules::in_force(&mut tx, name).await?.filter(|version| Some(version.hash.as_str()) != own)
         }
-        Some(hash) => match <[Version; 1]>::try_from(rules::versions(&mut tx, name, hash).await?) {
-            Ok([version]) => Some(version),
-            Err(found) if found.is_empty() => anyhow::bail!("--against {hash}: rule '{name}' never ran in a version whose hash begins like this"),
-            Err(_) => anyhow::bail!("--against {hash}: several versions of rule '{name}' begin like this: give more digits"),
-        },
+        Some(hash) => Some(survey::version(&mut tx, name, hash).await?.map_err(|problem| anyhow::anyhow!("--against {hash}: {problem}"))?),
     };
     drop(tx);
     let Some(version) = version else { return Ok(None) };
@@ -86,10 +82,6 @@ async fn other(ctx: &Ctx, campaign: &Campaign, name: &str, against: Option<&str>
     Ok(Some(Arc::new(campaign.with_rules(rules))))
 }
 
-fn short(hash: &str) -> &str {
-    hash.get(..8).unwrap_or(hash)
-}
-
 fn print(ctx: &Ctx, plan: &Plan, args: &Args) {
     let shop = &ctx.config.shop;
     let share = |people: usize| match (people * 100).checked_div(plan.customers) {
@@ -98,6 +90,9 @@ fn print(ctx: &Ctx, plan: &Plan, args: &Args) {
         Some(percent) => format!(" ({percent} % of all)"),
     };
     println!("\n{} {} as of {}: nothing is written or sent", plan.rule, short(&plan.hash), shop.zone().format(plan.as_of));
+    if let Some(pause) = &plan.paused {
+        println!("  the rule is {}", pause.sentence(shop.zone()));
+    }
     println!("  {} customers, the condition is true for {}{}", plan.customers, plan.people.len(), share(plan.people.len()));
     let arms: Vec<String> = plan.variants.iter().map(|arm| format!("{} {}", arm.name, arm.people)).collect();
     println!("  messages {}{}: {}", plan.messages(), share(plan.messages()), arms.join(", "));

@@ -47,7 +47,8 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
         Some(report)
     };
     ctx.db.close().await;
-    let faults = runs.iter().any(|run| run.failed > 0) || dispatched.as_ref().is_some_and(|report| report.relay_fault.is_some());
+    let faults =
+        runs.iter().any(|run| run.failed > 0 || run.paused.is_some()) || dispatched.as_ref().is_some_and(|report| report.relay_fault.is_some());
     if app.json {
         println!("{}", json!({ "as_of": ctx.clock.now(), "runs": runs, "dispatch": dispatched }));
     } else {
@@ -98,6 +99,12 @@ fn print(ctx: &Ctx, runs: &[TickReport], dispatched: Option<&DispatchReport>) {
     for run in runs {
         if run.already_ran {
             println!("  {}: had run for {} before; nothing to do", run.rule, zone.format(run.tick_at));
+            continue;
+        }
+        if let Some(pause) = &run.paused {
+            println!("  {}: {}", run.rule, pause.sentence(zone));
+            let so_far = if run.messages > 0 { format!("it stopped after {} messages", run.messages) } else { "nothing was done".to_owned() };
+            println!("    {so_far}; `stammgast rules resume {}` lets it go on", run.rule);
             continue;
         }
         println!("  {}: {} customers, {} proposals, {} messages", run.rule, run.customers, run.proposed, run.messages);

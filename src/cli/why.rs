@@ -54,6 +54,9 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
 fn print(ctx: &Ctx, why: &Why) {
     let zone = ctx.config.shop.zone();
     println!("\n{} and rule {} as of {}", why.customer, why.rule, zone.format(why.as_of));
+    if let Some(pause) = &why.paused {
+        println!("  the rule is {}", pause.sentence(zone));
+    }
     println!("  {}", sentence(ctx, why));
     for clause in &why.clauses {
         let answer = match clause.result {

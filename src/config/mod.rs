@@ -25,7 +25,7 @@ pub struct Config {
     /// Where the data is.
     pub database: sections::Database,
     /// Where the rules are.
-    pub rules: sections::Folder,
+    pub rules: sections::Rules,
     /// Where the mail templates are.
     pub templates: sections::Folder,
     /// How exports call what we know.
@@ -120,6 +120,7 @@ impl Config {
         self.shop.check().map_err(|(key, problem)| ("shop", key, problem))?;
         self.database.check().map_err(|(key, problem)| ("database", key, problem))?;
         self.attributes.check().map_err(|(key, problem)| ("attributes", key, problem))?;
+        self.rules.check().map_err(|(key, problem)| ("rules", key, problem))?;
         self.score.check().map_err(|(key, problem)| ("score", key, problem))?;
         self.policy.check().map_err(|(key, problem)| ("policy", key, problem))?;
         self.mail.check().map_err(|(key, problem)| ("mail", key, problem))?;

@@ -1,4 +1,4 @@
-//! The small sections: database, folders, score, policy, dispatch, server, daemon, log.
+//! The small sections: database, rules, folders, score, policy, dispatch, server, daemon, log.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -38,7 +38,28 @@ impl Database {
     }
 }
 
-/// `[rules]`, `[templates]`.
+/// `[rules]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rules {
+    /// The folder, or one file.
+    pub path: PathBuf,
+    /// Seconds between looks at the files of rules and templates; 0: never.
+    pub watch_s: u64,
+    /// After so many failures in one run a rule pauses itself; 0: never.
+    pub pause_after_failures: usize,
+}
+
+impl Rules {
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        if self.watch_s > 3600 {
+            return Err(("watch_s", format!("{} is out of range: expected 0 to 3600", self.watch_s)));
+        }
+        Ok(())
+    }
+}
+
+/// `[templates]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Folder {

@@ -1,22 +1,24 @@
 //! Floor 6: schedules, supervision, signals, shutdown.
 
+pub mod files;
 pub mod lock;
 mod notify;
+mod reload;
 mod stages;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::base::clock::Clock;
-use crate::config::Config;
 use crate::flow::Ctx;
 use crate::flow::campaign::InForce;
 use crate::flow::dispatch::Dispatcher;
@@ -35,6 +37,8 @@ pub struct Parts {
     pub identity: lock::Identity,
     /// Where the configuration was read from, for a reload.
     pub config_path: Option<PathBuf>,
+    /// The files of rules and templates as they were before `in_force` was read from them.
+    pub files: files::Fingerprint,
     /// Whether stages run; false serves only the pages (the demo).
     pub stages: bool,
 }
@@ -48,7 +52,7 @@ impl std::fmt::Debug for Parts {
 /// Runs until SIGTERM or SIGINT (or `stop`), then ends: pages close, no message is begun any more, open mail transactions get
 /// `daemon.shutdown_s` seconds.
 pub async fn serve(parts: Parts, stop: CancellationToken, on_ready: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
-    let Parts { ctx, in_force, identity, config_path, stages } = parts;
+    let Parts { ctx, in_force, identity, config_path, files, stages } = parts;
     // Before anything runs or is said to be ready: a signal that nobody has asked for ends the process on the spot.
     let signals = Signals::new()?;
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
@@ -64,11 +68,21 @@ pub async fn serve(parts: Parts, stop: CancellationToken, on_ready: impl FnOnce(
     let address = listener.local_addr()?;
     let tasks = TaskTracker::new();
     tasks.spawn(web::server::serve(listener, web::router(page_source), stop.clone()));
-    let wake = Arc::new(tokio::sync::Notify::new());
+    let (wake, changed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let reloader = reload::Reloader {
+        ctx: ctx.clone(),
+        in_force: Arc::clone(&in_force),
+        config_path,
+        pulse: Arc::clone(&pulse),
+        changed: Arc::clone(&changed),
+        watch: files::Watch::new(files),
+    };
+    let (wishes, wished) = mpsc::channel(1);
+    tasks.spawn(reloader.run(wished, stop.clone()));
     let watched: &[&'static str] = if stages { &stages::WATCHED } else { &[] };
     if stages {
         let dispatcher = Arc::new(Dispatcher::new(ctx.clone(), Arc::clone(&in_force), identity.who.clone()).map_err(anyhow::Error::msg)?);
-        let shared = stages::Shared { ctx: ctx.clone(), in_force: Arc::clone(&in_force), pulse: Arc::clone(&pulse), wake, stop: stop.clone() };
+        let shared = stages::Shared { ctx: ctx.clone(), in_force, pulse: Arc::clone(&pulse), wake, changed, stop: stop.clone() };
         tasks.spawn(stages::decide(shared.clone(), identity.who.clone()));
         tasks.spawn(stages::dispatch(shared, dispatcher));
     }
@@ -76,7 +90,7 @@ pub async fn serve(parts: Parts, stop: CancellationToken, on_ready: impl FnOnce(
     on_ready(address);
     notify::ready(&format!("listening on {address}"));
     tracing::info!(%address, "ready");
-    signals.heed(&ctx, &in_force, config_path.as_deref(), &pulse, watched, &stop).await;
+    signals.heed(&ctx, &wishes, &pulse, watched, &stop).await;
     stop.cancel();
     // Said when it is true: from here on no message is begun.
     notify::stopping();
@@ -102,17 +116,10 @@ impl Signals {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())?, hang_up: signal(SignalKind::hangup())? })
     }
 
-    /// Waits for the end, reloads on SIGHUP, and tells the watchdog that we are alive as long as the watched stages are.
-    async fn heed(
-        mut self,
-        ctx: &Ctx,
-        in_force: &InForce,
-        config_path: Option<&Path>,
-        pulse: &Pulse,
-        watched: &[&'static str],
-        stop: &CancellationToken,
-    ) {
+    /// Waits for the end, lets rules and templates be reloaded on SIGHUP, and tells the watchdog that we are alive as long as the watched stages are.
+    async fn heed(mut self, ctx: &Ctx, wishes: &mpsc::Sender<reload::Wish>, pulse: &Pulse, watched: &[&'static str], stop: &CancellationToken) {
         let started_at = Clock::System.now();
+        let mut reloaded: Option<oneshot::Receiver<()>> = None;
         let mut beat = tokio::time::interval(notify::watchdog_interval().unwrap_or(Duration::from_secs(10)));
         loop {
             tokio::select! {
@@ -121,7 +128,14 @@ impl Signals {
                 _ = self.interrupt.recv() => { tracing::info!("interrupted: ending"); return }
                 _ = self.hang_up.recv() => {
                     notify::reloading();
-                    reload(ctx, in_force, config_path, pulse);
+                    let (wish, answer) = oneshot::channel();
+                    // A wish that nobody has begun to fulfil stands for this one, too.
+                    if wishes.try_send(wish).is_ok() {
+                        reloaded = Some(answer);
+                    }
+                }
+                Some(_) = async { Some(reloaded.as_mut()?.await) } => {
+                    reloaded = None;
                     notify::ready("reloaded");
                 }
                 _ = beat.tick() => {
@@ -142,34 +156,4 @@ fn longest_silence_ms(ctx: &Ctx) -> i64 {
     let mail = &ctx.config.mail;
     let message_s = mail.connect_timeout_s + 5 * mail.command_timeout_s + mail.data_timeout_s;
     i64::try_from(1_000 * (message_s + 5 * ctx.config.daemon.poll_s + 300)).unwrap_or(i64::MAX)
-}
-
-/// Rules and templates are loaded aside and swapped; other settings need a restart, which is said when they changed.
-fn reload(ctx: &Ctx, in_force: &InForce, config_path: Option<&Path>, pulse: &Pulse) {
-    let now = Clock::System.now();
-    match Config::load(config_path) {
-        Ok(fresh) if format!("{fresh:?}") != format!("{:?}", ctx.config) => {
-            tracing::warn!("the configuration changed: settings besides rules and templates take effect at the next start");
-        }
-        Ok(_) => {}
-        Err(error) => tracing::error!(%error, "the configuration cannot be read; the running one stays"),
-    }
-    match in_force.reload(&ctx.config) {
-        Ok(()) => {
-            tracing::info!(rules = in_force.get().rules.rules().len(), "rules and templates reloaded");
-            pulse.note("reload", now, true, "rules and templates reloaded");
-        }
-        Err(faults) => {
-            for fault in &faults {
-                tracing::error!("{fault}");
-            }
-            tracing::error!(faults = faults.len(), "nothing was reloaded: the running rules and templates stay in force");
-            pulse.note(
-                "reload",
-                now,
-                true,
-                format!("{} faults, the running rules stay: {}", faults.len(), faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
-            );
-        }
-    }
 }

@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 use crate::base::clock::Clock;
 use crate::flow::campaign::InForce;
 use crate::flow::dispatch::{DispatchReport, Dispatcher};
-use crate::flow::{Ctx, FlowError, evaluate, record, trigger};
-use crate::web::pulse::Pulse;
+use crate::flow::{Ctx, FlowError, evaluate, pause, record, trigger};
+use crate::model::pause::Pause;
+use crate::web::pulse::{Health, Pulse};
 
 /// The stages by which the watchdog tells whether we are alive.
 pub(super) const WATCHED: [&str; 2] = ["decide", "dispatch"];
@@ -25,6 +26,8 @@ pub(super) struct Shared {
     pub(super) pulse: Arc<Pulse>,
     /// "Look now": carries no data.
     pub(super) wake: Arc<Notify>,
+    /// Other rules are in force.
+    pub(super) changed: Arc<Notify>,
     pub(super) stop: CancellationToken,
 }
 
@@ -36,12 +39,22 @@ impl Shared {
     fn note(&self, stage: &'static str, result: Result<String, &FlowError>) {
         let now = Clock::System.now();
         match result {
-            Ok(said) => self.pulse.note(stage, now, true, said),
+            Ok(said) => self.pulse.note(stage, now, Health::Well, said),
             Err(error) => {
                 tracing::error!(stage, %error, "a stage failed; it looks again later");
-                self.pulse.note(stage, now, false, error.to_string());
+                self.pulse.note(stage, now, Health::Fails, error.to_string());
             }
         }
+    }
+
+    /// A rule that paused itself needs a person, as long as it is paused.
+    fn note_decided(&self, said: &str, paused: &[Pause]) {
+        let themselves: Vec<&str> = paused.iter().filter(|pause| pause.by_itself()).map(|pause| pause.rule.as_str()).collect();
+        let (health, more) = match themselves.as_slice() {
+            [] => (Health::Well, String::new()),
+            rules => (Health::Warns, format!("; paused after too many failures: {} (`stammgast rules list` says why)", rules.join(", "))),
+        };
+        self.pulse.note("decide", Clock::System.now(), health, format!("{said}{more}"));
     }
 }
 
@@ -49,12 +62,17 @@ impl Shared {
 pub(super) async fn decide(shared: Shared, who: String) {
     while !shared.stop.is_cancelled() {
         let result = decide_once(&shared, &who).await;
-        shared.note("decide", result.as_ref().map(Clone::clone));
+        let paused = pause::all(&shared.ctx).await.unwrap_or_default();
+        match &result {
+            Ok(said) => shared.note_decided(said, &paused),
+            Err(error) => shared.note("decide", Err(error)),
+        }
         let now = shared.ctx.clock.now();
-        let until_next = trigger::next(&shared.ctx, &shared.in_force.get()).map_or(i64::MAX, |due| due.tick_at.since(now));
+        let until_next = trigger::next(&shared.ctx, &shared.in_force.get(), &paused).map_or(i64::MAX, |due| due.tick_at.since(now));
         let wait = Duration::from_millis(u64::try_from(until_next).unwrap_or(0)).clamp(Duration::from_millis(10), shared.poll());
         tokio::select! {
             () = shared.stop.cancelled() => {}
+            () = shared.changed.notified() => {}
             () = tokio::time::sleep(wait) => {}
         }
     }
@@ -80,7 +98,7 @@ async fn run_due(shared: &Shared, lease: &evaluate::Lease) -> Result<String, Flo
         let report = evaluate::tick(&shared.ctx, &campaign, &run.rule, run.tick_at, lease).await?;
         metrics::counter!("stammgast_runs_total", "rule" => run.rule.clone()).increment(1);
         metrics::counter!("stammgast_proposals_total", "rule" => run.rule.clone()).increment(report.proposed as u64);
-        shared.note("decide", Ok(format!("{} ran", run.rule)));
+        shared.note("decide", Ok(format!("{} {}", run.rule, if report.paused.is_some() { "stopped" } else { "ran" })));
         messages += report.messages;
         if messages > 0 {
             shared.wake.notify_one();
@@ -103,11 +121,11 @@ pub(super) async fn dispatch(shared: Shared, dispatcher: Arc<Dispatcher>) {
         let untried = !pause.is_zero() && matches!(&result, Ok(report) if report.idle());
         let relay_down = untried || matches!(&result, Ok(report) if report.relay_fault.is_some());
         if untried {
-            shared.pulse.note("dispatch", Clock::System.now(), false, "the mail relay could not be used; nothing is due for another try yet");
+            shared.pulse.note("dispatch", Clock::System.now(), Health::Fails, "the mail relay could not be used; nothing is due for another try yet");
         } else if relay_down {
             // 5 s, 10 s … 5 min: a relay that is down is not hammered.
             pause = (pause * 2).clamp(Duration::from_secs(5), Duration::from_mins(5));
-            shared.pulse.note("dispatch", Clock::System.now(), false, said.unwrap_or_default());
+            shared.pulse.note("dispatch", Clock::System.now(), Health::Fails, said.unwrap_or_default());
         } else {
             pause = Duration::ZERO;
             shared.note("dispatch", said);

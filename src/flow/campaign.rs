@@ -115,13 +115,23 @@ impl InForce {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Loads aside and swaps; on any fault the old one stays.
+    /// Loads what may be put in force next, aside. A folder without any rule is a fault as long as rules are in force: it is more likely emptied by
+    /// accident, or a mount that is away, than meant.
     ///
     /// # Errors
     /// As [`Campaign::load`].
-    pub fn reload(&self, config: &Config) -> Result<(), Vec<FileFault>> {
-        let fresh = Campaign::load(config, self.get().token_key.clone())?;
+    pub fn load_next(&self, config: &Config) -> Result<Campaign, Vec<FileFault>> {
+        let running = self.get();
+        let fresh = Campaign::load(config, running.token_key.clone())?;
+        if fresh.rules.rules().is_empty() && !running.rules.rules().is_empty() {
+            let problem = "holds no rule any more: expected at least one (pause rules that are not to run, or restart to run without any)".to_owned();
+            return Err(vec![FileFault::new(&config.rules.path.display().to_string(), (0, 0), problem)]);
+        }
+        Ok(fresh)
+    }
+
+    /// Puts rules and templates in force, both at once.
+    pub fn put(&self, fresh: Campaign) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
-        Ok(())
     }
 }

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use super::campaign::Campaign;
 use super::decide::{self, Candidate};
 use super::recall::Past;
-use super::{Ctx, FlowError, rescore};
+use super::{Ctx, FlowError, pause, rescore};
 use crate::base::clock::Clock;
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::facts::{Facts, Moment, Needs};
+use crate::model::pause::Pause;
 use crate::rules::Evaluation;
+use crate::store::decisions::Entry;
 use crate::store::filter::Filter;
 use crate::store::schema::Grown;
-use crate::store::{decisions, facts, leases, ticks};
+use crate::store::{decisions, facts, leases, pauses, ticks};
 
 /// Customers per page.
 const PAGE: i64 = 1_000;
@@ -38,18 +40,20 @@ pub struct TickReport {
     pub proposed: usize,
     /// Messages put into the outbox.
     pub messages: usize,
-    /// Customers for whom the condition failed, with the first sentence.
+    /// Customers for whom the condition or the action failed.
     pub failed: usize,
     /// The first failure's sentence.
     pub failure: Option<String>,
+    /// Why it did not begin, or stopped: the rule is paused.
+    pub paused: Option<Pause>,
 }
 
 impl TickReport {
-    fn count(&mut self, candidates: &[Candidate]) {
-        self.proposed += candidates.len();
-        for failure in candidates.iter().filter_map(|candidate| candidate.failure.as_ref()) {
+    fn count(&mut self, entries: &[Entry]) {
+        self.proposed += entries.len();
+        for entry in entries.iter().filter(|entry| pause::is_failure(entry)) {
             self.failed += 1;
-            self.failure.get_or_insert_with(|| failure.clone());
+            self.failure.get_or_insert_with(|| entry.decision.detail.clone());
         }
     }
 }
@@ -84,6 +88,10 @@ pub async fn tick(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, tick_at: Unix
     let mut report = TickReport { rule: name.to_owned(), tick_at, ..TickReport::default() };
     let Some(rule) = campaign.rules.rule(name) else { return Ok(report) };
     let mut tx = ctx.db.write().await?;
+    report.paused = pauses::one(&mut tx, name).await?;
+    if report.paused.is_some() {
+        return Ok(report);
+    }
     let tick = ticks::begin(&mut tx, name, tick_at, &rule.spec.hash, ctx.clock.now()).await?;
     tx.commit().await?;
     if tick.finished {
@@ -99,12 +107,25 @@ pub async fn tick(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, tick_at: Unix
     let mut cursor = tick.cursor;
     while let Some((page, last)) = page(ctx, cursor, needs, filter.as_ref()).await? {
         let candidates = candidates(campaign, name, page, moment).await?;
-        report.count(&candidates);
-        let entries = decide::decide(ctx, campaign, name, moment, candidates, &Past::Logged).await?;
+        let mut entries = decide::decide(ctx, campaign, name, moment, candidates, &Past::Logged).await?;
         let mut tx = ctx.db.write().await?;
+        report.paused = pauses::one(&mut tx, name).await?;
+        if report.paused.is_some() {
+            return Ok(report);
+        }
         let now = Clock::System.now();
         if !leases::renew(&mut tx, LEASE, &lease.owner, now.plus(LEASE_MS), now).await? {
             return Err(FlowError::LeaseLost);
+        }
+        report.count(&entries);
+        if let Some(reason) = pause::needed(ctx.config.rules.pause_after_failures, report.failed, cursor == Id(0), &entries) {
+            entries.retain(pause::is_failure);
+            decisions::append(&mut tx, &rule.spec, tick_at, ctx.clock.now(), &entries).await?;
+            let failure = report.failure.as_deref().unwrap_or_default();
+            report.paused = Some(pause::itself(&mut tx, &rule.spec, &reason, failure, ctx.clock.now()).await?);
+            tx.commit().await?;
+            tracing::error!(rule = name, "the rule {reason}: it pauses itself; `stammgast rules list` says why");
+            return Ok(report);
         }
         report.messages += decisions::append(&mut tx, &rule.spec, tick_at, ctx.clock.now(), &entries).await?;
         ticks::advance(&mut tx, name, tick_at, last).await?;

@@ -1,5 +1,5 @@
 //! Floor 4: one file per stage; stages talk to each other only through tables. Beside them what answers questions about stages and writes nothing: plan,
-//! backtest, why, analyse.
+//! backtest, why, survey, analyse.
 
 pub mod analyse;
 pub mod backtest;
@@ -9,10 +9,12 @@ pub mod dispatch;
 pub mod evaluate;
 pub mod ingest;
 pub mod object;
+pub mod pause;
 pub mod plan;
 pub mod recall;
 pub mod record;
 pub mod rescore;
+pub mod survey;
 pub mod trigger;
 pub mod why;
 

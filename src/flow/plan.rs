@@ -18,12 +18,14 @@ use crate::channel::vars::Recipient;
 use crate::model::action::Action;
 use crate::model::decision::{Refusal, Verdict};
 use crate::model::facts::{Facts, Moment};
+use crate::model::pause::Pause;
 use crate::model::rule::RuleSpec;
 use crate::model::score::Score;
 use crate::policy::exposure;
 use crate::rules::Rule;
 use crate::store::decisions::Entry;
 use crate::store::filter::Filter;
+use crate::store::pauses;
 
 /// What a rule would do at a moment.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -32,6 +34,8 @@ pub struct Plan {
     pub rule: String,
     /// Its version.
     pub hash: String,
+    /// The pause that it is in at present: then nothing of all this happens.
+    pub paused: Option<Pause>,
     /// The moment.
     pub as_of: UnixMs,
     /// Customers there are.
@@ -104,6 +108,7 @@ pub async fn plan(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, other: Option
     let mut plan = Plan { rule: name.to_owned(), as_of: ctx.clock.now(), ..Plan::default() };
     let Some(spec) = campaign.rules.rule(name).map(|rule| rule.spec.clone()) else { return Ok(plan) };
     plan.hash.clone_from(&spec.hash);
+    plan.paused = pauses::one(&mut ctx.db.read().await?, name).await?;
     plan.variants = spec.variants.iter().map(|variant| Arm { name: variant.name.clone(), people: 0 }).collect();
     let scores = rescore::unless_stored(ctx, plan.as_of).await?;
     plan.customers = evaluate::count(ctx).await?;

@@ -13,10 +13,11 @@ use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::decision::Refusal;
 use crate::model::facts::{Facts, Moment, Needs};
+use crate::model::pause::Pause;
 use crate::policy::{gates, occasion};
 use crate::rules::{Reason, Reasons};
 use crate::store::decisions::{self, Entry, Logged};
-use crate::store::{customers, facts};
+use crate::store::{customers, facts, pauses};
 
 /// Lines of the log that are shown.
 const LOG_LINES: i64 = 20;
@@ -30,6 +31,8 @@ pub struct Why {
     pub rule: String,
     /// The moment.
     pub as_of: UnixMs,
+    /// The pause that the rule is in at present: then nobody gets anything.
+    pub paused: Option<Pause>,
     /// Whether the condition is true.
     pub matched: bool,
     /// Why the condition, or the action, fails.
@@ -126,6 +129,7 @@ pub async fn why(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, facts: &Facts)
         why.judged(&entry, moment.now);
     }
     let mut tx = ctx.db.read().await?;
+    why.paused = pauses::one(&mut tx, name).await?;
     why.log = decisions::of_customer(&mut tx, customer.id, name, LOG_LINES).await?.into_iter().map(line).collect();
     Ok(why)
 }

@@ -26,7 +26,7 @@ pub enum MessageState {
     Failed,
     /// Nobody knows whether it arrived; a person decides.
     InDoubt,
-    /// Stopped before it left: the customer objected meanwhile.
+    /// Stopped before it left: the customer objected meanwhile, or a person discarded it while its rule was paused.
     Cancelled,
 }
 

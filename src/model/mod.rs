@@ -13,6 +13,7 @@ pub mod fault;
 pub mod import;
 pub mod message;
 pub mod order;
+pub mod pause;
 pub mod predicate;
 pub mod report;
 pub mod rule;

@@ -11,7 +11,7 @@ pub struct ArmCounts {
     pub people: i64,
     /// Messages taken by the receiver.
     pub sent: i64,
-    /// Messages refused for good, or cancelled because the customer objected meanwhile.
+    /// Messages refused for good, or cancelled: the customer objected meanwhile, or a person discarded them.
     pub failed: i64,
     /// Messages of which nobody knows.
     pub in_doubt: i64,

@@ -1,5 +1,9 @@
 //! The outbox: claims with lease and fence, the marks around a send, and what a person may do with a message.
 
+use std::collections::HashMap;
+
+use serde::Serialize;
+
 use super::db::{StoreError, Tx, id_list};
 use super::leases::family;
 use crate::base::id::Id;
@@ -9,12 +13,15 @@ use crate::model::customer::Locale;
 use crate::model::message::{LeasedMessage, MessageState};
 
 statements! {
-    /// SQLite has one writer, so the plain form claims each row once; PostgreSQL's daemons step over each other's rows.
+    /// SQLite has one writer, so the plain form claims each row once; PostgreSQL's daemons step over each other's rows. What paused rules want to send
+    /// waits: the list, which is nearly always empty, is read once for a claim, from an index that holds nothing else.
     CLAIM = {
         sqlite: "UPDATE messages SET state = 'claimed', lease_owner = $1, lease_until = $2, fence = fence + 1, attempts = attempts + 1
                  WHERE id IN (SELECT id FROM messages WHERE state = 'queued' AND done_at IS NULL AND due_at <= $3 AND channel = $5
+                                                        AND rule NOT IN (SELECT rule FROM rule_pauses WHERE resumed_at IS NULL)
                               ORDER BY due_at, id LIMIT $4) RETURNING id",
         postgres: "WITH due AS MATERIALIZED (SELECT id FROM messages WHERE state = 'queued' AND done_at IS NULL AND due_at <= $3 AND channel = $5
+                                                                 AND rule NOT IN (SELECT rule FROM rule_pauses WHERE resumed_at IS NULL)
                                              ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED)
                    UPDATE messages SET state = 'claimed', lease_owner = $1, lease_until = $2, fence = fence + 1, attempts = attempts + 1
                    FROM due WHERE messages.id = due.id RETURNING messages.id"
@@ -34,6 +41,10 @@ statements! {
                      reply = CASE state WHEN 'data' THEN 'the daemon ended while the receiver was taking the message' ELSE reply END
               WHERE state IN ('claimed', 'data') AND done_at IS NULL AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2) RETURNING state";
     CANCEL_FOR = "UPDATE messages SET state = 'cancelled', done_at = $2, reply = 'the customer objected' WHERE customer_id = $1 AND state = 'queued' AND basis <> 'contract'";
+    DISCARD = "UPDATE messages SET state = 'cancelled', done_at = $2, reply = 'discarded while its rule was paused'
+               WHERE rule = $1 AND state = 'queued' AND done_at IS NULL";
+    OPEN_BY_RULE = "SELECT rule, SUM(CASE WHEN state = 'queued' THEN 1 ELSE 0 END), COUNT(*), MIN(created_at) FROM messages
+                    WHERE done_at IS NULL GROUP BY rule";
     /// Before a person changes what the last try left.
     KEEP_LAST = "INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
                  SELECT id, fence, last_started_at, done_at, last_result, fault, reply FROM messages
@@ -116,6 +127,29 @@ pub async fn recover(tx: &mut Tx, owner: &str, lease_now: UnixMs, now: UnixMs) -
 /// Cancels what waits for a customer who objected, order mails excepted.
 pub async fn cancel_for(tx: &mut Tx, customer: Id, now: UnixMs) -> Result<u64, StoreError> {
     on!(tx, CANCEL_FOR, |c, q| sqlx::query(q).bind(customer.0).bind(now.0).execute(c).await.map(|done| done.rows_affected()))
+}
+
+/// Cancels what waits of a rule, whatever it is for.
+pub async fn discard(tx: &mut Tx, rule: &str, now: UnixMs) -> Result<u64, StoreError> {
+    on!(tx, DISCARD, |c, q| sqlx::query(q).bind(rule).bind(now.0).execute(c).await.map(|done| done.rows_affected()))
+}
+
+/// Messages of a rule that have not left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Open {
+    /// Those that wait.
+    pub waiting: i64,
+    /// Those that a worker has.
+    pub on_the_way: i64,
+    /// When the oldest of them was decided.
+    pub oldest_at: Option<UnixMs>,
+}
+
+/// Messages that have not left, by rule.
+pub async fn open_by_rule(tx: &mut Tx) -> Result<HashMap<String, Open>, StoreError> {
+    let rows: Vec<(String, i64, i64, i64)> = on!(tx, OPEN_BY_RULE, |c, q| sqlx::query_as(q).fetch_all(c).await)?;
+    let open = |(rule, waiting, all, oldest)| (rule, Open { waiting, on_the_way: all - waiting, oldest_at: Some(UnixMs(oldest)) });
+    Ok(rows.into_iter().map(open).collect())
 }
 
 /// A person says what became of a message in doubt; false when it is not in doubt.

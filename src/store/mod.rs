@@ -14,6 +14,7 @@ pub mod messages;
 pub mod orders;
 pub mod outbox;
 pub mod outcomes;
+pub mod pauses;
 pub mod report;
 pub mod rules;
 pub mod schema;
@@ -38,6 +39,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         messages::STATEMENTS,
         outbox::STATEMENTS,
         outcomes::STATEMENTS,
+        pauses::STATEMENTS,
         report::STATEMENTS,
         rules::STATEMENTS,
         schema::STATEMENTS,

@@ -7,13 +7,16 @@ use crate::base::id::Id;
 use crate::base::time::UnixMs;
 
 statements! {
-    LIST = "SELECT m.id, m.state, m.channel, m.rule, m.variant, m.occasion, c.external_id, m.attempts, m.created_at, m.due_at, m.fault, m.reply
-            FROM messages m JOIN customers c ON c.id = m.customer_id
+    LIST = "SELECT m.id, m.state, m.channel, m.rule, m.variant, m.occasion, c.external_id, m.attempts, m.created_at, m.due_at, m.fault, m.reply,
+                   CASE WHEN m.state = 'queued' THEN p.rule END
+            FROM messages m JOIN customers c ON c.id = m.customer_id LEFT JOIN rule_pauses p ON p.rule = m.rule AND p.resumed_at IS NULL
             WHERE m.state = $1 OR $1 = ''
             ORDER BY CASE m.state WHEN 'in_doubt' THEN 0 WHEN 'failed' THEN 1 WHEN 'data' THEN 2 WHEN 'claimed' THEN 3 WHEN 'queued' THEN 4 ELSE 5 END, m.id DESC
             LIMIT $2";
-    ONE = "SELECT m.id, m.state, m.channel, m.rule, m.variant, m.occasion, c.external_id, m.attempts, m.created_at, m.due_at, m.fault, m.reply
-           FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.id = $1";
+    ONE = "SELECT m.id, m.state, m.channel, m.rule, m.variant, m.occasion, c.external_id, m.attempts, m.created_at, m.due_at, m.fault, m.reply,
+                  CASE WHEN m.state = 'queued' THEN p.rule END
+           FROM messages m JOIN customers c ON c.id = m.customer_id LEFT JOIN rule_pauses p ON p.rule = m.rule AND p.resumed_at IS NULL
+           WHERE m.id = $1";
     ATTEMPTS = "SELECT number, started_at, ended_at, result, fault, detail FROM attempt_log WHERE message_id = $1 ORDER BY number";
 }
 
@@ -44,6 +47,8 @@ pub struct Listed {
     pub fault: Option<String>,
     /// The receiver's last words.
     pub reply: Option<String>,
+    /// Whether it waits because its rule is paused.
+    pub paused: bool,
 }
 
 /// One try.
@@ -64,12 +69,13 @@ pub struct Attempt {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row(i64, String, String, String, String, String, String, i64, i64, i64, Option<String>, Option<String>);
+struct Row(i64, String, String, String, String, String, String, i64, i64, i64, Option<String>, Option<String>, Option<String>);
 
 fn listed(row: Row) -> Listed {
-    let Row(id, state, channel, rule, variant, occasion, customer, attempts, created_at, due_at, fault, reply) = row;
+    let Row(id, state, channel, rule, variant, occasion, customer, attempts, created_at, due_at, fault, reply, paused) = row;
+    let paused = paused.is_some();
     let (id, created_at, due_at) = (Id(id), UnixMs(created_at), UnixMs(due_at));
-    Listed { id, state, channel, rule, variant, occasion, customer, attempts, created_at, due_at, fault, reply }
+    Listed { id, state, channel, rule, variant, occasion, customer, attempts, created_at, due_at, fault, reply, paused }
 }
 
 /// Messages in a state (or all), in-doubt and failed ones first, newest first.

@@ -5,6 +5,17 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::base::time::UnixMs;
 
+/// How a stage is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It worked.
+    Well,
+    /// It works, but a person should look at something: the program is ready all the same.
+    Warns,
+    /// It does not work at present.
+    Fails,
+}
+
 /// A stage's last sign of life.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Beat {
@@ -13,7 +24,7 @@ pub struct Beat {
     /// What it did, in a sentence.
     pub said: String,
     /// Whether it worked.
-    pub well: bool,
+    pub health: Health,
 }
 
 /// The stages' last signs of life, by name.
@@ -22,8 +33,8 @@ pub struct Pulse(Mutex<BTreeMap<&'static str, Beat>>);
 
 impl Pulse {
     /// Notes what a stage did.
-    pub fn note(&self, stage: &'static str, at: UnixMs, well: bool, said: impl Into<String>) {
-        let beat = Beat { at, said: said.into(), well };
+    pub fn note(&self, stage: &'static str, at: UnixMs, health: Health, said: impl Into<String>) {
+        let beat = Beat { at, said: said.into(), health };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(stage, beat);
     }
 

@@ -6,11 +6,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use super::pulse::Health;
 use super::text::{escape, number, pick};
 use super::{Web, problem};
 use crate::base::money::Cents;
+use crate::config::shop::Shop;
 use crate::flow::analyse::{self, ArmReport, RuleReport};
-use crate::flow::{FlowError, trigger};
+use crate::flow::{FlowError, pause, trigger};
+use crate::model::pause::Pause;
 use crate::store::report;
 
 /// The status page, in the shop's language.
@@ -27,7 +30,11 @@ pub(super) async fn page_of(web: &Web) -> Result<String, FlowError> {
         let text = t("Nachrichten sind unklar: niemand weiß, ob sie ankamen. Siehe", "messages are in doubt: nobody knows whether they arrived. See");
         let _ = write!(body, "<p class=\"bad\">{count} {text} <code>stammgast messages</code>.</p>");
     }
-    if let Some(due) = trigger::next(&web.ctx, &web.in_force.get()) {
+    let paused = pause::all(&web.ctx).await?;
+    for pause in &paused {
+        body.push_str(&pause_line(pause, shop));
+    }
+    if let Some(due) = trigger::next(&web.ctx, &web.in_force.get(), &paused) {
         let when = shop.zone().wall(due.tick_at).format("%d.%m.%Y %H:%M");
         let _ = write!(body, "<p class=\"quiet\">{}: {} – {when}</p>", t("Nächster Lauf", "Next run"), escape(&due.rule));
     }
@@ -36,12 +43,27 @@ pub(super) async fn page_of(web: &Web) -> Result<String, FlowError> {
     }
     let _ = write!(body, "<h2>{}</h2><table>", t("Betrieb", "Operation"));
     for (stage, beat) in web.pulse.all() {
-        let class = if beat.well { "quiet" } else { "bad" };
+        let class = if beat.health == Health::Well { "quiet" } else { "bad" };
         let when = shop.zone().wall(beat.at).format("%H:%M:%S");
         let _ = write!(body, "<tr><td>{stage}</td><td>{when}</td><td class=\"{class}\">{}</td></tr>", escape(&beat.said));
     }
     body.push_str("</table>");
     Ok(body)
+}
+
+/// A rule that is paused; why a rule failed is told at the command line only, for it may name a customer.
+fn pause_line(pause: &Pause, shop: &Shop) -> String {
+    let t = |german, english| pick(&shop.locale, german, english);
+    let since = shop.zone().wall(pause.since).format("%d.%m.%Y %H:%M");
+    let (what, why) = if pause.by_itself() {
+        let why = t("zu viele Fehler, siehe stammgast rules list", "too many failures, see stammgast rules list");
+        (t("hat sich selbst angehalten", "paused itself"), why)
+    } else {
+        (t("ist angehalten", "is paused"), pause.reason.as_str())
+    };
+    let by = if pause.by.is_empty() { String::new() } else { format!(", {}", pause.by) };
+    let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+    format!("<p class=\"bad\">{}</p>", escape(&format!("{} {what} ({since}{by}){why}", pause.rule)))
 }
 
 /// Answers with the page.

@@ -149,10 +149,7 @@ pub(super) async fn work(dispatcher: &Dispatcher, pass: &Pass, queue: &Queue) {
     let mut desk = Desk::default();
     loop {
         let draft = match desk.ahead.take() {
-            Some(draft) if pass.is_halted(Channel::Email) => {
-                pass.unused.lock().await.push(draft.message.id);
-                continue;
-            }
+            Some(draft) if !pass.may_begin(&draft.message, Channel::Email).await => continue,
             Some(draft) => draft,
             None => match pass.next(queue, Channel::Email).await {
                 Some(message) => draft(dispatcher, pass, message),

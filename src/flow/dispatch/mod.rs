@@ -3,6 +3,7 @@
 //! No transaction is open while the network is used. One message per connection is between mark and record at any time, so that a crash leaves at most
 //! as many messages in doubt as connections were open.
 
+mod brake;
 pub(super) mod compose;
 mod email;
 mod settle;
@@ -30,6 +31,7 @@ use crate::model::message::{LeasedMessage, MessageState};
 use crate::policy::quiet;
 use crate::store::deliveries::Finish;
 use crate::store::messages;
+use brake::Brake;
 use writer::Change;
 
 /// What a pass over the outbox did.
@@ -105,6 +107,7 @@ struct Pass {
     beginning: Arc<AtomicUsize>,
     tally: Tally,
     stop: CancellationToken,
+    brake: Brake,
     /// No more emails in this pass: the relay is down, or our database.
     no_more_emails: AtomicBool,
     relay_fault: Mutex<Option<String>>,
@@ -138,6 +141,7 @@ impl Dispatcher {
             beginning,
             tally: Tally::default(),
             stop: stop.clone(),
+            brake: Brake::new(self.ctx.db.clone()),
             no_more_emails: AtomicBool::new(false),
             relay_fault: Mutex::new(None),
             unused: Mutex::new(Vec::new()),
@@ -284,18 +288,27 @@ fn next_of_many(queue: &Queue, many: usize) -> Option<LeasedMessage> {
 }
 
 impl Pass {
-    /// The next message for a worker; `None` when the pass is over. After a stop, or when no more emails can go, the rest is set aside to be given back.
+    /// The next message for a worker; `None` when the pass is over. After a stop, or when no more emails can go, the rest is set aside to be given back, and
+    /// so is what a rule wants to send that was paused meanwhile.
     async fn next(&self, queue: &Queue, channel: Channel) -> Option<LeasedMessage> {
         loop {
             let message = match self.handed_back(channel).await {
                 Some(message) => message,
                 None => queue.lock().await.recv().await?,
             };
-            if !self.is_halted(channel) {
+            if self.may_begin(&message, channel).await {
                 return Some(message);
             }
-            self.unused.lock().await.push(message.id);
         }
+    }
+
+    /// Whether this message is to be begun; else it is set aside to be given back.
+    async fn may_begin(&self, message: &LeasedMessage, channel: Channel) -> bool {
+        if !self.is_halted(channel) && !self.brake.holds(&message.rule).await {
+            return true;
+        }
+        self.unused.lock().await.push(message.id);
+        false
     }
 
     async fn handed_back(&self, channel: Channel) -> Option<LeasedMessage> {

@@ -29,6 +29,7 @@ fn a_fault_names_file_line_and_what_is_expected() {
         ("[mail]\ntransport = \"pigeon\"\n", "error: shop.toml:2 [mail] transport: "),
         ("[database]\nurl = \"mysql://localhost/shop\"\n", "error: shop.toml:2 [database] url: is not a database URL: expected sqlite://FILE or"),
         ("[server]\nlisten = \"8080\"\n", "error: shop.toml:2 [server] listen: '8080' is no address: expected e.g. 127.0.0.1:8080"),
+        ("[rules]\nwatch_s = 4000\n", "error: shop.toml:2 [rules] watch_s: 4000 is out of range: expected 0 to 3600"),
         ("[daemon]\npoll_s = 0\n", "error: shop.toml:2 [daemon] poll_s: 0 is out of range: expected 1 to 30"),
         ("[mail]\npassword_file = \"no/such/secret\"\n", "no/such/secret: the secret cannot be read: "),
         ("[[webhooks]]\nname = \"crm\"\n", "missing field `url`"),

@@ -8,4 +8,5 @@ mod import;
 mod messages;
 mod numbers;
 mod plan;
+mod rules;
 mod usage;

@@ -5,6 +5,7 @@ mod killable;
 mod lifecycle;
 mod lock;
 mod outage;
+mod pause;
 mod process;
 mod reload;
 mod schedule;

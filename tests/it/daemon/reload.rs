@@ -1,6 +1,9 @@
 //! Rules are changed while the daemon runs.
 
-use super::process::{Daemon, HELLO, Shop};
+use std::fs;
+
+use super::process::{Daemon, HELLO, Shop, until};
+use crate::store::{number, texts};
 
 const BROKEN: &str = "// A typing error in the field's name.\nrule(\"second\").every(\"@hourly\").basis(\"consent\")\n    .when(|c| c.recensy_days > 60)\n    .send(|c| email(\"thank-you\"));\n";
 
@@ -40,9 +43,79 @@ async fn a_start_with_broken_rules_ends_with_1_and_names_all_faults() {
     assert!(said.contains("second.rhai:3:17") && said.contains("third.rhai:1:15"), "{said}");
 
     shop.rule("second", &HELLO.replace("hello", "second").replace("thank-you", "no-such-mail"));
-    std::fs::remove_file(shop.path("rules/third.rhai")).unwrap();
+    fs::remove_file(shop.path("rules/third.rhai")).unwrap();
     let output = shop.run(&["serve"]).await;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("second.rhai:1:") && said.contains("there is no template 'no-such-mail': expected one of thank-you"), "{said}");
+}
+
+/// What the last reload said, once it says this.
+async fn reload_says(daemon: &Daemon, words: &str) -> String {
+    until(&format!("the reload says '{words}'; log:\n{}", daemon.log()), async || {
+        let said = daemon.get("/healthz").await.json()["stages"]["reload"]["said"].clone();
+        said.as_str().filter(|said| said.contains(words)).map(ToOwned::to_owned)
+    })
+    .await
+}
+
+async fn gauge(daemon: &Daemon, line: &str) {
+    until(&format!("the metrics say {line}"), async || daemon.get("/metrics").await.body.lines().any(|found| found == line).then_some(())).await;
+}
+
+#[tokio::test]
+async fn changed_files_are_taken_up_without_a_signal_and_broken_ones_are_told_once() {
+    let shop = Shop::on_sqlite(0, "[rules]\nwatch_s = 1\n[daemon]\npoll_s = 1\n").await;
+    let daemon = Daemon::start(&shop).await;
+    let hourly = HELLO.replace("hello", "second").replace("0 4 1 1 *", "@hourly");
+    shop.rule("second", &hourly);
+    reload_says(&daemon, "rules and templates reloaded").await;
+    assert!(daemon.get("/").await.body.contains("Next run: second"));
+    gauge(&daemon, "stammgast_rules_loaded 2").await;
+    assert_eq!(number(&shop.db, "SELECT COUNT(*) FROM rule_states").await, 2, "noted at once");
+
+    shop.rule("second", BROKEN);
+    let said = reload_says(&daemon, "second.rhai:3:17").await;
+    assert!(said.contains("the running rules stay"), "{said}");
+    gauge(&daemon, "stammgast_reload_faults 1").await;
+    let ready = daemon.get("/readyz").await;
+    assert!(ready.status == 200 && ready.json()["warnings"][0].as_str().unwrap().contains("second.rhai:3:17"), "{ready:?}");
+    assert!(daemon.get("/").await.body.contains("Next run: second"), "the running one");
+
+    // As editors do it: another file, then a new name for it. A template is changed by the way.
+    fs::write(shop.path("rules/.second.rhai.swp"), "whatever").unwrap();
+    fs::write(shop.path("rules/second.new"), hourly.replace("orders >= 1", "orders >= 2")).unwrap();
+    fs::rename(shop.path("rules/second.new"), shop.path("rules/second.rhai")).unwrap();
+    fs::write(shop.path("templates/thank-you/en.txt"), "Subject: Other\n\nHello\n").unwrap();
+    let said = reload_says(&daemon, "en.txt").await;
+    assert!(said.contains("has no imprint") && !said.contains("second.rhai"), "both together or none: {said}");
+    assert_eq!(number(&shop.db, "SELECT COUNT(*) FROM rule_versions").await, 2);
+    fs::write(shop.path("templates/thank-you/en.txt"), "Subject: Other\nKind: transactional\n\nHello\n{{ shop.imprint }}\n").unwrap();
+    reload_says(&daemon, "rules and templates reloaded").await;
+    assert_eq!(number(&shop.db, "SELECT COUNT(*) FROM rule_versions WHERE rule = 'second'").await, 2);
+    gauge(&daemon, "stammgast_reload_faults 0").await;
+
+    fs::remove_file(shop.path("rules/second.rhai")).unwrap();
+    until("it is gone", async || daemon.get("/").await.body.contains("Next run: hello").then_some(())).await;
+    let told = daemon.log().matches("second.rhai:3:17").count();
+    assert_eq!(told, 1, "{}", daemon.log());
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn an_emptied_folder_and_one_that_is_away_leave_the_running_rules_in_force() {
+    let shop = Shop::on_sqlite(0, "[rules]\nwatch_s = 1\n[daemon]\npoll_s = 1\n").await;
+    let mut daemon = Daemon::start(&shop).await;
+    fs::rename(shop.path("rules"), shop.path("away")).unwrap();
+    reload_says(&daemon, "rules cannot be read").await;
+    fs::create_dir(shop.path("rules")).unwrap();
+    reload_says(&daemon, "rules holds no rule any more").await;
+    daemon.signal("-HUP");
+    daemon.hear("READY=1").await;
+    assert!(daemon.get("/").await.body.contains("Next run: hello"), "not by a signal either");
+    fs::remove_dir(shop.path("rules")).unwrap();
+    fs::rename(shop.path("away"), shop.path("rules")).unwrap();
+    reload_says(&daemon, "rules and templates reloaded").await;
+    assert_eq!(texts(&shop.db, "SELECT rule FROM rule_states").await, ["hello"]);
+    daemon.stop().await;
 }

@@ -5,6 +5,7 @@ mod cdnow;
 mod decide;
 mod dispatch;
 mod object;
+mod pause;
 mod plan;
 mod rescore;
 mod trigger;

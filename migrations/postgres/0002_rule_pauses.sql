@@ -1,0 +1,13 @@
+-- Rules that begin no run and send nothing for the time being: a person's brake, or the rule's own after too many failures. Those that are over are kept.
+CREATE TABLE rule_pauses (
+    id BIGINT NOT NULL PRIMARY KEY,
+    rule TEXT COLLATE "C" NOT NULL,
+    paused_at BIGINT NOT NULL,
+    paused_by TEXT COLLATE "C" NOT NULL,     -- who; empty: the rule itself, or somebody who did not say
+    hash TEXT COLLATE "C",                   -- the version that failed too often: another one ends the pause; NULL: a person's pause, which only a person ends
+    reason TEXT COLLATE "C" NOT NULL,
+    resumed_at BIGINT,                       -- NULL: paused still; no run before it is made up for
+    resumed_by TEXT COLLATE "C",
+    CHECK ((resumed_at IS NULL) = (resumed_by IS NULL))
+);
+CREATE UNIQUE INDEX rule_pauses_open ON rule_pauses (rule) WHERE resumed_at IS NULL;

@@ -1,0 +1,112 @@
+//! `stammgast rules pause` and `resume`: the brake.
+
+use serde_json::{Value, json};
+
+use super::super::{App, Done};
+use super::exists;
+use crate::flow::Ctx;
+use crate::flow::pause::{self, Braked};
+
+/// The rule begins no run and sends nothing until `resume`, whatever daemon runs it
+///
+/// A run that is under way stops at its next page. Messages that wait stay in the outbox; what is on its way at this moment may still arrive. A person's
+/// pause outlives new versions of the rule. Runs that fall into the pause are not made up for.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  stammgast rules pause win-back --reason \"the voucher is wrong\"\n  stammgast rules pause win-back --discard")]
+pub(super) struct Pause {
+    /// The rule
+    rule: String,
+    /// Why, for those who come after you
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+    #[command(flatten)]
+    more: More,
+}
+
+/// A paused rule goes on: it runs when its schedule says so next, and its messages may leave
+///
+/// Runs that it missed are not made up for; one that was under way goes on, unless it is more than a day old.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  stammgast rules resume win-back\n  stammgast rules resume win-back --discard")]
+pub(super) struct Resume {
+    /// The rule
+    rule: String,
+    #[command(flatten)]
+    more: More,
+}
+
+#[derive(Debug, clap::Args)]
+struct More {
+    /// Cancel the messages of the rule that wait; those people do not get them later either
+    #[arg(long)]
+    discard: bool,
+    /// Who does it
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "")]
+    by: String,
+}
+
+pub(super) async fn pause(args: Pause, ctx: &Ctx, app: &App) -> anyhow::Result<Done> {
+    let Pause { rule, reason, more } = args;
+    exists(ctx, &rule).await?;
+    let braked = pause::pause(ctx, &rule, &one_line(&more.by), &one_line(&reason), more.discard).await?;
+    if app.json {
+        println!("{}", document(&rule, "paused", &braked));
+        return Ok(Done::Well);
+    }
+    match &braked.pause {
+        Some(pause) if !braked.changed => println!("Nothing was changed: rule {rule} is {}", pause.sentence(ctx.config.shop.zone())),
+        _ => println!("Rule {rule} is paused: it begins no run and sends nothing until `stammgast rules resume {rule}`."),
+    }
+    print_messages(&braked, "wait; --discard cancels them");
+    if braked.open.on_the_way > 0 {
+        println!("  {} messages are on their way at this moment and may still arrive", braked.open.on_the_way);
+    }
+    if let Some(at) = braked.run {
+        println!("  its run for {} stops and goes on after `resume`, unless that comes more than a day later", ctx.config.shop.zone().format(at));
+    }
+    Ok(Done::Well)
+}
+
+pub(super) async fn resume(args: Resume, ctx: &Ctx, app: &App) -> anyhow::Result<Done> {
+    let Resume { rule, more } = args;
+    exists(ctx, &rule).await?;
+    let braked = pause::resume(ctx, &rule, &one_line(&more.by), more.discard).await?;
+    if app.json {
+        println!("{}", document(&rule, "resumed", &braked));
+        return Ok(Done::Well);
+    }
+    let zone = ctx.config.shop.zone();
+    let Some(pause) = &braked.pause else {
+        println!("Rule {rule} is not paused: nothing was changed.");
+        return Ok(Done::Well);
+    };
+    println!("Rule {rule} goes on; it was {}", pause.sentence(zone));
+    let since = braked.open.oldest_at.map_or_else(String::new, |at| format!(", the oldest of them decided at {}", zone.format(at)));
+    print_messages(&braked, &format!("may leave now{since}"));
+    match braked.run {
+        Some(at) => println!("  its run for {} goes on; runs that it missed are not made up for", zone.format(at)),
+        None => println!("  runs that it missed are not made up for"),
+    }
+    Ok(Done::Well)
+}
+
+fn print_messages(braked: &Braked, what: &str) {
+    if braked.discarded > 0 {
+        println!("  {} messages that waited were cancelled", braked.discarded);
+    }
+    if braked.open.waiting > 0 {
+        println!("  {} messages {what}", braked.open.waiting);
+    }
+}
+
+fn document(rule: &str, done: &str, braked: &Braked) -> Value {
+    let mut document = json!(braked);
+    document["rule"] = json!(rule);
+    document["state"] = json!(if done == "paused" || braked.pause.is_some() { done } else { "not_paused" });
+    document
+}
+
+/// What people type ends up in tables and logs.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter(|c| !c.is_control()).take(500).collect()
+}

@@ -1,0 +1,140 @@
+//! Rules and templates are read aside and swapped whole, when a signal asks for it and when their files have changed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::files::{Fingerprint, Watch};
+use crate::base::clock::Clock;
+use crate::config::Config;
+use crate::flow::campaign::{Campaign, InForce};
+use crate::flow::{Ctx, trigger};
+use crate::model::fault::FileFault;
+use crate::web::pulse::{Health, Pulse};
+
+/// A wish to reload now; answered when it is done.
+pub(super) type Wish = oneshot::Sender<()>;
+
+/// What a reload needs.
+pub(super) struct Reloader {
+    pub(super) ctx: Ctx,
+    pub(super) in_force: Arc<InForce>,
+    /// Where the configuration was read from.
+    pub(super) config_path: Option<PathBuf>,
+    pub(super) pulse: Arc<Pulse>,
+    /// Told when other rules are in force.
+    pub(super) changed: Arc<Notify>,
+    pub(super) watch: Watch,
+}
+
+impl Reloader {
+    /// Fulfils wishes and looks at the files until `stop`. A file system that does not answer holds up this task alone.
+    pub(super) async fn run(mut self, mut wishes: mpsc::Receiver<Wish>, stop: CancellationToken) {
+        let watch_s = self.ctx.config.rules.watch_s;
+        let mut looks = tokio::time::interval(Duration::from_secs(watch_s.max(1)));
+        // Two looks are never closer than that, or a file that is being written may be the same at both.
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        tell_faults(0);
+        loop {
+            let work = async {
+                tokio::select! {
+                    Some(wish) = wishes.recv() => {
+                        self.wished().await;
+                        let _ = wish.send(());
+                    }
+                    _ = looks.tick(), if watch_s > 0 => self.look().await,
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = work => {}
+            }
+        }
+    }
+
+    /// Whatever the files are like. Other settings need a restart, which is said when they changed.
+    async fn wished(&mut self) {
+        match Config::load(self.config_path.as_deref()) {
+            Ok(fresh) if format!("{fresh:?}") != format!("{:?}", self.ctx.config) => {
+                tracing::warn!("the configuration changed: settings besides rules and templates take effect at the next start");
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "the configuration cannot be read; the running one stays"),
+        }
+        if let Some(found) = self.fingerprint().await {
+            self.watch.tried(found);
+        }
+        if let Some(loaded) = self.load().await {
+            self.take_up(loaded).await;
+        }
+    }
+
+    async fn look(&mut self) {
+        let Some(found) = self.fingerprint().await else { return };
+        if !self.watch.look(found) {
+            return;
+        }
+        let loaded = self.load().await;
+        // Files that changed while they were read: what was read may be half of each.
+        if self.fingerprint().await == Some(found)
+            && let Some(loaded) = loaded
+        {
+            self.watch.tried(found);
+            self.take_up(loaded).await;
+        }
+    }
+
+    async fn fingerprint(&self) -> Option<Fingerprint> {
+        let config = Arc::clone(&self.ctx.config);
+        self.aside(move || Fingerprint::of(&config)).await
+    }
+
+    async fn load(&self) -> Option<Result<Campaign, Vec<FileFault>>> {
+        let (in_force, config) = (Arc::clone(&self.in_force), Arc::clone(&self.ctx.config));
+        self.aside(move || in_force.load_next(&config)).await
+    }
+
+    /// Files are read away from the async workers.
+    async fn aside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let done = tokio::task::spawn_blocking(work).await;
+        done.inspect_err(|error| tracing::error!(%error, "reading rules and templates ended unexpectedly")).ok()
+    }
+
+    /// Swaps, or says what is wrong.
+    async fn take_up(&self, loaded: Result<Campaign, Vec<FileFault>>) {
+        let faults = match loaded {
+            Ok(fresh) => {
+                self.in_force.put(fresh);
+                Vec::new()
+            }
+            Err(faults) => faults,
+        };
+        tell_faults(faults.len());
+        let now = Clock::System.now();
+        if faults.is_empty() {
+            let campaign = self.in_force.get();
+            tracing::info!(rules = campaign.rules.rules().len(), "rules and templates reloaded");
+            // At once: runs before the moment that a version is noted are not made up for.
+            if let Err(error) = trigger::note(&self.ctx, &campaign).await {
+                tracing::warn!(%error, "the new versions are noted later");
+            }
+            self.pulse.note("reload", now, Health::Well, "rules and templates reloaded");
+            self.changed.notify_one();
+            return;
+        }
+        for fault in &faults {
+            tracing::error!("{fault}");
+        }
+        tracing::error!(faults = faults.len(), "nothing was reloaded: the running rules and templates stay in force");
+        let said: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        self.pulse.note("reload", now, Health::Warns, format!("{} faults, the running rules stay: {}", faults.len(), said.join("; ")));
+    }
+}
+
+fn tell_faults(count: usize) {
+    metrics::gauge!("stammgast_reload_faults").set(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
+}

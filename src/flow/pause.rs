@@ -1,0 +1,98 @@
+//! The brake: a person pauses a rule and lets it go on; a rule that fails too often pauses itself.
+
+use serde::Serialize;
+
+use super::{Ctx, FlowError};
+use crate::base::time::UnixMs;
+use crate::model::decision::{Refusal, Verdict};
+use crate::model::pause::Pause;
+use crate::model::rule::RuleSpec;
+use crate::store::decisions::Entry;
+use crate::store::messages::{self, Open};
+use crate::store::{Tx, pauses, ticks};
+
+/// Fewer failures than this say nothing about a whole page.
+const FEW: usize = 3;
+
+/// A rule after a person's hand on the brake.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Braked {
+    /// The pause that holds now (after `pause`), or the one that is over (after `resume`); `None`: there was none to end.
+    pub pause: Option<Pause>,
+    /// Whether this call changed it.
+    pub changed: bool,
+    /// Messages of the rule that have not left: those that wait, and those that are on their way at this moment.
+    pub open: Open,
+    /// Messages that were cancelled.
+    pub discarded: u64,
+    /// The run that was under way and goes on, or will go on after `resume`, by its moment.
+    pub run: Option<UnixMs>,
+}
+
+/// A person pauses a rule. A person's pause takes the place of the rule's own; one that a person began before stays as it is. With `discard` the
+/// messages that wait are cancelled.
+pub async fn pause(ctx: &Ctx, rule: &str, by: &str, reason: &str, discard: bool) -> Result<Braked, FlowError> {
+    let now = ctx.clock.now();
+    let mut tx = ctx.db.write().await?;
+    if pauses::one(&mut tx, rule).await?.is_some_and(|pause| pause.by_itself()) {
+        pauses::end(&mut tx, rule, by, now).await?;
+    }
+    let pause = Pause { rule: rule.to_owned(), since: now, by: by.to_owned(), failed: None, reason: reason.to_owned() };
+    let changed = pauses::begin(&mut tx, &pause).await?;
+    let pause = pauses::one(&mut tx, rule).await?;
+    braked(ctx, tx, rule, pause, changed, discard).await
+}
+
+/// A person lets a rule go on. Runs that were missed meanwhile are not made up for; one that was under way goes on, unless it is a day old.
+/// With `discard` the messages that waited for the end of the pause are cancelled.
+pub async fn resume(ctx: &Ctx, rule: &str, by: &str, discard: bool) -> Result<Braked, FlowError> {
+    let mut tx = ctx.db.write().await?;
+    let pause = pauses::one(&mut tx, rule).await?;
+    let changed = pauses::end(&mut tx, rule, by, ctx.clock.now()).await?;
+    braked(ctx, tx, rule, pause, changed, discard && changed).await
+}
+
+async fn braked(ctx: &Ctx, mut tx: Tx, rule: &str, pause: Option<Pause>, changed: bool, discard: bool) -> Result<Braked, FlowError> {
+    let now = ctx.clock.now();
+    let discarded = if discard { messages::discard(&mut tx, rule, now).await? } else { 0 };
+    let open = messages::open_by_rule(&mut tx).await?.remove(rule).unwrap_or_default();
+    let unfinished = ticks::unfinished(&mut tx, now).await?;
+    let run = unfinished.into_iter().filter(|(of, at)| of == rule && now.since(*at) <= super::trigger::GRACE_MS).map(|(_, at)| at).max();
+    tx.commit().await?;
+    Ok(Braked { pause, changed, open, discarded, run })
+}
+
+/// The pauses that hold, by rule.
+pub async fn all(ctx: &Ctx) -> Result<Vec<Pause>, FlowError> {
+    Ok(pauses::open(&mut ctx.db.read().await?).await?)
+}
+
+/// Why a run must not go on, as far as this page shows: the rule failed for `limit` customers (0: any number is allowed), or for everybody of the first
+/// page whom it came to.
+pub(super) fn needed(limit: usize, failed: usize, first_page: bool, entries: &[Entry]) -> Option<String> {
+    if limit == 0 || failed == 0 {
+        return None;
+    }
+    let through = |entry: &Entry| matches!(entry.decision.verdict, Verdict::Send { .. } | Verdict::Control);
+    if failed >= limit {
+        Some(format!("failed for {failed} customers in one run"))
+    } else if first_page && failed >= FEW && !entries.iter().any(through) {
+        Some(format!("failed for all {failed} customers that it came to"))
+    } else {
+        None
+    }
+}
+
+/// Pauses a rule until there is another version of it, or a person lets it go on. The page in which that happened is decided anew then: the caller writes
+/// its failures only, and leaves the run's cursor where it is. Whom the rule failed for has a refusal, which stands in nobody's way.
+pub(super) async fn itself(tx: &mut Tx, rule: &RuleSpec, reason: &str, failure: &str, now: UnixMs) -> Result<Pause, FlowError> {
+    let (rule, failed) = (rule.name.clone(), Some(rule.hash.clone()));
+    let pause = Pause { rule, since: now, by: String::new(), failed, reason: format!("{reason}, e.g.: {failure}") };
+    pauses::begin(tx, &pause).await?;
+    Ok(pause)
+}
+
+/// Whether the rule failed for this customer.
+pub(super) fn is_failure(entry: &Entry) -> bool {
+    entry.decision.verdict.refusal() == Some(Refusal::RuleFailed)
+}
