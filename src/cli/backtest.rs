@@ -15,13 +15,16 @@ use crate::rules::crontab::Crontab;
 
 /// Most lines of the chart.
 const LINES: usize = 45;
+/// Most held runs that are listed.
+const HELD: usize = 10;
 /// Columns of its longest bar.
 const COLUMNS: usize = 40;
 
 /// Replay a rule over the stored history day by day, gates included: messages, people, vouchers, and who bought anyway
 ///
 /// Each run sees the orders up to its moment. Cooldowns, occasions and the frequency cap count what the replay has decided itself, what the log says
-/// about this rule before FROM, and about other rules throughout. Names, tags and addresses are those of today. Nothing is written.
+/// about this rule before FROM, and about other rules throughout. Names, tags and addresses are those of today. A run that a guard
+/// would hold is named, and goes on as if it were released at once. Nothing is written.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  stammgast backtest win-back --from 2026-01-01 --to 2026-06-30")]
 pub(super) struct Args {
@@ -87,6 +90,16 @@ fn print(ctx: &Ctx, found: &Backtest) {
             Cents(found.voucher_exposure_cents),
             ctx.config.shop.currency.code()
         );
+    }
+    if !found.held.is_empty() {
+        let shop = &ctx.config.shop;
+        println!("  {} runs would have been held (the replay goes on as if each were released at once):", found.held.len());
+        for run in found.held.iter().take(HELD) {
+            println!("    {} {}", shop.zone().format(run.at), run.foreseen.sentence(shop.currency.code()));
+        }
+        if found.held.len() > HELD {
+            println!("    … (--json lists all)");
+        }
     }
     if let Some(bought) = &found.bought_anyway {
         let share = (bought.bought * 100).checked_div(bought.reached).map_or_else(String::new, |percent| format!(" ({percent} %)"));

@@ -6,6 +6,7 @@ mod check;
 mod cron;
 mod demo;
 mod facts;
+mod holds;
 mod import;
 mod init;
 mod logging;
@@ -56,6 +57,7 @@ enum Command {
     Cron(cron::Args),
     Demo(demo::Args),
     Facts(facts::Args),
+    Holds(holds::Args),
     Init(init::Args),
     Messages(messages::Args),
     Import(import::Args),
@@ -153,6 +155,7 @@ async fn run(command: Command, app: &App) -> anyhow::Result<Done> {
         Command::Cron(args) => cron::run(&args, app),
         Command::Demo(args) => demo::run(args, app).await,
         Command::Facts(args) => Ok(facts::run(&args, app)),
+        Command::Holds(args) => holds::run(args, app).await,
         Command::Init(args) => init::run(&args, app),
         Command::Messages(args) => messages::run(args, app).await,
         Command::Import(args) => import::run(args, app).await,

@@ -108,6 +108,9 @@ fn print(ctx: &Ctx, plan: &Plan, args: &Args) {
     if plan.vouchers > 0 {
         println!("  vouchers {}: up to {} {} if all are redeemed", plan.vouchers, Cents(plan.voucher_exposure_cents), shop.currency.code());
     }
+    if let Some(foreseen) = &plan.held {
+        println!("  the run would be {}", foreseen.sentence(shop.currency.code()));
+    }
     if let Some(hash) = &plan.against {
         println!(
             "  against version {}: {} people added, {} removed, {} unchanged",

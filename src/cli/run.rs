@@ -7,17 +7,20 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{App, Done};
+use crate::base::time::UnixMs;
 use crate::daemon::lock;
 use crate::flow::campaign::InForce;
 use crate::flow::dispatch::{DispatchReport, Dispatcher};
 use crate::flow::evaluate::TickReport;
 use crate::flow::trigger::Due;
-use crate::flow::{Ctx, evaluate, record, trigger};
+use crate::flow::{Ctx, evaluate, record, trigger, watch};
+use crate::model::hold::Hold;
 
 /// One pass: everything due, or the named rules, through decide and dispatch; then exit
 ///
 /// Without names the runs are made that the rules' schedules ask for at TIME: the latest one that was missed in the last 24 hours too, unless the rule
-/// is newer. A rule that is named runs whatever its schedule says. A run that was made for the same moment before is not made again.
+/// is newer. A rule that is named runs whatever its schedule says. A run that was made for the same moment before is not made again. Runs that
+/// a guard holds are told; while one waits for a person, the exit status is 1.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  stammgast run\n  stammgast run win-back --as-of 2026-07-01T09:00 --no-dispatch")]
 pub(super) struct Args {
@@ -36,6 +39,7 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
     let identity = lock::take(&ctx.config, &ctx.db)?;
     let in_force = Arc::new(InForce::new(app.campaign(&ctx).await?));
     let runs = decide(&ctx, &in_force, &args.rules, &identity.who).await?;
+    let held = watch::held(&ctx).await?;
     record::conversions(&ctx).await?;
     let dispatched = if args.no_dispatch {
         None
@@ -47,12 +51,13 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
         Some(report)
     };
     ctx.db.close().await;
-    let faults =
-        runs.iter().any(|run| run.failed > 0 || run.paused.is_some()) || dispatched.as_ref().is_some_and(|report| report.relay_fault.is_some());
+    let faults = runs.iter().any(|run| run.failed > 0 || run.paused.is_some())
+        || held.iter().any(|hold| !hold.goes_on)
+        || dispatched.as_ref().is_some_and(|report| report.relay_fault.is_some());
     if app.json {
-        println!("{}", json!({ "as_of": ctx.clock.now(), "runs": runs, "dispatch": dispatched }));
+        println!("{}", json!({ "as_of": ctx.clock.now(), "runs": runs, "held": held, "dispatch": dispatched }));
     } else {
-        print(&ctx, &runs, dispatched.as_ref());
+        print(&ctx, &runs, &held, dispatched.as_ref());
     }
     Ok(if faults { Done::WithFaults } else { Done::Well })
 }
@@ -68,13 +73,24 @@ async fn decide(ctx: &Ctx, in_force: &InForce, named: &[String], who: &str) -> a
     // Notes the versions in force also when rules are named, so that a later pass makes up for nothing older.
     let due = trigger::due(ctx, &campaign).await?;
     let now = ctx.clock.now();
-    let due = if named.is_empty() { due } else { named.iter().map(|rule| Due { rule: rule.clone(), tick_at: now }).collect() };
+    let due = if named.is_empty() { due } else { runs_of(named, due, now) };
     let mut runs = Vec::new();
     for run in due {
         runs.push(evaluate::tick(ctx, &campaign, &run.rule, run.tick_at, &lease).await?);
     }
     lease.release(ctx).await?;
     Ok(runs)
+}
+
+/// Runs of the named rules: what is left of earlier ones first, such as one that was held and released, then one for the present moment.
+fn runs_of(named: &[String], due: Vec<Due>, now: UnixMs) -> Vec<Due> {
+    let mut runs: Vec<Due> = due.into_iter().filter(|run| run.goes_on && named.contains(&run.rule)).collect();
+    for rule in named {
+        if !runs.iter().any(|run| run.rule == *rule && run.tick_at == now) {
+            runs.push(Due { rule: rule.clone(), tick_at: now, goes_on: false });
+        }
+    }
+    runs
 }
 
 fn stop_on_signal() -> anyhow::Result<CancellationToken> {
@@ -90,7 +106,7 @@ fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     Ok(stop)
 }
 
-fn print(ctx: &Ctx, runs: &[TickReport], dispatched: Option<&DispatchReport>) {
+fn print(ctx: &Ctx, runs: &[TickReport], held: &[Hold], dispatched: Option<&DispatchReport>) {
     let zone = ctx.config.shop.zone();
     println!("As of {}:", zone.format(ctx.clock.now()));
     if runs.is_empty() {
@@ -107,10 +123,18 @@ fn print(ctx: &Ctx, runs: &[TickReport], dispatched: Option<&DispatchReport>) {
             println!("    {so_far}; `stammgast rules resume {}` lets it go on", run.rule);
             continue;
         }
-        println!("  {}: {} customers, {} proposals, {} messages", run.rule, run.customers, run.proposed, run.messages);
+        match &run.held {
+            Some(hold) if hold.tick_at != run.tick_at => println!("  {}: nothing begins while an earlier run is held", run.rule),
+            Some(_) => println!("  {}: held, {} messages were written before", run.rule, run.messages),
+            None => println!("  {}: {} customers, {} proposals, {} messages", run.rule, run.customers, run.proposed, run.messages),
+        }
         if let Some(sentence) = &run.failure {
             println!("    failed for {} customers, e.g.: {sentence}", run.failed);
         }
+    }
+    for hold in held {
+        println!("  {} is held: {}", hold.rule, hold.sentence(zone, ctx.config.shop.currency.code()));
+        println!("    stammgast holds release {0} lets it go on, stammgast holds discard {0} drops the rest", hold.rule);
     }
     let Some(report) = dispatched else { return };
     println!(

@@ -36,6 +36,8 @@ pub struct Config {
     pub score: sections::Score,
     /// When nobody may be written to.
     pub policy: sections::Policy,
+    /// When a run stops and asks.
+    pub guards: sections::Guards,
     /// How mail leaves.
     pub mail: mail::Mail,
     /// Targets of webhooks.
@@ -123,6 +125,7 @@ impl Config {
         self.rules.check().map_err(|(key, problem)| ("rules", key, problem))?;
         self.score.check().map_err(|(key, problem)| ("score", key, problem))?;
         self.policy.check().map_err(|(key, problem)| ("policy", key, problem))?;
+        self.guards.check().map_err(|(key, problem)| ("guards", key, problem))?;
         self.mail.check().map_err(|(key, problem)| ("mail", key, problem))?;
         self.webhook.check().map_err(|(key, problem)| ("webhook", key, problem))?;
         for target in &self.webhooks {

@@ -181,6 +181,40 @@ impl Policy {
     }
 }
 
+/// `[guards]`: when a run stops and asks; 0 switches a guard off.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Guards {
+    /// From all rules together.
+    pub messages_per_hour: u32,
+    /// From all rules together.
+    pub messages_per_day: u32,
+    /// From all rules together, in whole units of the shop's currency.
+    pub vouchers_per_day: u32,
+    /// A rule may write so many times what it usually writes in a day.
+    pub hold_factor: u32,
+    /// A rule may write to so many percent of all customers in a day.
+    pub hold_percent: u32,
+    /// Up to so many messages of a rule in a day nobody is asked.
+    pub hold_from: u32,
+    /// Hours until a hold that nobody answers is discarded.
+    pub hold_hours: u32,
+    /// Silent for so many times the usual gap: a warning.
+    pub silent_factor: u32,
+}
+
+impl Guards {
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        let below = |key, value: u32, most: u32| {
+            if value <= most { Ok(()) } else { Err((key, format!("{value} is out of range: expected 0 to {most}"))) }
+        };
+        below("hold_factor", self.hold_factor, 1_000)?;
+        below("hold_percent", self.hold_percent, 100)?;
+        below("hold_hours", self.hold_hours, 8_760)?;
+        below("silent_factor", self.silent_factor, 1_000)
+    }
+}
+
 /// `[dispatch]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

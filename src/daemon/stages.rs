@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::clock::Clock;
+use crate::base::time::{HOUR_MS, UnixMs};
 use crate::flow::campaign::InForce;
 use crate::flow::dispatch::{DispatchReport, Dispatcher};
-use crate::flow::{Ctx, FlowError, evaluate, pause, record, trigger};
+use crate::flow::{Ctx, FlowError, evaluate, pause, record, trigger, watch};
+use crate::model::hold::Hold;
 use crate::model::pause::Pause;
-use crate::web::pulse::{Health, Pulse};
+use crate::web::pulse::{Health, Pulse, Warning};
 
 /// The stages by which the watchdog tells whether we are alive.
 pub(super) const WATCHED: [&str; 2] = ["decide", "dispatch"];
@@ -60,12 +63,16 @@ impl Shared {
 
 /// Runs due rules, logs conversions; sleeps until the next run, never longer than a poll: the clock may be set, the machine may have slept.
 pub(super) async fn decide(shared: Shared, who: String) {
+    let mut silence = Silence::default();
     while !shared.stop.is_cancelled() {
         let result = decide_once(&shared, &who).await;
         let paused = pause::all(&shared.ctx).await.unwrap_or_default();
         match &result {
             Ok(said) => shared.note_decided(said, &paused),
             Err(error) => shared.note("decide", Err(error)),
+        }
+        if let Err(error) = warn(&shared, &mut silence).await {
+            tracing::error!(%error, "what is held or silent cannot be told; another look comes later");
         }
         let now = shared.ctx.clock.now();
         let until_next = trigger::next(&shared.ctx, &shared.in_force.get(), &paused).map_or(i64::MAX, |due| due.tick_at.since(now));
@@ -76,6 +83,35 @@ pub(super) async fn decide(shared: Shared, who: String) {
             () = tokio::time::sleep(wait) => {}
         }
     }
+}
+
+/// The rules that are silent, looked for once an hour and logged once a day.
+#[derive(Default)]
+struct Silence {
+    looked_at: Option<UnixMs>,
+    told_on: Option<NaiveDate>,
+    warnings: Vec<Warning>,
+}
+
+/// Notes what a person should look at.
+async fn warn(shared: &Shared, silence: &mut Silence) -> Result<(), FlowError> {
+    let ctx = &shared.ctx;
+    let (now, shop) = (ctx.clock.now(), &ctx.config.shop);
+    if silence.looked_at.is_none_or(|at| now.since(at) >= HOUR_MS || at > now) {
+        let found = watch::silent(ctx, &shared.in_force.get()).await?;
+        let today = Some(shop.zone().date(now));
+        if silence.told_on != today {
+            for silent in &found {
+                tracing::warn!(rule = silent.rule, "silent: {}", silent.sentence());
+            }
+        }
+        silence.warnings = found.iter().map(|silent| Warning { kind: "silent", rule: silent.rule.clone(), said: silent.sentence() }).collect();
+        (silence.looked_at, silence.told_on) = (Some(now), today);
+    }
+    let held = watch::held(ctx).await?;
+    let said = |hold: Hold| Warning { kind: "held", said: hold.sentence(shop.zone(), shop.currency.code()), rule: hold.rule };
+    shared.pulse.warn(held.into_iter().map(said).chain(silence.warnings.iter().cloned()).collect());
+    Ok(())
 }
 
 async fn decide_once(shared: &Shared, who: &str) -> Result<String, FlowError> {
@@ -96,9 +132,17 @@ async fn run_due(shared: &Shared, lease: &evaluate::Lease) -> Result<String, Flo
             break;
         }
         let report = evaluate::tick(&shared.ctx, &campaign, &run.rule, run.tick_at, lease).await?;
+        if let Some(hold) = &report.held {
+            metrics::counter!("stammgast_holds_total", "rule" => run.rule.clone(), "guard" => hold.barrier.guard.code()).increment(1);
+        }
         metrics::counter!("stammgast_runs_total", "rule" => run.rule.clone()).increment(1);
         metrics::counter!("stammgast_proposals_total", "rule" => run.rule.clone()).increment(report.proposed as u64);
-        shared.note("decide", Ok(format!("{} {}", run.rule, if report.paused.is_some() { "stopped" } else { "ran" })));
+        let became = match (&report.paused, &report.held) {
+            (Some(_), _) => "stopped",
+            (_, Some(_)) => "is held",
+            _ => "ran",
+        };
+        shared.note("decide", Ok(format!("{} {became}", run.rule)));
         messages += report.messages;
         if messages > 0 {
             shared.wake.notify_one();

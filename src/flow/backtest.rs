@@ -7,10 +7,10 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use serde::Serialize;
 
+use super::brake::{Foreseen, Rehearsed};
 use super::campaign::Campaign;
 use super::decide::{self, Candidate};
 use super::evaluate::{candidate, page};
-use super::plan::exposure_of;
 use super::recall::{Past, Rehearsal};
 use super::trigger::turn;
 use super::{Ctx, FlowError, rescore};
@@ -57,6 +57,8 @@ pub struct Backtest {
     pub vouchers: usize,
     /// What they cost if all are redeemed ([`crate::policy::exposure::of`]).
     pub voucher_exposure_cents: i64,
+    /// Runs that a guard would have held; the replay goes on as if each were released at once. Limits of the shop count this rule alone.
+    pub held: Vec<HeldRun>,
     /// Orders within the goal's window, without any mail: `None` without a goal.
     pub bought_anyway: Option<Bought>,
 }
@@ -72,6 +74,16 @@ pub struct Day {
     pub control: usize,
     /// People refused.
     pub refused: usize,
+}
+
+/// A run that a guard would have held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeldRun {
+    /// Its moment.
+    pub at: UnixMs,
+    /// Where, and which.
+    #[serde(flatten)]
+    pub foreseen: Foreseen,
 }
 
 /// Somebody who would have got a message or been held out.
@@ -132,6 +144,7 @@ pub async fn backtest(
         }
     }
     let ids: Vec<Id> = people.iter().map(|facts| facts.customer.id).collect();
+    let mut brake = Rehearsed::begin(ctx, &spec, begin, people.len()).await?;
     let mut rehearsal = Rehearsal::begin(ctx, campaign, &spec, &ids, (begin, end)).await?;
     let mut tx = ctx.db.read().await?;
     let mut ledger = Ledger::new(scores::paid(&mut tx, UnixMs(i64::MAX)).await?);
@@ -142,8 +155,9 @@ pub async fn backtest(
         let moment = Moment { now: tick_at, zone };
         let candidates;
         (people, ledger, candidates) = candidates_of(&then, campaign, name, moment, people, ledger).await?;
-        let mut entries = decide::decide(&then, campaign, name, moment, candidates, &Past::Rehearsed(&rehearsal)).await?;
-        entries.sort_by_key(|entry| entry.decision.customer_id);
+        let entries = decide::decide(&then, campaign, name, moment, candidates, &Past::Rehearsed(&rehearsal)).await?;
+        let held = brake.run(tick_at, &entries).map(|foreseen| HeldRun { at: tick_at, foreseen });
+        found.backtest.held.extend(held);
         for entry in &entries {
             rehearsal.note(&spec, tick_at, entry);
             if let Ok(place) = people.binary_search_by_key(&entry.decision.customer_id, |facts| facts.customer.id) {
@@ -255,7 +269,7 @@ impl Found {
             }
         }
         found.vouchers += entry.vouchers.len();
-        found.voucher_exposure_cents = found.voucher_exposure_cents.saturating_add(exposure_of(facts, entry).0);
+        found.voucher_exposure_cents = found.voucher_exposure_cents.saturating_add(entry.voucher_cents);
         let (customer, variant) = (facts.customer.external_id.clone(), decision.verdict.variant().map(str::to_owned));
         found.people.push(Reached { customer, date, verdict: decision.verdict.code(), variant });
         *self.times.entry(decision.customer_id).or_default() += 1;

@@ -15,7 +15,7 @@ use crate::model::decision::{Decision, Refusal, Verdict};
 use crate::model::facts::{Facts, Moment};
 use crate::model::rule::{QuietHours, RuleSpec};
 use crate::policy::gates::{self, Limits};
-use crate::policy::{bucket, occasion, quiet};
+use crate::policy::{bucket, exposure, occasion, quiet};
 use crate::rules::{ActJob, Acted};
 use crate::store::decisions::Entry;
 
@@ -41,7 +41,7 @@ struct Case {
     code_seed: [u8; 32],
 }
 
-/// Decides about every candidate of one page. Reads the standings, writes nothing.
+/// Decides about every candidate of one page, in the order of their ids. Reads the standings, writes nothing.
 pub async fn decide(
     ctx: &Ctx,
     campaign: &Arc<Campaign>,
@@ -72,6 +72,7 @@ pub async fn decide(
     for (case, acted) in cases.into_iter().zip(acted) {
         entries.push(settle(ctx, campaign, &spec, moment, case, acted));
     }
+    entries.sort_by_key(|entry| entry.decision.customer_id);
     Ok(entries)
 }
 
@@ -129,6 +130,8 @@ fn settle(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, moment: Moment, case:
         Some(variant) => (Verdict::Send { variant, action: Box::new(acted.action) }, acted.vouchers),
         None => (Verdict::Control, Vec::new()),
     };
+    let average_order_value = case.candidate.facts.score.map(|score| score.average_order_value);
+    let voucher_cents = vouchers.iter().fold(0_i64, |sum, voucher| sum.saturating_add(exposure::of(voucher, average_order_value).0));
     let decision = Decision {
         id: id::next(),
         customer_id: case.candidate.facts.customer.id,
@@ -139,7 +142,7 @@ fn settle(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, moment: Moment, case:
         goal_until: spec.goal.as_ref().map(|goal| effective_at.plus(goal.window_days * DAY_MS)),
         inputs: Value::Object(case.candidate.inputs).to_string(),
     };
-    Entry { decision, vouchers, body, message_id }
+    Entry { decision, vouchers, body, message_id, voucher_cents }
 }
 
 fn exists(campaign: &Campaign, action: &Action) -> Result<(), String> {
@@ -188,7 +191,7 @@ fn refused(candidate: Candidate, occasion: String, reason: Refusal, detail: Stri
         goal_until: None,
         inputs: Value::Object(candidate.inputs).to_string(),
     };
-    Entry { decision, vouchers: Vec::new(), body: None, message_id: Id(0) }
+    Entry { decision, vouchers: Vec::new(), body: None, message_id: Id(0), voucher_cents: 0 }
 }
 
 pub(super) fn limits(policy: &Policy) -> Limits {

@@ -1,8 +1,10 @@
 //! Stage: a run of a rule. Customers go through the condition page by page; each page's decisions are one transaction with the run's cursor,
 //! so that a crash goes on where it was and nobody is decided twice.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::brake::Brake;
 use super::campaign::Campaign;
 use super::decide::{self, Candidate};
 use super::recall::Past;
@@ -11,13 +13,16 @@ use crate::base::clock::Clock;
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::facts::{Facts, Moment, Needs};
+use crate::model::hold::Hold;
 use crate::model::pause::Pause;
-use crate::rules::Evaluation;
+use crate::rules::{Evaluation, Rule};
 use crate::store::decisions::Entry;
 use crate::store::filter::Filter;
 use crate::store::schema::Grown;
-use crate::store::{decisions, facts, leases, pauses, ticks};
+use crate::store::{Tx, decisions, facts, holds, leases, pauses, ticks};
 
+/// Entries that are kept when a run is looked at before it is written: a large run is decided twice rather than kept in memory.
+const MOST_AHEAD: usize = 5_000;
 /// Customers per page.
 const PAGE: i64 = 1_000;
 /// The lease under which one daemon at a time decides: the caps of two rules for the same customer must not race.
@@ -46,6 +51,8 @@ pub struct TickReport {
     pub failure: Option<String>,
     /// Why it did not begin, or stopped: the rule is paused.
     pub paused: Option<Pause>,
+    /// The run stopped before a limit, or had to wait because another run of the rule has.
+    pub held: Option<Hold>,
 }
 
 impl TickReport {
@@ -55,6 +62,12 @@ impl TickReport {
             self.failed += 1;
             self.failure.get_or_insert_with(|| entry.decision.detail.clone());
         }
+    }
+
+    fn hold(&mut self, ctx: &Ctx, hold: Hold) {
+        let shop = &ctx.config.shop;
+        tracing::warn!(rule = hold.rule, guard = hold.barrier.guard.code(), "held: {}", hold.sentence(shop.zone(), shop.currency.code()));
+        self.held = Some(hold);
     }
 }
 
@@ -83,13 +96,15 @@ impl Lease {
     }
 }
 
-/// Runs a rule for one moment, or goes on with a run that a crash left. Whoever holds `lease` is the only one who decides.
+/// Runs a rule for one moment, or goes on with a run that a crash or a guard left. Whoever holds `lease` is the only one who decides. While a run of the
+/// rule is held no other one begins.
 pub async fn tick(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, tick_at: UnixMs, lease: &Lease) -> Result<TickReport, FlowError> {
     let mut report = TickReport { rule: name.to_owned(), tick_at, ..TickReport::default() };
     let Some(rule) = campaign.rules.rule(name) else { return Ok(report) };
     let mut tx = ctx.db.write().await?;
     report.paused = pauses::one(&mut tx, name).await?;
-    if report.paused.is_some() {
+    report.held = holds::open_of(&mut tx, name).await?;
+    if report.paused.is_some() || report.held.is_some() {
         return Ok(report);
     }
     let tick = ticks::begin(&mut tx, name, tick_at, &rule.spec.hash, ctx.clock.now()).await?;
@@ -99,45 +114,182 @@ pub async fn tick(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, tick_at: Unix
         return Ok(report);
     }
     rescore::ensure_fresh(ctx, tick_at).await?;
-    let moment = Moment { now: tick_at, zone: ctx.config.shop.zone() };
-    // Only those whom the condition may be true for, or fail for, are read.
-    let filter = rule.predicate().and_then(|predicate| Filter::of(predicate, &moment));
-    let needs = rule.needs;
     report.customers = count(ctx).await?;
-    let mut cursor = tick.cursor;
-    while let Some((page, last)) = page(ctx, cursor, needs, filter.as_ref()).await? {
-        let candidates = candidates(campaign, name, page, moment).await?;
-        let mut entries = decide::decide(ctx, campaign, name, moment, candidates, &Past::Logged).await?;
-        let mut tx = ctx.db.write().await?;
+    let mut pages = Pages::of(ctx, campaign, rule, tick_at, tick.cursor, lease);
+    let mut brake = Brake::read(ctx, &rule.spec, tick_at, tick.messages, report.customers).await?;
+    if brake.asks_about_size() {
+        let messages = pages.look_ahead().await?;
+        if let Some(barrier) = brake.too_large(messages) {
+            let hold = brake.hold(barrier, false, messages, ctx.clock.now());
+            let mut tx = pages.write().await?;
+            report.paused = pauses::one(&mut tx, name).await?;
+            if report.paused.is_some() {
+                return Ok(report);
+            }
+            holds::begin(&mut tx, &hold).await?;
+            tx.commit().await?;
+            report.hold(ctx, hold);
+            return Ok(report);
+        }
+    }
+    let mut first_page = tick.cursor == Id(0);
+    while let Some(page) = pages.next().await? {
+        let now = ctx.clock.now();
+        brake.move_to(ctx, now).await?;
+        let stop = brake.stop(&page.entries);
+        let (mut page, rest) = match stop {
+            Some(stop) => page.cut(stop.after),
+            None => (page, 0),
+        };
+        let waiting = if stop.is_some() { rest + pages.messages_ahead().await? } else { 0 };
+        let mut tx = pages.write().await?;
         report.paused = pauses::one(&mut tx, name).await?;
         if report.paused.is_some() {
             return Ok(report);
         }
-        let now = Clock::System.now();
-        if !leases::renew(&mut tx, LEASE, &lease.owner, now.plus(LEASE_MS), now).await? {
-            return Err(FlowError::LeaseLost);
-        }
-        report.count(&entries);
-        if let Some(reason) = pause::needed(ctx.config.rules.pause_after_failures, report.failed, cursor == Id(0), &entries) {
-            entries.retain(pause::is_failure);
-            decisions::append(&mut tx, &rule.spec, tick_at, ctx.clock.now(), &entries).await?;
+        report.count(&page.entries);
+        if let Some(reason) = pause::needed(ctx.config.rules.pause_after_failures, report.failed, first_page, &page.entries) {
+            page.entries.retain(pause::is_failure);
+            decisions::append(&mut tx, &rule.spec, tick_at, now, &page.entries).await?;
             let failure = report.failure.as_deref().unwrap_or_default();
-            report.paused = Some(pause::itself(&mut tx, &rule.spec, &reason, failure, ctx.clock.now()).await?);
+            report.paused = Some(pause::itself(&mut tx, &rule.spec, &reason, failure, now).await?);
             tx.commit().await?;
             tracing::error!(rule = name, "the rule {reason}: it pauses itself; `stammgast rules list` says why");
             return Ok(report);
         }
-        report.messages += decisions::append(&mut tx, &rule.spec, tick_at, ctx.clock.now(), &entries).await?;
-        ticks::advance(&mut tx, name, tick_at, last).await?;
+        first_page = false;
+        let written = decisions::append(&mut tx, &rule.spec, tick_at, now, &page.entries).await?;
+        brake.count(&mut tx, written).await?;
+        ticks::advance(&mut tx, name, tick_at, page.last, written).await?;
+        let hold = stop.map(|stop| brake.hold(brake.barrier(stop), stop.never_fits, waiting, now));
+        if let Some(hold) = &hold {
+            holds::begin(&mut tx, hold).await?;
+        }
         tx.commit().await?;
-        cursor = last;
+        report.messages += usize::try_from(written.messages).unwrap_or(0);
+        if let Some(hold) = hold {
+            report.hold(ctx, hold);
+            break;
+        }
     }
-    let mut tx = ctx.db.write().await?;
-    ticks::finish(&mut tx, name, tick_at, ctx.clock.now()).await?;
-    tx.commit().await?;
+    if report.held.is_none() {
+        let mut tx = ctx.db.write().await?;
+        ticks::finish(&mut tx, name, tick_at, ctx.clock.now()).await?;
+        tx.commit().await?;
+        tracing::info!(rule = name, tick_at = %tick_at, customers = report.customers, proposed = report.proposed, messages = report.messages, "rule ran");
+    }
     ctx.db.has_grown(Grown::Campaign, report.messages as u64).await?;
-    tracing::info!(rule = name, tick_at = %tick_at, customers = report.customers, proposed = report.proposed, messages = report.messages, "rule ran");
     Ok(report)
+}
+
+/// A page of a run: decided, not written.
+struct Page {
+    /// By customer.
+    entries: Vec<Entry>,
+    /// Customers up to here are decided.
+    last: Id,
+}
+
+impl Page {
+    fn messages(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.is_message()).count()
+    }
+
+    /// The page up to its `messages`th message and what lies before the next one; and how many messages are left over.
+    fn cut(mut self, messages: usize) -> (Self, usize) {
+        let all = self.messages();
+        let next = self.entries.iter().enumerate().filter(|(_, entry)| entry.is_message()).nth(messages);
+        if let Some((place, entry)) = next {
+            // Nobody between the last that is decided and this one is a candidate, so this is where to go on.
+            self.last = Id(entry.decision.customer_id.0 - 1);
+            self.entries.truncate(place);
+        }
+        (self, all.saturating_sub(messages))
+    }
+}
+
+/// The pages of a run, one after the other.
+struct Pages<'a> {
+    ctx: &'a Ctx,
+    campaign: &'a Arc<Campaign>,
+    rule: &'a Rule,
+    moment: Moment,
+    /// Only those whom the condition may be true for, or fail for, are read.
+    filter: Option<Filter>,
+    lease: &'a Lease,
+    renewed_at: UnixMs,
+    cursor: Id,
+    /// Pages that were looked at and are still to be written.
+    ahead: VecDeque<Page>,
+}
+
+impl<'a> Pages<'a> {
+    fn of(ctx: &'a Ctx, campaign: &'a Arc<Campaign>, rule: &'a Rule, tick_at: UnixMs, cursor: Id, lease: &'a Lease) -> Self {
+        let moment = Moment { now: tick_at, zone: ctx.config.shop.zone() };
+        let filter = rule.predicate().and_then(|predicate| Filter::of(predicate, &moment));
+        Self { ctx, campaign, rule, moment, filter, lease, renewed_at: UnixMs(i64::MIN), cursor, ahead: VecDeque::new() }
+    }
+
+    async fn next(&mut self) -> Result<Option<Page>, FlowError> {
+        match self.ahead.pop_front() {
+            Some(page) => Ok(Some(page)),
+            None => self.read().await,
+        }
+    }
+
+    async fn read(&mut self) -> Result<Option<Page>, FlowError> {
+        let Some((page, last)) = page(self.ctx, self.cursor, self.rule.needs, self.filter.as_ref()).await? else { return Ok(None) };
+        self.cursor = last;
+        let name = &self.rule.spec.name;
+        let candidates = candidates(self.campaign, name, page, self.moment).await?;
+        let entries = decide::decide(self.ctx, self.campaign, name, self.moment, candidates, &Past::Logged).await?;
+        Ok(Some(Page { entries, last }))
+    }
+
+    /// How many messages the pages that come would write. Those at the beginning are kept, so that a run of usual size is decided once.
+    async fn look_ahead(&mut self) -> Result<usize, FlowError> {
+        let (mut messages, mut entries, mut kept_to) = (0, 0, self.cursor);
+        while let Some(page) = self.read().await? {
+            self.renew_in_time().await?;
+            messages += page.messages();
+            entries += page.entries.len();
+            if entries <= MOST_AHEAD {
+                kept_to = page.last;
+                self.ahead.push_back(page);
+            }
+        }
+        self.cursor = kept_to;
+        Ok(messages)
+    }
+
+    /// How many messages the pages that come would write; they are not asked for any more.
+    async fn messages_ahead(&mut self) -> Result<usize, FlowError> {
+        let mut messages = 0;
+        while let Some(page) = self.next().await? {
+            self.renew_in_time().await?;
+            messages += page.messages();
+        }
+        Ok(messages)
+    }
+
+    /// Begins a transaction that writes, unless the lease is lost.
+    async fn write(&mut self) -> Result<Tx, FlowError> {
+        let mut tx = self.ctx.db.write().await?;
+        let now = Clock::System.now();
+        if !leases::renew(&mut tx, LEASE, &self.lease.owner, now.plus(LEASE_MS), now).await? {
+            return Err(FlowError::LeaseLost);
+        }
+        self.renewed_at = now;
+        Ok(tx)
+    }
+
+    /// Who looks only shows now and then that it is alive.
+    async fn renew_in_time(&mut self) -> Result<(), FlowError> {
+        if Clock::System.now().since(self.renewed_at) > LEASE_MS / 4 {
+            self.write().await?.commit().await?;
+        }
+        Ok(())
+    }
 }
 
 /// The next customers after `after` (all, or those whom the filter lets pass) with the stored scores and the parts of their

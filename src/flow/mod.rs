@@ -1,8 +1,9 @@
 //! Floor 4: one file per stage; stages talk to each other only through tables. Beside them what answers questions about stages and writes nothing: plan,
-//! backtest, why, survey, analyse.
+//! backtest, why, survey, watch, analyse.
 
 pub mod analyse;
 pub mod backtest;
+pub mod brake;
 pub mod campaign;
 pub mod decide;
 pub mod dispatch;
@@ -16,6 +17,7 @@ pub mod record;
 pub mod rescore;
 pub mod survey;
 pub mod trigger;
+pub mod watch;
 pub mod why;
 
 use std::sync::Arc;

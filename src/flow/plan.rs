@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::brake::{Brake, Foreseen};
 use super::campaign::Campaign;
 use super::decide;
 use super::dispatch::compose;
@@ -12,7 +13,6 @@ use super::evaluate;
 use super::recall::Past;
 use super::{Ctx, FlowError, rescore};
 use crate::base::id::Id;
-use crate::base::money::Cents;
 use crate::base::time::UnixMs;
 use crate::channel::vars::Recipient;
 use crate::model::action::Action;
@@ -21,7 +21,6 @@ use crate::model::facts::{Facts, Moment};
 use crate::model::pause::Pause;
 use crate::model::rule::RuleSpec;
 use crate::model::score::Score;
-use crate::policy::exposure;
 use crate::rules::Rule;
 use crate::store::decisions::Entry;
 use crate::store::filter::Filter;
@@ -52,8 +51,10 @@ pub struct Plan {
     pub waiting: usize,
     /// Vouchers that would be handed out.
     pub vouchers: usize,
-    /// What they cost if all are redeemed ([`exposure::of`]).
+    /// What they cost if all are redeemed ([`crate::policy::exposure::of`]).
     pub voucher_exposure_cents: i64,
+    /// The guard that would hold the run, and where.
+    pub held: Option<Foreseen>,
     /// A message of each variant.
     pub previews: Vec<Preview>,
     /// The version compared with.
@@ -112,7 +113,13 @@ pub async fn plan(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, other: Option
     plan.variants = spec.variants.iter().map(|variant| Arm { name: variant.name.clone(), people: 0 }).collect();
     let scores = rescore::unless_stored(ctx, plan.as_of).await?;
     plan.customers = evaluate::count(ctx).await?;
-    rehearse(ctx, campaign, name, scores.as_ref(), |facts, entry| plan.note(ctx, campaign, &spec, facts, entry)).await?;
+    let mut voucher_cents = Vec::new();
+    rehearse(ctx, campaign, name, scores.as_ref(), |facts, entry| {
+        plan.note(ctx, campaign, &spec, facts, entry);
+        voucher_cents.extend(entry.is_message().then_some(entry.voucher_cents));
+    })
+    .await?;
+    plan.held = Brake::read(ctx, &spec, plan.as_of, 0, plan.customers).await?.foresee(&voucher_cents);
     if let Some(other) = other {
         plan.against = other.rules.rule(name).map(|rule| rule.spec.hash.clone());
         let mut before = Vec::new();
@@ -150,8 +157,7 @@ async fn rehearse(
         }
         let candidates = evaluate::candidates(campaign, name, page, moment).await?;
         let known: HashMap<Id, Facts> = candidates.iter().map(|candidate| (candidate.facts.customer.id, candidate.facts.clone())).collect();
-        let mut entries = decide::decide(ctx, campaign, name, moment, candidates, &Past::Logged).await?;
-        entries.sort_by_key(|entry| entry.decision.customer_id);
+        let entries = decide::decide(ctx, campaign, name, moment, candidates, &Past::Logged).await?;
         for entry in &entries {
             if let Some(facts) = known.get(&entry.decision.customer_id) {
                 each(facts, entry);
@@ -185,7 +191,7 @@ impl Plan {
             Verdict::Refused(reason) => *self.refused.entry(reason.code()).or_default() += 1,
         }
         self.vouchers += entry.vouchers.len();
-        self.voucher_exposure_cents = self.voucher_exposure_cents.saturating_add(exposure_of(facts, entry).0);
+        self.voucher_exposure_cents = self.voucher_exposure_cents.saturating_add(entry.voucher_cents);
         let detail = entry.decision.detail.clone();
         let (customer, variant) = (facts.customer.external_id.clone(), made.variant().map(str::to_owned));
         self.people.push(Person { customer, verdict: made.code(), variant, reason, detail });
@@ -198,12 +204,6 @@ impl Plan {
         self.removed = before.iter().filter(|customer| !in_now.contains(customer)).cloned().collect();
         self.unchanged = before.len() - self.removed.len();
     }
-}
-
-/// What the vouchers of a decision may cost.
-pub(super) fn exposure_of(facts: &Facts, entry: &Entry) -> Cents {
-    let average_order_value = facts.score.map(|score| score.average_order_value);
-    Cents(entry.vouchers.iter().fold(0_i64, |sum, voucher| sum.saturating_add(exposure::of(voucher, average_order_value).0)))
 }
 
 fn preview(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, facts: &Facts, entry: &Entry, (variant, action): (&str, &Action)) -> Preview {

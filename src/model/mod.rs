@@ -10,6 +10,7 @@ pub mod email_address;
 pub mod fact;
 pub mod facts;
 pub mod fault;
+pub mod hold;
 pub mod import;
 pub mod message;
 pub mod order;

@@ -81,6 +81,19 @@ pub struct RuleSpec {
     pub experiment: String,
     /// What counts as success; `None`: nothing is counted.
     pub goal: Option<Goal>,
+    /// How much it may write.
+    pub limits: RuleLimits,
+}
+
+/// How much a rule may write by calendar hour and day of the shop's zone; `None`: as much as it wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RuleLimits {
+    /// Messages per hour.
+    pub messages_per_hour: Option<i64>,
+    /// Messages per day.
+    pub messages_per_day: Option<i64>,
+    /// What a day's vouchers may cost if all are redeemed, in cents of the shop's currency.
+    pub voucher_cents_per_day: Option<i64>,
 }
 
 impl RuleSpec {

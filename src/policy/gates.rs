@@ -90,7 +90,7 @@ fn cools_down(occasion: Occasion, standing: &Standing, now: UnixMs) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::rule::{MissedPolicy, VariantSpec};
+    use crate::model::rule::{MissedPolicy, RuleLimits, VariantSpec};
     use proptest::prelude::*;
 
     fn rule(basis: LegalBasis) -> RuleSpec {
@@ -108,6 +108,7 @@ mod tests {
             variants: vec![VariantSpec { name: "A".into(), weight: 1 }],
             experiment: "r".into(),
             goal: None,
+            limits: RuleLimits::default(),
         }
     }
 

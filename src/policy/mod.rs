@@ -1,7 +1,9 @@
-//! Floor 2: a proposal, facts and a moment become a verdict with its reason: gates, quiet hours, variant and control. Pure.
+//! Floor 2: a proposal, facts and a moment become a verdict with its reason: gates, guards, quiet hours, variant and control. Pure.
 
 pub mod bucket;
 pub mod exposure;
 pub mod gates;
+pub mod guard;
 pub mod occasion;
 pub mod quiet;
+pub mod silence;

@@ -8,22 +8,39 @@ use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, NativeCallContext};
 use super::crontab::Crontab;
 use super::draft::Draft;
 use super::explain::{misuse, place};
-use super::helpers::{MAX_DAYS, Span, expected, is_name};
+use super::helpers::{MAX_DAYS, Span, Worth, expected, is_name};
 use super::internals::{Bound, Place};
 use crate::config::sections::Policy;
 use crate::model::consent::LegalBasis;
 use crate::model::fault::FileFault;
-use crate::model::rule::{Goal, MissedPolicy, Occasion, QuietHours, VariantSpec};
+use crate::model::rule::{Goal, MissedPolicy, Occasion, QuietHours, RuleLimits, VariantSpec};
 
 /// All verbs there are.
-pub(super) const VERBS: [&str; 13] =
-    ["every", "missed", "basis", "when", "cooldown", "once_per", "variant", "send", "control", "goal", "quiet", "priority", "experiment"];
+pub(super) const VERBS: [&str; 15] = [
+    "every",
+    "missed",
+    "basis",
+    "when",
+    "cooldown",
+    "once_per",
+    "variant",
+    "send",
+    "control",
+    "goal",
+    "quiet",
+    "priority",
+    "experiment",
+    "limit",
+    "budget",
+];
 /// Verbs that are planned.
-pub(super) const LATER: [&str; 5] = ["on", "after", "unless", "limit", "budget"];
+pub(super) const LATER: [&str; 3] = ["on", "after", "unless"];
 /// Verbs whose closure gets the customer.
 pub(super) const TAKES_CUSTOMER: [&str; 3] = ["when", "variant", "send"];
 /// Greatest weight of a variant.
 const MAX_WEIGHT: i64 = 1_000_000;
+/// Greatest limit of messages.
+const MAX_MESSAGES: i64 = 100_000_000;
 
 /// A rule under construction: its place among the drafts of the workshop with that number.
 #[derive(Clone, Copy)]
@@ -193,6 +210,29 @@ fn goal(event: &Dynamic, window: &Dynamic) -> Result<Goal, String> {
     Ok(Goal { event, window_days: days(window)? })
 }
 
+fn limit(limits: &mut RuleLimits, most: &Dynamic, per: &Dynamic) -> Result<(), String> {
+    const WORDS: &str = "\"hour\" or \"day\"";
+    let word = text(per, WORDS)?;
+    let place = match word.as_str() {
+        "hour" => &mut limits.messages_per_hour,
+        "day" => &mut limits.messages_per_day,
+        _ => return Err(expected(WORDS, per)),
+    };
+    if place.replace(whole(most, 1, MAX_MESSAGES)?).is_some() {
+        return Err(format!("the limit per {word} is said twice"));
+    }
+    Ok(())
+}
+
+fn budget(most: &Dynamic, per: &Dynamic) -> Result<i64, String> {
+    let amount = most.clone().try_cast::<Worth>().and_then(|Worth(worth)| worth.cents());
+    let cents = amount.ok_or_else(|| expected("an amount such as eur(150)", most))?;
+    match text(per, "\"day\"")?.as_str() {
+        "day" => Ok(cents.0),
+        _ => Err(expected("\"day\"", per)),
+    }
+}
+
 /// Teaches an engine the verbs.
 pub(super) fn register(engine: &mut Engine) {
     type Context<'a> = NativeCallContext<'a>;
@@ -243,6 +283,12 @@ pub(super) fn register(engine: &mut Engine) {
         })
         .register_fn("priority", |at: Context, rule: Handle, number: Dynamic| {
             say(&at, rule, "priority", |draft| whole(&number, -1000, 1000).map(|priority| draft.priority = priority))
+        })
+        .register_fn("limit", |at: Context, rule: Handle, most: Dynamic, per: Dynamic| {
+            say(&at, rule, "limit", |draft| limit(&mut draft.limits, &most, &per))
+        })
+        .register_fn("budget", |at: Context, rule: Handle, most: Dynamic, per: Dynamic| {
+            say(&at, rule, "budget", |draft| budget(&most, &per).map(|cents| draft.limits.voucher_cents_per_day = Some(cents)))
         })
         .register_fn("experiment", |at: Context, rule: Handle, key: Dynamic| {
             say(&at, rule, "experiment", |draft| {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::internals::{Bound, Place};
 use crate::model::consent::LegalBasis;
 use crate::model::fault::FileFault;
-use crate::model::rule::{Goal, MissedPolicy, Occasion, QuietHours, RuleSpec, VariantSpec};
+use crate::model::rule::{Goal, MissedPolicy, Occasion, QuietHours, RuleLimits, RuleSpec, VariantSpec};
 
 /// A rule that is being made.
 pub(super) struct Draft {
@@ -25,6 +25,7 @@ pub(super) struct Draft {
     pub quiet: Option<QuietHours>,
     pub priority: i64,
     pub experiment: Option<String>,
+    pub limits: RuleLimits,
     said: BTreeMap<&'static str, Place>,
 }
 
@@ -53,6 +54,7 @@ impl Draft {
             quiet: None,
             priority: 0,
             experiment: None,
+            limits: RuleLimits::default(),
             said: BTreeMap::new(),
         }
     }
@@ -60,7 +62,8 @@ impl Draft {
     /// Notes that a verb was said; a sentence when it was said before and may be said only once.
     pub(super) fn say(&mut self, verb: &'static str, at: Place) -> Option<String> {
         let before = self.said.insert(verb, at)?;
-        (verb != "variant").then(|| format!("is said twice, first at line {}", before.0))
+        // Variants have names, limits have a length of time: what may not come twice there is told with them.
+        (!matches!(verb, "variant" | "limit")).then(|| format!("is said twice, first at line {}", before.0))
     }
 
     fn said(&self, verb: &str) -> bool {
@@ -104,6 +107,7 @@ impl Draft {
             control_percent: self.control_percent,
             variants,
             goal: self.goal,
+            limits: self.limits,
         };
         Some(Finished { spec, condition: self.condition?, actions })
     }

@@ -25,13 +25,34 @@ pub struct Entry {
     pub body: Option<String>,
     /// The outbox id of the message, if one is made; the Message-ID comes from it.
     pub message_id: Id,
+    /// What the vouchers may cost if all are redeemed ([`crate::policy::exposure::of`]).
+    pub voucher_cents: i64,
+}
+
+impl Entry {
+    /// Whether a message is made.
+    #[must_use]
+    pub fn is_message(&self) -> bool {
+        matches!(self.decision.verdict, Verdict::Send { .. })
+    }
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Messages.
+    pub messages: i64,
+    /// Messages, and people held out.
+    pub reached: i64,
+    /// What the messages' vouchers may cost if all are redeemed.
+    pub voucher_cents: i64,
 }
 
 /// Appends decisions made for one tick of a rule. An occasion that is taken already (by another daemon, or before a crash) is left alone, together
-/// with its message; a refusal that comes again for the same occasion and reason is counted, not repeated. Returns the number of new messages.
-pub async fn append(tx: &mut Tx, rule: &RuleSpec, tick_at: UnixMs, now: UnixMs, entries: &[Entry]) -> Result<usize, StoreError> {
+/// with its message; a refusal that comes again for the same occasion and reason is counted, not repeated. Returns what is new.
+pub async fn append(tx: &mut Tx, rule: &RuleSpec, tick_at: UnixMs, now: UnixMs, entries: &[Entry]) -> Result<Written, StoreError> {
     let (arms, refusals): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|entry| entry.decision.verdict.refusal().is_none());
-    let mut messages = 0;
+    let mut written = Written::default();
     for chunk in refusals.chunks(MAX_BINDS / COLUMNS) {
         insert(tx, rule, tick_at, now, chunk, ON_REFUSAL_AGAIN).await?;
     }
@@ -45,11 +66,13 @@ pub async fn append(tx: &mut Tx, rule: &RuleSpec, tick_at: UnixMs, now: UnixMs, 
                 _ => None,
             })
             .collect();
-        messages += sends.len();
+        written.messages += i64::try_from(sends.len()).unwrap_or(i64::MAX);
+        written.reached += i64::try_from(taken.len()).unwrap_or(i64::MAX);
+        written.voucher_cents = sends.iter().fold(written.voucher_cents, |sum, (entry, ..)| sum.saturating_add(entry.voucher_cents));
         insert_messages(tx, rule, now, &sends).await?;
         insert_vouchers(tx, rule, now, &sends).await?;
     }
-    Ok(messages)
+    Ok(written)
 }
 
 const COLUMNS: usize = 16;

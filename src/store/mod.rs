@@ -9,6 +9,7 @@ pub mod deliveries;
 pub mod facts;
 pub mod filter;
 pub mod history;
+pub mod holds;
 pub mod leases;
 pub mod messages;
 pub mod orders;
@@ -21,6 +22,7 @@ pub mod schema;
 pub mod scores;
 pub mod settings;
 pub mod standings;
+pub mod tallies;
 pub mod ticks;
 
 pub use db::{Db, Sql, StoreError, Tx};
@@ -35,6 +37,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         deliveries::STATEMENTS,
         facts::STATEMENTS,
         history::STATEMENTS,
+        holds::STATEMENTS,
         leases::STATEMENTS,
         messages::STATEMENTS,
         outbox::STATEMENTS,
@@ -46,6 +49,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         scores::STATEMENTS,
         settings::STATEMENTS,
         standings::STATEMENTS,
+        tallies::STATEMENTS,
         ticks::STATEMENTS,
     ]
     .concat()

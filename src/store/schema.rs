@@ -11,6 +11,7 @@ use super::db::{Db, StoreError};
 const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
     (1, "main_job", include_str!("../../migrations/sqlite/0001_main_job.sql"), include_str!("../../migrations/postgres/0001_main_job.sql")),
     (2, "rule_pauses", include_str!("../../migrations/sqlite/0002_rule_pauses.sql"), include_str!("../../migrations/postgres/0002_rule_pauses.sql")),
+    (3, "guards", include_str!("../../migrations/sqlite/0003_guards.sql"), include_str!("../../migrations/postgres/0003_guards.sql")),
     (4, "attributes", include_str!("../../migrations/sqlite/0004_attributes.sql"), include_str!("../../migrations/postgres/0004_attributes.sql")),
 ];
 

@@ -15,7 +15,7 @@ use crate::model::message::MessageState;
 use crate::model::pause::Pause;
 use crate::store::{StoreError, pauses, report};
 
-/// The process answers; what the stages last did, as JSON.
+/// The process answers; what the stages last did and what a person should look at, as JSON.
 pub(super) async fn alive(State(web): State<Web>) -> Json<Value> {
     let stages: Map<String, Value> = web
         .pulse
@@ -23,7 +23,7 @@ pub(super) async fn alive(State(web): State<Web>) -> Json<Value> {
         .into_iter()
         .map(|(stage, beat)| (stage.to_owned(), json!({ "at": beat.at, "well": beat.health == Health::Well, "said": beat.said })))
         .collect();
-    Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION"), "stages": stages }))
+    Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION"), "stages": stages, "warnings": web.pulse.warnings() }))
 }
 
 /// A probe does not wait as long as work does for a database that is away.
@@ -65,6 +65,12 @@ pub(super) async fn metrics(State(web): State<Web>) -> Response {
     for state in MessageState::ALL {
         let count = states.iter().find(|(code, _)| code == state.code()).map_or(0, |(_, count)| *count);
         metrics::gauge!("stammgast_messages", "state" => state.code()).set(float(count));
+    }
+    let (warnings, campaign) = (web.pulse.warnings(), web.in_force.get());
+    for rule in campaign.rules.rules().iter().map(|rule| &rule.spec.name) {
+        let is = |kind| f64::from(u8::from(warnings.iter().any(|warning| warning.kind == kind && warning.rule == *rule)));
+        metrics::gauge!("stammgast_rule_held", "rule" => rule.clone()).set(is("held"));
+        metrics::gauge!("stammgast_rule_silent", "rule" => rule.clone()).set(is("silent"));
     }
     metrics::gauge!("stammgast_rules_loaded").set(float(web.in_force.get().rules.rules().len()));
     for (by, itself) in [("person", false), ("itself", true)] {

@@ -12,7 +12,8 @@ use super::{Web, problem};
 use crate::base::money::Cents;
 use crate::config::shop::Shop;
 use crate::flow::analyse::{self, ArmReport, RuleReport};
-use crate::flow::{FlowError, pause, trigger};
+use crate::flow::{FlowError, pause, trigger, watch};
+use crate::model::hold::{Barrier, Guard, Hold};
 use crate::model::pause::Pause;
 use crate::store::report;
 
@@ -34,6 +35,7 @@ pub(super) async fn page_of(web: &Web) -> Result<String, FlowError> {
     for pause in &paused {
         body.push_str(&pause_line(pause, shop));
     }
+    body.push_str(&warnings(web).await?);
     if let Some(due) = trigger::next(&web.ctx, &web.in_force.get(), &paused) {
         let when = shop.zone().wall(due.tick_at).format("%d.%m.%Y %H:%M");
         let _ = write!(body, "<p class=\"quiet\">{}: {} – {when}</p>", t("Nächster Lauf", "Next run"), escape(&due.rule));
@@ -71,6 +73,60 @@ pub(super) async fn page(State(web): State<Web>) -> Response {
     match page_of(&web).await {
         Ok(body) => super::page(StatusCode::OK, &web.ctx.config.shop.locale, &web.ctx.config.shop.name, &body),
         Err(error) => problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+    }
+}
+
+/// Runs that are held, and rules that have gone silent.
+async fn warnings(web: &Web) -> Result<String, FlowError> {
+    let shop = &web.ctx.config.shop;
+    let t = |german, english| pick(&shop.locale, german, english);
+    let mut html = String::new();
+    for hold in watch::held(&web.ctx).await? {
+        let (rule, number) = (escape(&hold.rule), hold.waiting);
+        let waiting = t("Nachrichten warten", "messages wait");
+        let why = escape(&held_why(&hold, &shop.locale, shop.currency.code()));
+        let until = hold.until.map(|until| shop.zone().wall(until).format("%d.%m.%Y %H:%M").to_string());
+        let then = match (until, hold.goes_on) {
+            (Some(until), true) => format!("{} {until}", t("Weiter ab", "It goes on at")),
+            (Some(until), false) => format!("{} {until}", t("Ohne Antwort verworfen ab", "Discarded without an answer at")),
+            (None, _) => t("Es wartet auf Ihre Antwort", "It waits for your answer").to_owned(),
+        };
+        let _ = write!(
+            html,
+            "<p class=\"bad\">{rule} {}: {number} {waiting} – {why}. {then}. <code>stammgast holds release {rule}</code> {} <code>stammgast holds discard \
+             {rule}</code></p>",
+            t("ist angehalten", "is held"),
+            t("oder", "or"),
+        );
+    }
+    for found in watch::silent(&web.ctx, &web.in_force.get()).await? {
+        let (since, silence) = (found.silence.since.format("%d.%m.%Y"), found.silence);
+        let text = match shop.locale.as_str() {
+            "de" => format!("hat seit {since} niemanden erreicht, seit {} Tagen; üblich sind {} Tage", silence.days, silence.usual_days),
+            _ => found.sentence(),
+        };
+        let _ = write!(html, "<p class=\"bad\">{} {}</p>", escape(&found.rule), escape(&text));
+    }
+    Ok(html)
+}
+
+/// What guard holds a run, in the page's language.
+fn held_why(hold: &Hold, locale: &str, currency: &str) -> String {
+    let Barrier { guard, most, norm, today, customers } = hold.barrier;
+    if locale != "de" {
+        return guard.sentence(&hold.barrier, currency);
+    }
+    let money = || number(&format!("{} {currency}", Cents(most)), locale);
+    let before = if today > 0 { format!(" (heute bisher {today})") } else { String::new() };
+    match guard {
+        Guard::Norm => format!("üblich sind {} am Tag, ohne Frage gehen bis zu {most}{before}", norm.unwrap_or_default()),
+        Guard::Percent => format!("ohne Frage gehen am Tag bis zu {most} bei {customers} Kunden{before}"),
+        Guard::RuleHour => format!("die Regel schreibt höchstens {most} in der Stunde"),
+        Guard::RuleDay => format!("die Regel schreibt höchstens {most} am Tag"),
+        Guard::RuleVouchers => format!("die Gutscheine der Regel dürfen am Tag höchstens {} kosten", money()),
+        Guard::ShopHour => format!("alle Regeln zusammen schreiben höchstens {most} in der Stunde"),
+        Guard::ShopDay => format!("alle Regeln zusammen schreiben höchstens {most} am Tag"),
+        Guard::ShopVouchers => format!("die Gutscheine aller Regeln dürfen am Tag höchstens {} kosten", money()),
     }
 }
 

@@ -4,6 +4,7 @@ mod check;
 mod config;
 mod demo;
 mod facts;
+mod holds;
 mod import;
 mod messages;
 mod numbers;

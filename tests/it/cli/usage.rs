@@ -56,6 +56,7 @@ fn wrong_usage_ends_with_2_and_writes_nothing() {
         &["import", "customers"],
         &["import", "suppliers", "file.csv"],
         &["import", "orders", "file.csv", "--map", "order_id"],
+        &["holds", "release"],
         &["messages", "show", "abc"],
         &["rules", "pause"],
         &["rules", "show", "win-back", "--versions", "--version", "1"],
@@ -80,6 +81,7 @@ fn what_cannot_be_done_ends_with_1_and_a_sentence() {
         (&["run", "no-such-rule"][..], "there is no rule 'no-such-rule': expected one of anniversary, "),
         (&["run", "--as-of", "yesterday"], "--as-of: 'yesterday' is not a time: expected e.g."),
         (&["report", "no-such-rule"], "rule 'no-such-rule' has decided nothing yet"),
+        (&["holds", "release", "win-back"], "no run of a rule 'win-back' is held: nothing was changed"),
         (&["messages", "show", "7"], "there is no message 7"),
         (&["rules", "pause", "no-such-rule"], "there is no rule 'no-such-rule': expected one of anniversary, "),
         (&["rules", "show", "win-back"], "rule 'win-back' has not run yet: its text is in the files"),
@@ -122,6 +124,7 @@ fn every_reading_command_writes_one_json_document() {
         (&["rules", "diff", "win-back"], "diff"),
         (&["rules", "pause", "win-back"], "state"),
         (&["rules", "resume", "win-back"], "state"),
+        (&["holds"], "holds"),
         (&["cron", "@daily"], "runs"),
         (&["calc", "bucket", "--seed", "s", "--value", "v", "--weights", "0.5,0.5"], "variation"),
     ] {

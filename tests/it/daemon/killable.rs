@@ -78,7 +78,7 @@ impl Shop {
         std::fs::write(shop.path("rules/welcome.rhai"), rule).unwrap();
         let config = format!(
             "[shop]\nname = \"Konditorei Süßner\"\nimprint = \"Marktplatz 3, 01234 Zuckerstadt\"\n[database]\nurl = \"{}\"\nconnections = 4\n\
-             [templates]\npath = \"{}/templates\"\n[policy]\nquiet_from = \"00:00\"\nquiet_until = \"00:00\"\n[dispatch]\nbatch = 10\n\
+             [templates]\npath = \"{}/templates\"\n[policy]\nquiet_from = \"00:00\"\nquiet_until = \"00:00\"\n[guards]\nhold_percent = 0\n[dispatch]\nbatch = 10\n\
              [server]\nlisten = \"127.0.0.1:0\"\n[daemon]\nname = \"one\"\npoll_s = 1\n[log]\nfilter = \"warn\"\n{sections}",
             shop.url,
             env!("CARGO_MANIFEST_DIR"),

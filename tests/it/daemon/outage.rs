@@ -32,7 +32,7 @@ async fn postgresql_crashes_under_load_and_comes_back_and_nothing_is_lost_or_dou
     const PEOPLE: usize = 1_500;
     let cluster = Cluster::own();
     let sink = SmtpSink::start().await;
-    let shop = Shop::on_postgres(&cluster.url("postgres"), 1_500, &relay(sink.address().port(), 5)).await;
+    let shop = Shop::on_postgres(&cluster.url("postgres"), 1_500, &format!("{}[guards]\nhold_percent = 0\n", relay(sink.address().port(), 5))).await;
     shop.fill_outbox().await;
     let daemon = Daemon::start(&shop).await;
     for after in [PEOPLE / 10, PEOPLE / 2] {

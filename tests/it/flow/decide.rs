@@ -132,7 +132,7 @@ on_both!(a_rules_own_quiet_hours_go_before_the_shops_and_webhooks_know_none, |te
 on_both!(whoever_is_held_out_has_a_decision_and_no_message, |test| {
     people(&test.db, 1..=200).await;
     let rule = plain("half", ".control(50).goal(\"order\", days(2))");
-    let stage = Stage::new(&test.db, MONDAY_NINE, &rule, "");
+    let stage = Stage::new(&test.db, MONDAY_NINE, &rule, "[guards]\nhold_percent = 0");
     let report = stage.tick("half").await;
     let held_out = number(&test.db, "SELECT COUNT(*) FROM decisions WHERE verdict = 'control' AND variant IS NULL AND goal_until IS NOT NULL").await;
     assert_eq!(usize::try_from(held_out).unwrap() + report.messages, 200);
@@ -226,7 +226,8 @@ on_both!(two_deciders_at_once_make_one_message_an_occasion, |test| {
     };
     let (one, two) = tokio::join!(write(&first), write(&second));
     let messages = number(&test.db, "SELECT COUNT(*) FROM messages").await;
-    assert_eq!(i64::try_from(one + two).unwrap(), messages);
+    assert_eq!(one.messages + two.messages, messages);
+    assert_eq!(one.reached + two.reached, 100);
     assert_eq!(number(&test.db, "SELECT COUNT(*) FROM decisions").await, 100);
     assert_eq!(number(&test.db, "SELECT COUNT(*) FROM decisions WHERE verdict = 'send'").await, messages);
 });

@@ -1,6 +1,7 @@
 //! Tests of flow.
 
 mod backtest;
+mod brake;
 mod cdnow;
 mod decide;
 mod dispatch;

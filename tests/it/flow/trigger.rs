@@ -94,7 +94,12 @@ on_both!(rules_of_one_moment_run_by_priority_then_name, |test| {
 
 on_both!(an_interrupted_run_goes_on_where_it_was, |test| {
     people(&test.db, 1..=2_500).await;
-    let stage = Stage::new(&test.db, "2024-07-01T08:00", &rule("daily", ".every(\"0 9 * * *\").control(10).goal(\"order\", days(9))"), "");
+    let stage = Stage::new(
+        &test.db,
+        "2024-07-01T08:00",
+        &rule("daily", ".every(\"0 9 * * *\").control(10).goal(\"order\", days(9))"),
+        "[guards]\nhold_percent = 0",
+    );
     stage.run_due().await;
     stage.set(MONDAY_NINE);
     // The first page is decided, the second cannot be written: as if the process ended there.

@@ -1,0 +1,41 @@
+-- The brake against a mass mis-send: what was written when, which runs are held and what a person said.
+ALTER TABLE ticks ADD COLUMN messages INTEGER NOT NULL DEFAULT 0;    -- decided so far in this run
+ALTER TABLE ticks ADD COLUMN reached INTEGER NOT NULL DEFAULT 0;     -- the same and people held out
+-- Otherwise what was usual until today would count as nothing, and every run would be held.
+UPDATE ticks SET messages = found.messages, reached = found.reached
+    FROM (SELECT rule, tick_at, SUM(CASE verdict WHEN 'send' THEN 1 ELSE 0 END) AS messages, COUNT(*) AS reached
+          FROM decisions WHERE slot = 'arm' GROUP BY rule, tick_at) AS found
+    WHERE found.rule = ticks.rule AND found.tick_at = ticks.tick_at;
+
+-- What was decided in each hour of the shop's calendar, so that nobody has to count the log.
+CREATE TABLE tallies (
+    hour_at INTEGER NOT NULL,                -- when the hour began
+    rule TEXT NOT NULL,
+    messages INTEGER NOT NULL,
+    voucher_cents INTEGER NOT NULL,          -- what their vouchers may cost
+    PRIMARY KEY (hour_at, rule)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE holds (
+    id INTEGER NOT NULL PRIMARY KEY,
+    rule TEXT NOT NULL,
+    tick_at INTEGER NOT NULL,
+    rule_hash TEXT NOT NULL,                 -- the version that a person is asked about
+    guard TEXT NOT NULL CHECK (guard IN ('norm', 'percent', 'rule_hour', 'rule_day', 'rule_vouchers', 'shop_hour', 'shop_day', 'shop_vouchers')),
+    most INTEGER NOT NULL,                   -- messages, or cents of vouchers
+    norm INTEGER,                            -- messages a day
+    today INTEGER NOT NULL,                  -- messages of the rule's other runs of the day, where the day counts
+    customers INTEGER NOT NULL,              -- that there were
+    written INTEGER NOT NULL,                -- messages of the run before it was held
+    waiting INTEGER NOT NULL,                -- messages that the rest of the run would write
+    held_at INTEGER NOT NULL,
+    until_at INTEGER,                        -- NULL: until a person answers
+    goes_on INTEGER NOT NULL,                -- what happens then: 1 the run goes on, 0 the rest is discarded
+    ended_at INTEGER,
+    ended_how TEXT CHECK (ended_how IN ('released', 'discarded', 'expired', 'went_on')),
+    ended_by TEXT,                           -- who, when a person did
+    CHECK ((ended_at IS NULL) = (ended_how IS NULL))
+) STRICT;
+-- While a run of a rule is held no other one begins.
+CREATE UNIQUE INDEX holds_open ON holds (rule) WHERE ended_at IS NULL;
+CREATE INDEX holds_by_run ON holds (rule, tick_at);
