@@ -73,6 +73,9 @@ fn print(ctx: &Ctx, why: &Why) {
             gate.reason.map_or_else(|| gate.gate.to_owned(), |reason| format!("{}: {reason}", gate.gate))
         );
     }
+    if let Some(hold) = &why.held {
+        println!("  HELD   {}", hold.sentence(zone, ctx.config.shop.currency.code()));
+    }
     for line in &why.log {
         println!("  log {} {}", zone.format(line.at), logged(line));
     }

@@ -1,6 +1,6 @@
 //! The brake of a run: what has been written is read once, then each page is told what still fits. What is held waits for its hour or for a person.
 
-use chrono::{Days, NaiveDate};
+use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::{Ctx, FlowError};
@@ -9,7 +9,7 @@ use crate::base::time::{HOUR_MS, UnixMs, Zone};
 use crate::config::sections::Guards;
 use crate::model::hold::{Barrier, Ending, Guard, Hold};
 use crate::model::rule::RuleSpec;
-use crate::policy::guard::{self, Meter, NORM_DAYS, SizeLimits, Stop, Usual, Window};
+use crate::policy::guard::{self, Meter, SizeLimits, Stop, Usual, Window};
 use crate::store::decisions::{Entry, Written};
 use crate::store::tallies::Tally;
 use crate::store::{Tx, holds, tallies, ticks};
@@ -69,7 +69,7 @@ impl<'a> Brake<'a> {
         let mut tx = ctx.db.read().await?;
         let let_pass = holds::let_pass(&mut tx, &spec.name, tick_at, &spec.hash).await?;
         let today = Window::day(zone, tick_at);
-        let begin = zone.start_of(zone.date(tick_at) - Days::new(NORM_DAYS));
+        let begin = zone.start_of(guard::first_day(zone.date(tick_at)));
         let runs = ticks::written(&mut tx, &spec.name, begin..today.until).await?;
         let others = runs.into_iter().filter(|(at, ..)| *at != tick_at).map(|(at, messages, passed)| (zone.date(at), messages, passed));
         let (before, written_today) = guard::days(others, zone.date(tick_at));
@@ -171,7 +171,7 @@ pub(super) struct Rehearsed<'a> {
     spec: &'a RuleSpec,
     zone: Zone,
     customers: usize,
-    /// Day, messages, and whether it was held for its size, of the runs that wrote anything.
+    /// Day, messages, and whether they were held for their size, of the runs that wrote anything; those of a day that are alike are added up.
     runs: Vec<(NaiveDate, i64, bool)>,
     /// Moment, messages and cents of the last day's runs.
     of_day: Vec<(UnixMs, i64, i64)>,
@@ -182,7 +182,7 @@ impl<'a> Rehearsed<'a> {
     pub(super) async fn begin(ctx: &'a Ctx, spec: &'a RuleSpec, from: UnixMs, customers: usize) -> Result<Self, FlowError> {
         let zone = ctx.config.shop.zone();
         let mut tx = ctx.db.read().await?;
-        let begin = zone.start_of(zone.date(from) - Days::new(NORM_DAYS));
+        let begin = zone.start_of(guard::first_day(zone.date(from)));
         let runs = ticks::written(&mut tx, &spec.name, begin..from).await?;
         let runs = runs.into_iter().map(|(at, messages, passed)| (zone.date(at), messages, passed)).collect();
         Ok(Self { guards: &ctx.config.guards, spec, zone, customers, runs, of_day: Vec::new() })
@@ -219,9 +219,12 @@ impl<'a> Rehearsed<'a> {
         let found = brake.foresee(&voucher_cents);
         let messages = i64::try_from(messages).unwrap_or(i64::MAX);
         self.of_day.push((tick_at, messages, cents));
-        self.runs.push((date, messages, found.is_some_and(|found| found.barrier.guard.is_of_size())));
-        let oldest = date - Days::new(NORM_DAYS);
-        self.runs.retain(|(day, ..)| *day >= oldest);
+        let let_pass = found.is_some_and(|found| found.barrier.guard.is_of_size());
+        match self.runs.last_mut() {
+            Some((day, sum, passed)) if (*day, *passed) == (date, let_pass) => *sum = sum.saturating_add(messages),
+            _ => self.runs.push((date, messages, let_pass)),
+        }
+        self.runs.retain(|(day, ..)| *day >= guard::first_day(date));
         found
     }
 }

@@ -13,11 +13,12 @@ use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::decision::Refusal;
 use crate::model::facts::{Facts, Moment, Needs};
+use crate::model::hold::Hold;
 use crate::model::pause::Pause;
 use crate::policy::{gates, occasion};
 use crate::rules::{Reason, Reasons};
 use crate::store::decisions::{self, Entry, Logged};
-use crate::store::{customers, facts, pauses};
+use crate::store::{customers, facts, holds, pauses};
 
 /// Lines of the log that are shown.
 const LOG_LINES: i64 = 20;
@@ -49,6 +50,8 @@ pub struct Why {
     pub variant: Option<String>,
     /// When the message would leave, if it has to wait for the end of quiet hours.
     pub waits_until: Option<UnixMs>,
+    /// A run of the rule that is held: whoever it has not come to waits.
+    pub held: Option<Hold>,
     /// The latest decisions of this rule about this customer, and what became of their messages.
     pub log: Vec<Line>,
 }
@@ -130,6 +133,7 @@ pub async fn why(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, facts: &Facts)
     }
     let mut tx = ctx.db.read().await?;
     why.paused = pauses::one(&mut tx, name).await?;
+    why.held = holds::open_of(&mut tx, name).await?;
     why.log = decisions::of_customer(&mut tx, customer.id, name, LOG_LINES).await?.into_iter().map(line).collect();
     Ok(why)
 }

@@ -1,12 +1,14 @@
 //! The brake against a mass mis-send: what still fits into an hour, a day and a budget, and what size of a run is usual. Pure.
 
-use chrono::{NaiveDate, Timelike};
+use std::collections::BTreeMap;
+
+use chrono::{Days, NaiveDate, Timelike};
 
 use crate::base::time::{HOUR_MS, UnixMs, Zone};
 use crate::model::hold::{Barrier, Guard};
 
 /// Days that say what is usual.
-pub const NORM_DAYS: u64 = 28;
+const NORM_DAYS: u64 = 28;
 /// Fewer days on which a rule wrote say nothing about what is usual.
 pub const LEAST_DAYS: usize = 4;
 
@@ -128,7 +130,7 @@ pub struct Usual {
     pub room: i64,
 }
 
-/// What is usual for a rule that wrote `before` messages on each of the days on which it wrote anything (of the last [`NORM_DAYS`], today not among them), and
+/// What is usual for a rule that wrote `before` messages on each of the days on which it wrote anything (of the last 28 days, today not among them), and
 /// `today` messages in other runs today; `None` when nothing is to be asked. The norm is the mean of `before`. Days, not runs, are compared: a rule
 /// that looks every hour and writes to the birthdays of the day in the first run after midnight would otherwise be held each night.
 #[must_use]
@@ -154,13 +156,19 @@ pub fn usual(limits: SizeLimits, before: &[i64], today: i64, customers: i64) -> 
     Some(Usual { barrier, room: barrier.most.saturating_sub(today).max(0) })
 }
 
+/// The first of the days that say what is usual on `today`.
+#[must_use]
+pub fn first_day(today: NaiveDate) -> NaiveDate {
+    today.checked_sub_days(Days::new(NORM_DAYS)).unwrap_or(NaiveDate::MIN)
+}
+
 /// Adds up messages by day: `before` and `today` as [`usual`] takes them, from runs (their day, their messages, whether a person let them pass in spite of
 /// their size: then they do not count for the rest of their day).
 #[must_use]
 pub fn days(runs: impl IntoIterator<Item = (NaiveDate, i64, bool)>, today: NaiveDate) -> (Vec<i64>, i64) {
-    let mut by_day: std::collections::BTreeMap<NaiveDate, i64> = std::collections::BTreeMap::new();
+    let mut by_day: BTreeMap<NaiveDate, i64> = BTreeMap::new();
     let mut written_today = 0_i64;
-    let first = today.checked_sub_days(chrono::Days::new(NORM_DAYS)).unwrap_or(NaiveDate::MIN);
+    let first = first_day(today);
     for (day, messages, let_pass) in runs {
         if day == today && !let_pass {
             written_today = written_today.saturating_add(messages);

@@ -51,6 +51,8 @@ on_both!(a_person_reads_of_a_held_run_and_answers_it, |test| {
         (&hold["rule"], &hold["guard"], &hold["most"], &hold["written"], &hold["waiting"]),
         (&json!("hello"), &json!("percent"), &json!(125), &json!(0), &json!(250))
     );
+    let why = says(test, folder, &["why", "7", "hello", "--as-of", "2024-07-01T09:02"], 0);
+    assert!(why.contains("  HELD   the run for 2024-07-01T09:00:00+02:00 would write 250 messages"), "{why}");
     // Somebody who answers for the wrong rule hears which one is held.
     let wrong = says(test, folder, &["holds", "release", "helo"], 1);
     let nothing_due = says(test, folder, &["run", "--as-of", "2024-07-01T09:03", "--no-dispatch"], 1);

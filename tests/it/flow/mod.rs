@@ -5,6 +5,7 @@ mod brake;
 mod cdnow;
 mod decide;
 mod dispatch;
+mod holds;
 mod object;
 mod pause;
 mod plan;
