@@ -39,7 +39,7 @@ async fn shop(test: &TestDb, count: i64) {
 
 on_both!(what_is_told_agrees_with_the_log_for_every_customer_and_rule, |test| {
     shop(test, 420).await;
-    let stage = Stage::new(&test.db, MONDAY_NINE, RULES, "[policy]\ncap_days = 7\ncap_messages = 2\n");
+    let stage = Stage::new(&test.db, MONDAY_NINE, RULES, "[policy]\ncap_days = 7\ncap_messages = 2\n[rules]\npause_after_failures = 0\n");
     let mut pairs = 0;
     for day in 1..=4 {
         let now = format!("2024-07-0{day}T09:00");
