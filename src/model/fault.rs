@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::text::one_line;
+
 /// Where it is and what is expected.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileFault {
@@ -16,10 +18,10 @@ pub struct FileFault {
 }
 
 impl FileFault {
-    /// A fault at (line, column).
+    /// A fault at (line, column); the message becomes one harmless line.
     #[must_use]
-    pub fn new(file: &str, (line, column): (usize, usize), message: String) -> Self {
-        Self { file: file.to_owned(), line, column, message }
+    pub fn new(file: &str, (line, column): (usize, usize), message: impl AsRef<str>) -> Self {
+        Self { file: file.to_owned(), line, column, message: one_line(message.as_ref()) }
     }
 }
 

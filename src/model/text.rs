@@ -22,6 +22,20 @@ pub fn clean(text: &str) -> Option<String> {
     (!cut.is_empty()).then_some(cut)
 }
 
+/// Longest sentence about a file, in characters: what a script throws may be as long as a text may be.
+const MAX_SENTENCE: usize = 300;
+
+/// A sentence on one line, without control characters (which a terminal would obey) and not too long.
+#[must_use]
+pub fn one_line(sentence: &str) -> String {
+    let harmless = |c: char| if c.is_control() || is_direction_mark(c) { ' ' } else { c };
+    let mut line: String = sentence.chars().take(MAX_SENTENCE).map(harmless).collect();
+    if sentence.chars().nth(MAX_SENTENCE).is_some() {
+        line.push('…');
+    }
+    line
+}
+
 /// Marks that turn the reading direction around and could disguise what a line says.
 fn is_direction_mark(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
@@ -36,6 +50,8 @@ mod tests {
         assert_eq!(clean("Max\r\nBcc: x@y.example").as_deref(), Some("Max Bcc: x@y.example"));
         assert_eq!(clean(" \u{0} \u{202e} "), None);
         assert_eq!(clean("Söhnke  von\tHöfen").as_deref(), Some("Söhnke von Höfen"));
+        assert_eq!(one_line("a\n\u{1b}[31mb"), "a  [31mb");
+        assert_eq!(one_line(&"ä".repeat(10_000)).chars().count(), MAX_SENTENCE + 1);
         assert_eq!(clean(&"x".repeat(1_000_000)).map(|text| text.len()), Some(MAX_CHARS));
     }
 }

@@ -7,7 +7,7 @@ use rhai::{Dynamic, Map};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::helpers::{Plan, Wish, WishedVoucher, Worth, kind};
+use super::helpers::{MAX_DEPTH, Plan, Wish, WishedVoucher, Worth, kind};
 use super::registry::View;
 use super::sandbox::MAX_TEXT_BYTES;
 use crate::base::money::Cents;
@@ -16,8 +16,6 @@ use crate::model::fact::Reading;
 
 /// Largest action in bytes of JSON.
 const MAX_ACTION_BYTES: usize = 64 * 1024;
-/// Deepest nesting of lists and maps.
-const MAX_DEPTH: usize = 16;
 /// Crockford's base 32: no I, L, O, U, which are read as other letters or make words.
 const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 

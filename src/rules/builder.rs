@@ -37,6 +37,12 @@ pub(super) const VERBS: [&str; 15] = [
 pub(super) const LATER: [&str; 3] = ["on", "after", "unless"];
 /// Verbs whose closure gets the customer.
 pub(super) const TAKES_CUSTOMER: [&str; 3] = ["when", "variant", "send"];
+/// Most rules that one file may begin.
+pub(super) const MAX_RULES: usize = 1000;
+/// Most faults that are noted of one file.
+const MAX_FAULTS: usize = 200;
+/// Most variants of a rule.
+const MAX_VARIANTS: usize = 20;
 /// Greatest weight of a variant.
 const MAX_WEIGHT: i64 = 1_000_000;
 /// Greatest limit of messages.
@@ -59,6 +65,14 @@ pub(super) struct Workshop {
     pub faults: Vec<FileFault>,
     /// Modules under way: their rules count when their own file is run, not when it is imported.
     importing: usize,
+}
+
+impl Workshop {
+    /// Notes a fault; too many end the script.
+    fn note(&mut self, fault: FileFault) -> Outcome<()> {
+        self.faults.push(fault);
+        if self.faults.len() < MAX_FAULTS { Ok(()) } else { Err(misuse(format!("there are {MAX_FAULTS} faults: the rest is not looked at")).into()) }
+    }
 }
 
 thread_local! {
@@ -103,10 +117,13 @@ fn begin(context: &NativeCallContext, name: &Dynamic) -> Outcome<Handle> {
         let workshop = workshop.as_mut().ok_or_else(|| misuse("rule(…) belongs at the top of a file, not in a condition or action".to_owned()))?;
         let (file, at) = caller(context, workshop);
         let text = name.clone().into_string().unwrap_or_default();
+        if workshop.drafts.len() >= MAX_RULES {
+            return Err(misuse(format!("there are more than {MAX_RULES} rules")).into());
+        }
         let counts = workshop.importing == 0;
         if counts && !is_name(&text) {
             let problem = format!("rule(…): the name: {}", expected("1 to 60 of a-z, 0-9 and -, such as \"win-back\"", name));
-            workshop.faults.push(FileFault::new(&file, at, problem));
+            workshop.note(FileFault::new(&file, at, problem))?;
         }
         workshop.drafts.push(Draft::new(text, file, at, counts));
         Ok(Handle { workshop: workshop.number, draft: workshop.drafts.len() - 1 })
@@ -126,7 +143,7 @@ fn say(context: &NativeCallContext, handle: Handle, verb: &'static str, change: 
         if draft.counts
             && let Some(problem) = problem
         {
-            workshop.faults.push(FileFault::new(&file, at, format!(".{verb}: {problem}")));
+            workshop.note(FileFault::new(&file, at, format!(".{verb}: {problem}")))?;
         }
         Ok(handle)
     })
@@ -192,6 +209,9 @@ fn variant(draft: &mut Draft, name: String, weight: i64, action: Bound) -> Resul
     }
     if draft.variants.iter().any(|(variant, _)| variant.name == name) {
         return Err(format!("variant '{name}' is there twice"));
+    }
+    if draft.variants.len() >= MAX_VARIANTS {
+        return Err(format!("a rule has at most {MAX_VARIANTS} variants"));
     }
     draft.variants.push((VariantSpec { name, weight }, action));
     Ok(())

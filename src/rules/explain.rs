@@ -4,6 +4,7 @@ use rhai::{Dynamic, EvalAltResult, ParseError, ParseErrorType, Position};
 
 use super::{registry, suggest};
 use crate::model::fact::Fact;
+use crate::model::text::one_line;
 
 /// What went wrong in a script.
 #[derive(Clone, Debug)]
@@ -57,7 +58,8 @@ pub(super) fn explain(error: &EvalAltResult) -> Trouble {
         EvalAltResult::ErrorModuleNotFound(name, _) => format!("there is no module '{name}' in the rules' folder"),
         EvalAltResult::ErrorVariableNotFound(name, _) => unknown_variable(name),
         EvalAltResult::ErrorDataRace(..) => {
-            "a closure uses the same customer that it is called on: take the list out first, as in let tags = c.tags; tags.some(…)".to_owned()
+            "a closure uses the same customer or variable that it is called on: take the list out first, as in let tags = c.tags; tags.some(…)"
+                .to_owned()
         }
         EvalAltResult::ErrorStackOverflow(_) => "functions call each other too deeply".to_owned(),
         other => plain(&other.to_string()),
@@ -77,7 +79,7 @@ pub(super) fn explain(error: &EvalAltResult) -> Trouble {
     );
     let certain = certain || matches!(inner, EvalAltResult::ErrorRuntime(what, _) if what.is::<Always>());
     let (line, column) = place(position);
-    Trouble { file, line, column, sentence, certain }
+    Trouble { file, line, column, sentence: one_line(&sentence), certain }
 }
 
 /// An error that no script can catch: a word is used where it does not belong.
@@ -97,7 +99,7 @@ pub(super) fn always(sentence: String, at: Position) -> EvalAltResult {
 /// An error of the compiler.
 pub(super) fn explain_syntax(error: &ParseError) -> Trouble {
     let (line, column) = place(error.position());
-    Trouble { file: None, line, column, sentence: syntax(error.err_type()), certain: true }
+    Trouble { file: None, line, column, sentence: one_line(&syntax(error.err_type())), certain: true }
 }
 
 fn syntax(kind: &ParseErrorType) -> String {

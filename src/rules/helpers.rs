@@ -6,6 +6,7 @@ use rhai::{Dynamic, Engine, EvalAltResult, Map};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
+use super::sandbox;
 use crate::model::action::VoucherWorth;
 
 type Outcome<T> = Result<T, Box<EvalAltResult>>;
@@ -44,15 +45,18 @@ pub(super) struct WishedVoucher {
     pub days: i64,
 }
 
-/// What a variant's closure has to return.
+/// What a variant's closure has to return. What it holds is no part of what Rhai counts: hence shared, and plain.
 #[derive(Clone, Debug)]
 pub(super) enum Plan {
-    Email { template: String, vars: Map },
-    Webhook { target: String, payload: Map },
+    Email { template: String, vars: Arc<Map> },
+    Webhook { target: String, payload: Arc<Map> },
 }
 
 /// Longest window, cooldown or validity in days: ten years.
 pub(super) const MAX_DAYS: i64 = 3650;
+
+/// Deepest nesting of lists and maps in a message.
+pub(super) const MAX_DEPTH: usize = 16;
 
 /// A value's kind in a marketer's words.
 pub(super) fn kind(value: &Dynamic) -> String {
@@ -127,15 +131,42 @@ fn named(word: &str, name: &Dynamic, what: &str) -> Outcome<String> {
 }
 
 fn entries(word: &str, map: &Dynamic) -> Outcome<Map> {
-    map.clone().try_cast::<Map>().ok_or_else(|| format!("{word}(…): {}", expected("a map such as #{ code: \"A1\" }", map)).into())
+    let Some(entries) = map.clone().try_cast::<Map>() else {
+        return Err(format!("{word}(…): {}", expected("a map such as #{ code: \"A1\" }", map)).into());
+    };
+    for (key, value) in &entries {
+        sandbox::spend(key.len() + weight(value, 0).map_err(|problem| format!("{word}(…): '{key}': {problem}"))?);
+    }
+    Ok(entries)
+}
+
+/// About how many bytes a value takes; what cannot be part of a message is refused.
+fn weight(value: &Dynamic, depth: usize) -> Result<usize, String> {
+    if depth > MAX_DEPTH {
+        return Err(format!("nested deeper than {MAX_DEPTH}"));
+    }
+    if let Ok(text) = value.as_immutable_string_ref() {
+        return Ok(text.len());
+    }
+    if let Ok(list) = value.as_array_ref() {
+        return list.iter().try_fold(0, |sum, item| Ok(sum + 16 + weight(item, depth + 1)?));
+    }
+    if let Ok(map) = value.as_map_ref() {
+        return map.iter().try_fold(0, |sum, (key, item)| Ok(sum + 64 + key.len() + weight(item, depth + 1)?));
+    }
+    let plain = value.is_unit() || value.is_bool() || value.is_int() || value.is_decimal() || value.is_char();
+    if plain || value.is::<Wish>() || value.is::<Worth>() {
+        return Ok(16);
+    }
+    Err(format!("{} cannot be part of a message", kind(value)))
 }
 
 fn email(template: &Dynamic, vars: Map) -> Outcome<Plan> {
-    Ok(Plan::Email { template: named("email", template, "template")?, vars })
+    Ok(Plan::Email { template: named("email", template, "template")?, vars: vars.into() })
 }
 
 fn webhook(target: &Dynamic, payload: Map) -> Outcome<Plan> {
-    Ok(Plan::Webhook { target: named("webhook", target, "target")?, payload })
+    Ok(Plan::Webhook { target: named("webhook", target, "target")?, payload: payload.into() })
 }
 
 /// Teaches an engine the words.

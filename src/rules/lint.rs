@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::builder;
 use super::helpers::kind;
-use super::internals::{Call, Code, Compared, Function, Known, Place, Property};
+use super::internals::{Call, Code, Compared, Function, Known, Place, Property, Remembering};
 use super::modules::{Unit, Units};
 use super::registry;
 use super::suggest::hint;
@@ -29,6 +29,48 @@ pub(super) fn check(unit: &Unit, units: &Units, known: &Known) -> Vec<FileFault>
         lint.code(&function.code, Some(function));
     }
     lint.faults
+}
+
+/// Methods that call a closure and do not keep it.
+const CALL_AT_ONCE: [&str; 18] = [
+    "all",
+    "dedup",
+    "drain",
+    "filter",
+    "find",
+    "find_map",
+    "for_each",
+    "index_of",
+    "map",
+    "order",
+    "order_by",
+    "reduce",
+    "reduce_rev",
+    "retain",
+    "some",
+    "sort",
+    "sort_by",
+    "zip",
+];
+/// Most faults that are looked for in one file.
+const MAX_FAULTS: usize = 200;
+
+/// Closures that remember variables and are not handed over at once. A value that holds closures that hold values … grows beyond every limit, and one that
+/// holds itself is never freed.
+pub(super) fn held_closures(unit: &Unit) -> Vec<FileFault> {
+    let outline = &unit.outline;
+    let closures = outline.functions.iter().map(|function| &function.code).chain([&outline.top]).flat_map(|code| &code.remembering);
+    let own = |name: &str| outline.functions.iter().any(|function| function.name == name);
+    let taken = |to: &str| (builder::TAKES_CUSTOMER.contains(&to) || CALL_AT_ONCE.contains(&to)) && !own(to);
+    let held = closures.filter(|closure| !closure.handed_to.as_deref().is_some_and(taken));
+    let fault = |closure: &Remembering| {
+        let problem = format!(
+            "a closure that uses '{}' from outside stands right where it is used, as in .when(|c| …); or make it a function, with '{0}' as an argument",
+            closure.variable
+        );
+        FileFault::new(&unit.file, closure.at, problem)
+    };
+    held.map(fault).collect()
 }
 
 struct Lint<'a> {
@@ -65,9 +107,14 @@ impl<'a> Lint<'a> {
     fn code(&mut self, code: &'a Code, function: Option<&'a Function>) {
         let customer = self.customer(function);
         for property in &code.properties {
-            self.property(property, customer);
+            if self.faults.len() < MAX_FAULTS {
+                self.property(property, customer);
+            }
         }
         for call in &code.calls {
+            if self.faults.len() >= MAX_FAULTS {
+                return;
+            }
             match (&call.module, call.method) {
                 (Some(alias), _) => self.module_call(call, alias),
                 (None, true) => self.method(call, customer),

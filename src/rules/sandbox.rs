@@ -1,18 +1,22 @@
 //! The sandbox: the one place where the limits of scripts stand, and the engine, thread and fuse that keep them.
 //!
 //! Rhai's own limits do not bound everything: callbacks run on a copy of its operation counter, some native functions work before they are
-//! checked, and deeply nested values overflow a normal stack when they are dropped. Hence an own fuse, own replacements and own threads.
+//! checked, keys of maps and what closures capture are not counted, the compiler has no limit of time, and deeply nested values overflow a
+//! normal stack when they are dropped. Hence an own fuse for steps, time and memory, own replacements and own threads.
 
 use std::cell::Cell;
+use std::ops::{Range, RangeInclusive};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use rhai::packages::{
-    ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage, BasicStringPackage, LogicPackage,
-    MoreStringPackage, Package,
+    ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicMapPackage, BasicMathPackage, BasicStringPackage, LogicPackage, MoreStringPackage,
+    Package,
 };
 use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, OptimizationLevel};
 use rust_decimal::Decimal;
+
+use super::internals;
 
 /// Longest source file in bytes.
 pub(super) const MAX_SOURCE_BYTES: usize = 256 * 1024;
@@ -30,36 +34,87 @@ pub(super) struct Limits {
     pub time: Duration,
 }
 
+/// For compiling one file: a step is a word or a sign.
+pub(super) const COMPILING: Limits = Limits { operations: 200_000, time: Duration::from_secs(5) };
 /// For running one file when it is loaded.
 pub(super) const LOADING: Limits = Limits { operations: 200_000, time: Duration::from_secs(5) };
+/// For all files and rules of a set together; the file or rule that is under way may go on.
+pub(super) const LOADING_ALL: Duration = Duration::from_secs(30);
 /// For one condition or one action of one customer.
 pub(super) const CALLING: Limits = Limits { operations: 20_000, time: Duration::from_secs(1) };
+
+/// What the process may grow by while one script runs, in bytes. Looked at only where a script works for longer than [`LOOK`], which no usual
+/// condition does, so that the growth of other threads hardly ever counts.
+const MAX_GROWTH_BYTES: u64 = 48 * 1024 * 1024;
+/// How often memory is looked at.
+const LOOK: Duration = Duration::from_millis(2);
+/// Looking at the clock takes as long as a step: at first it is looked at now and then, beyond so many steps always.
+const SHORT: u64 = 512;
 
 thread_local! {
     /// Steps that are left to the script on this thread; 0 when none was allowed.
     static LEFT: Cell<u64> = const { Cell::new(0) };
+    /// As soon as fewer steps are left, time is looked at in each.
+    static LONG_FROM: Cell<u64> = const { Cell::new(0) };
     /// When it has to be done.
     static UNTIL: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// When memory is looked at next.
+    static LOOK_AT: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// The memory of the process when it was looked at first.
+    static MEMORY: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-/// One step of a script: `Some(sentence)` ends it. Once blown, the fuse stays blown until the next [`guarded`].
-fn burn() -> Option<Dynamic> {
+/// Steps of a script: `Some(sentence)` ends it. Once blown, the fuse stays blown until the next [`guarded`].
+fn burn(steps: u64) -> Option<&'static str> {
     let left = LEFT.get();
-    if left == 0 {
-        return Some("the script takes too many steps".into());
-    }
-    LEFT.set(left - 1);
-    if left.is_multiple_of(16) && UNTIL.get().is_none_or(|until| Instant::now() >= until) {
+    if left < steps {
         LEFT.set(0);
-        return Some("the script takes too long".into());
+        return Some("the script takes too many steps");
     }
-    None
+    LEFT.set(left - steps);
+    if !left.is_multiple_of(16) && left > LONG_FROM.get() {
+        return None;
+    }
+    let now = Instant::now();
+    let problem = if UNTIL.get().is_none_or(|until| now >= until) {
+        "the script takes too long"
+    } else if LOOK_AT.get().is_some_and(|at| now >= at) && too_big(now) {
+        "the script takes too much memory"
+    } else {
+        return None;
+    };
+    LEFT.set(0);
+    Some(problem)
+}
+
+/// Takes steps for memory that the interpreter does not count.
+pub(super) fn spend(bytes: usize) {
+    LEFT.set(LEFT.get().saturating_sub(1 + bytes as u64 / 64));
+}
+
+fn too_big(now: Instant) -> bool {
+    LOOK_AT.set(now.checked_add(LOOK));
+    let (Some(memory), first) = (memory(), MEMORY.get()) else { return false };
+    MEMORY.set(first.or(Some(memory)));
+    first.is_some_and(|first| memory > first + MAX_GROWTH_BYTES)
+}
+
+/// Bytes of memory that the process has and that no file is behind; `None` where the system does not say (it is not Linux).
+fn memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
+    Some(kib * 1024)
 }
 
 /// Runs `work` on this thread within `limits`; a panic inside Rhai becomes a sentence.
 pub(super) fn guarded<T>(limits: Limits, work: impl FnOnce() -> T) -> Result<T, String> {
+    let now = Instant::now();
     LEFT.set(limits.operations);
-    UNTIL.set(Instant::now().checked_add(limits.time));
+    LONG_FROM.set(limits.operations.saturating_sub(SHORT));
+    UNTIL.set(now.checked_add(limits.time));
+    LOOK_AT.set(now.checked_add(LOOK));
+    MEMORY.set(None);
     let result = catch_unwind(AssertUnwindSafe(work)).map_err(|_| "the script broke the interpreter (a fault of Rhai's)".to_owned());
     LEFT.set(0);
     result
@@ -98,7 +153,8 @@ impl<T: Send> Drop for Deep<T> {
 /// An engine with every limit set and nothing registered but harmless functions of values.
 pub(super) fn engine() -> Engine {
     let mut engine = Engine::new_raw();
-    // Not LanguageCore (sleep, exit, take, parse_json), not time, blob, bit fields, debugging.
+    // Not LanguageCore (sleep, exit, take, parse_json), not time, blob, bit fields, debugging, not iterators (a `chars()` holds 64 KiB that no limit
+    // counts).
     ArithmeticPackage::new().register_into_engine(&mut engine);
     LogicPackage::new().register_into_engine(&mut engine);
     BasicMathPackage::new().register_into_engine(&mut engine);
@@ -106,7 +162,6 @@ pub(super) fn engine() -> Engine {
     MoreStringPackage::new().register_into_engine(&mut engine);
     BasicArrayPackage::new().register_into_engine(&mut engine);
     BasicMapPackage::new().register_into_engine(&mut engine);
-    BasicIteratorPackage::new().register_into_engine(&mut engine);
     BasicFnPackage::new().register_into_engine(&mut engine);
     engine
         .set_max_operations(0) // the fuse counts: Rhai's own counter can be got around
@@ -125,10 +180,19 @@ pub(super) fn engine() -> Engine {
     for symbol in ["eval", "curry", "print", "debug"] {
         engine.disable_symbol(symbol);
     }
-    engine.on_progress(|_| burn());
+    engine.on_progress(|_| burn(1).map(Dynamic::from));
+    internals::limit_compiler(&mut engine, burn);
+    ranges(&mut engine);
     bound_replace(&mut engine);
     missing_is_missing(&mut engine);
     engine
+}
+
+/// `for i in 1..5`, `n in 1..=5`.
+fn ranges(engine: &mut Engine) {
+    engine.register_iterator::<Range<i64>>().register_iterator::<RangeInclusive<i64>>();
+    engine.register_fn("contains", |range: &mut Range<i64>, number: i64| range.contains(&number));
+    engine.register_fn("contains", |range: &mut RangeInclusive<i64>, number: i64| range.contains(&number));
 }
 
 /// A comparison with a missing value is not true: Rhai's own `() != "A"` is. (`"A" != ()` asks whether there is a value, and stays.)
@@ -191,6 +255,21 @@ mod tests {
     fn a_script_ends_at_its_deadline_though_steps_are_left() {
         let late = Limits { operations: u64::MAX, time: Duration::ZERO };
         assert_eq!(run(late, "loop {}"), "the script takes too long");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_script_ends_when_it_makes_the_process_grow_though_steps_and_time_are_left() {
+        let long = Limits { operations: u64::MAX, time: Duration::from_hours(1) };
+        // Rhai does not count the keys of maps.
+        let keys = "let t = \"\"; t.pad(16000, \"k\"); let all = #{}; let i = 0; loop { all[t + i] = #{}; i += 1; if i == 990 { break; } } fn held(all) { let a = all; let b = all; let c = all; held(all) } held(all)";
+        assert_eq!(run(long, keys), "the script takes too much memory");
+    }
+
+    #[test]
+    fn a_file_that_takes_too_many_words_is_not_compiled_to_its_end() {
+        let few = Limits { operations: 100, time: Duration::from_hours(1) };
+        assert!(run(few, &"1;".repeat(1000)).contains("the script takes too many steps"));
     }
 
     #[test]

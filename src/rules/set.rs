@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use rhai::Engine;
 
@@ -21,9 +22,6 @@ use crate::model::fact::{ALL, Fact, Reading, Takes};
 use crate::model::facts::Needs;
 use crate::model::fault::FileFault;
 use crate::model::predicate::Predicate;
-
-/// Most rules in a set.
-const MAX_RULES: usize = 1000;
 
 fn from_trouble(file: &str, trouble: Trouble) -> FileFault {
     FileFault::new(&trouble.file.unwrap_or_else(|| file.to_owned()), (trouble.line, trouble.column), trouble.sentence)
@@ -161,14 +159,32 @@ fn make(sources: &BTreeMap<String, Source>) -> (Vec<Rule>, Vec<FileFault>) {
     for unit in units.iter() {
         faults.extend(lint::check(unit, &units, &known));
     }
+    // What a closure could hold on to for ever does not even run to find more faults.
+    let holding: Vec<FileFault> = units.iter().flat_map(|unit| lint::held_closures(unit)).collect();
+    if !holding.is_empty() {
+        faults.extend(holding);
+        return (Vec::new(), faults);
+    }
     engine.set_module_resolver(Resolver::new(units.clone()));
     let engine = Arc::new(engine);
+    let until = Instant::now() + sandbox::LOADING_ALL;
     let mut drafts = Vec::new();
     for unit in units.iter().filter(|unit| sources.get(&unit.module).is_some_and(|source| source.root)) {
+        if Instant::now() > until {
+            faults.push(FileFault::new(&unit.file, (0, 0), "is not looked at: the files before it take too long to load"));
+            break;
+        }
         drafts.extend(run(unit, &engine, &mut faults));
     }
     check_names(&drafts, &mut faults);
-    let rules = drafts.into_iter().filter_map(|draft| finish(draft, &units, &engine, &mut faults)).collect();
+    let mut rules = Vec::new();
+    for draft in drafts {
+        if Instant::now() > until {
+            faults.push(FileFault::new(&draft.file, draft.at, "the rules up to here take too long to load"));
+            break;
+        }
+        rules.extend(finish(draft, &units, &engine, &mut faults));
+    }
     (rules, faults)
 }
 
@@ -193,7 +209,9 @@ fn compile(engine: &Engine, module: &str, source: &Source) -> Result<Unit, FileF
         let problem = format!("is longer than {} KiB: expected a smaller file", sandbox::MAX_SOURCE_BYTES / 1024);
         return Err(FileFault::new(&source.file, (0, 0), problem));
     }
-    let mut ast = engine.compile(&source.text).map_err(|error| from_trouble(&source.file, explain_syntax(&error)))?;
+    let compiled = sandbox::guarded(sandbox::COMPILING, || engine.compile(&source.text));
+    let compiled = compiled.map_err(|problem| FileFault::new(&source.file, (0, 0), problem))?;
+    let mut ast = compiled.map_err(|error| from_trouble(&source.file, explain_syntax(&error)))?;
     ast.set_source(source.file.as_str());
     let outline = internals::outline(&ast);
     Ok(Unit { file: source.file.clone(), module: module.to_owned(), text: source.text.clone(), ast, outline })
@@ -228,8 +246,8 @@ fn check_names(drafts: &[Draft], faults: &mut Vec<FileFault>) {
             places.insert(&draft.name, draft);
         }
     }
-    if let Some(draft) = drafts.get(MAX_RULES) {
-        faults.push(FileFault::new(&draft.file, draft.at, format!("there are more than {MAX_RULES} rules")));
+    if let Some(draft) = drafts.get(builder::MAX_RULES) {
+        faults.push(FileFault::new(&draft.file, draft.at, format!("there are more than {} rules", builder::MAX_RULES)));
     }
 }
 

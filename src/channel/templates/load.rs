@@ -43,7 +43,7 @@ struct Loader {
 
 impl Loader {
     fn fault(&mut self, path: &Path, line: Option<usize>, problem: &str) {
-        self.faults.push(FileFault::new(&path.display().to_string(), (line.unwrap_or(0), 0), problem.to_owned()));
+        self.faults.push(FileFault::new(&path.display().to_string(), (line.unwrap_or(0), 0), problem));
     }
 
     fn list(&mut self, folder: &Path) -> Vec<PathBuf> {

@@ -8,14 +8,15 @@ pub(super) mod condition;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{
-    AST, ASTNode, BinaryExpr, Dynamic, Engine, EvalAltResult, Expr, FnCallExpr, FnPtr, NativeCallContext, NativeCallContextStore, Position, Stmt,
+    AST, ASTNode, BinaryExpr, Dynamic, Engine, EvalAltResult, Expr, FnCallExpr, FnPtr, LexError, NativeCallContext, NativeCallContextStore, Position,
+    Stmt, Token,
 };
 
 use super::explain::place;
 use super::modules::{Unit, Units};
 use condition::{Condition, Site};
 
-/// Values that a closure may capture, counted through lists and maps.
+/// Values that a closure may capture, counted through lists and maps; a long text counts as one for each 64 bytes.
 const MAX_CAPTURED: usize = 2_000;
 /// How deep they may be nested.
 const MAX_CAPTURED_DEPTH: usize = 16;
@@ -62,12 +63,22 @@ impl Bound {
     }
 }
 
+/// Ends a compilation with the sentence that `burn` gives. A word or sign is a step; a variable is a hundred, because the compiler looks through all
+/// that there are whenever one is named.
+pub(super) fn limit_compiler(engine: &mut Engine, burn: fn(u64) -> Option<&'static str>) {
+    engine.on_parse_token(move |token, _, _| match burn(if matches!(token, Token::Let | Token::Const) { 100 } else { 1 }) {
+        None => token,
+        Some(problem) => Token::LexError(LexError::ImproperSymbol(String::new(), problem.to_owned()).into()),
+    });
+}
+
 fn freeze(pointer: &mut FnPtr, left: &mut usize, depth: usize) -> Result<(), String> {
     pointer.iter_curry_mut().try_for_each(|value| freeze_value(value, left, depth + 1))
 }
 
 fn freeze_value(value: &mut Dynamic, left: &mut usize, depth: usize) -> Result<(), String> {
-    *left = left.checked_sub(1).ok_or("the closure captures too much")?;
+    let bytes = value.as_immutable_string_ref().map_or(0, |text| text.len());
+    *left = left.checked_sub(1 + bytes / 64).ok_or("the closure captures too much")?;
     if depth > MAX_CAPTURED_DEPTH {
         return Err("the closure captures something that is nested too deeply".to_owned());
     }
@@ -76,7 +87,11 @@ fn freeze_value(value: &mut Dynamic, left: &mut usize, depth: usize) -> Result<(
         return list.iter_mut().try_for_each(|item| freeze_value(item, left, depth + 1));
     }
     if let Some(mut map) = value.write_lock::<rhai::Map>() {
-        return map.values_mut().try_for_each(|item| freeze_value(item, left, depth + 1));
+        for (key, item) in map.iter_mut() {
+            *left = left.checked_sub(key.len() / 64).ok_or("the closure captures too much")?;
+            freeze_value(item, left, depth + 1)?;
+        }
+        return Ok(());
     }
     if let Some(mut inner) = value.write_lock::<FnPtr>() {
         return freeze(&mut inner, left, depth + 1);
@@ -153,6 +168,16 @@ pub(super) struct Compared {
     pub at: Place,
 }
 
+/// A closure that remembers variables of its surroundings.
+#[derive(Debug)]
+pub(super) struct Remembering {
+    /// The first of them.
+    pub variable: String,
+    /// The method that it is an argument of, when it is nothing but that.
+    pub handed_to: Option<String>,
+    pub at: Place,
+}
+
 /// What a piece of code mentions.
 #[derive(Debug, Default)]
 pub(super) struct Code {
@@ -164,6 +189,7 @@ pub(super) struct Code {
     pub pointers: BTreeSet<String>,
     /// Closures that are handed to a method, with its name.
     pub handed: Vec<(String, String)>,
+    pub remembering: Vec<Remembering>,
     /// Variables that something is assigned to, or to a part of.
     pub assigned: Vec<(String, Place)>,
     pub compared: Vec<Compared>,
@@ -272,14 +298,22 @@ impl Code {
         let Some(pointer) = value.read_lock::<FnPtr>() else { return };
         self.pointers.insert(pointer.fn_name().to_owned());
         // Captured variables wrap the closure: a block that shares them, then a call of "curry".
+        let mut captured = None;
         let outer = path.iter().rev().skip(1).find(|node| match node {
-            ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _)) => call.name != "curry",
-            ASTNode::Expr(Expr::Stmt(_)) | ASTNode::Stmt(_) => false,
+            ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at)) if call.name == "curry" => {
+                captured = Some((call.args.get(1).and_then(variable).unwrap_or_default(), place(*at)));
+                false
+            }
+            ASTNode::Expr(Expr::Stmt(block)) => !matches!(block.statements(), [Stmt::Share(_), _]),
+            ASTNode::Stmt(Stmt::Expr(_)) => false,
             _ => true,
         });
-        if let Some(ASTNode::Expr(Expr::MethodCall(call, _))) = outer {
-            self.handed.push((call.name.to_string(), pointer.fn_name().to_owned()));
-        }
+        let to = match outer {
+            Some(ASTNode::Expr(Expr::MethodCall(call, _))) => Some(call.name.to_string()),
+            _ => None,
+        };
+        self.handed.extend(to.iter().map(|name| (name.clone(), pointer.fn_name().to_owned())));
+        self.remembering.extend(captured.map(|(variable, at)| Remembering { variable, handed_to: to, at }));
     }
 }
 

@@ -142,10 +142,10 @@ fn what_cannot_be_part_of_a_message_is_refused_when_the_rule_is_loaded() {
     .map(|action| act(action, &regular()).unwrap_err())
     .collect();
     insta::assert_snapshot!(faults.join("\n"), @r#"
-    test.rhai:1:43 the action: 'f': a closure cannot be part of a message
-    test.rhai:1:43 the action: 'a' 'b': the customer cannot be part of a message
-    test.rhai:1:43 the action: 'r': a range cannot be part of a message
-    test.rhai:1:43 the action: 'd': a length of time cannot be part of a message
+    test.rhai:1:52 email(…): 'f': a closure cannot be part of a message
+    test.rhai:1:52 email(…): 'a': the customer cannot be part of a message
+    test.rhai:1:52 email(…): 'r': a range cannot be part of a message
+    test.rhai:1:52 email(…): 'd': a length of time cannot be part of a message
     test.rhai:1:43 the action gives the number 42, expected email(…) or webhook(…)
     test.rhai:1:43 the action gives nothing, expected email(…) or webhook(…)
     test.rhai:1:52 email(…): the template: expected a name of a-z, 0-9 and -, got the text "Win Back"

@@ -7,6 +7,7 @@ mod actions;
 mod conditions;
 pub(crate) mod example;
 mod faults;
+mod hostile;
 mod language;
 mod modules;
 mod sandbox;

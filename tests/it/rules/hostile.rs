@@ -1,0 +1,183 @@
+//! The hostile scripts that the sandbox is tried with.
+
+/// Name and statements, which are tried at the top of a file, in a condition and in an action.
+pub(super) const ANYWHERE: &[(&str, &str)] = &[
+    ("endless loop", "loop {}"),
+    ("endless loop that catches errors", "loop { try { loop {} } catch { continue; } }"),
+    ("error in an error in an error", "let x = 0; loop { try { throw x; } catch (e) { x = [e]; } }"),
+    ("work hidden in a sort", "let a = []; a.pad(900, 1); loop { a.sort(|x, y| { let i = 0; while i < 100 { i += 1; } 0 }); }"),
+    (
+        "a comparer that lies, fails and talks nonsense",
+        "let a = []; for i in 0..900 { a.push(i % 7); } loop { a.sort(|x, y| if x == 3 { 1 } else { -1 }); a.sort(|x, y| \"no\"); a.sort(|x, y| throw 1); }",
+    ),
+    (
+        "dedup, drain and reduce without end",
+        "let a = []; a.pad(900, 1); loop { let b = a; b.dedup(|x, y| false); b.drain(|x| x > 0); a.reduce(|s, x| s + x, 0); }",
+    ),
+    ("callbacks in callbacks", "let a = []; a.pad(200, 0); a.map(|x| a.map(|y| a.map(|z| a.map(|w| w))))"),
+    ("text that doubles", "let s = \"abcdefgh\"; loop { s += s; }"),
+    ("text by interpolation", "let s = \"abcdefgh\"; loop { s = `${s}${s}`; }"),
+    ("text by padding", "let s = \"\"; s.pad(2000000000, \"x\");"),
+    ("text by replacing", "let s = \"a\"; s.pad(16000, \"a\"); s.replace(\"a\", s); s.replace(\"a\", s);"),
+    ("text by replacing letters", "let s = \"a\"; s.pad(16000, \"a\"); let t = s; s.replace('a', t);"),
+    ("text by capitals that are longer", "let s = \"\"; s.pad(5000, \"ΐ\"); loop { s.make_upper(); s += s; }"),
+    ("text of a list with signs to escape", "let s = \"\"; s.pad(16000, \"\\u0001\"); loop { s = [s].to_string(); }"),
+    ("text cut into letters", "let s = \"\"; s.pad(16000, \"a\"); loop { s.split(\"\"); }"),
+    ("letters that no limit counts", "let s = \"\"; s.pad(16000, \"a\"); let a = []; loop { a.push(s.chars()); }"),
+    ("a needle that nearly fits", "let s = \"\"; s.pad(16000, \"a\"); let n = s.sub_string(8000) + \"b\"; loop { s.contains(n); s.index_of(n); }"),
+    ("list that grows", "let a = []; loop { a.push(1); }"),
+    ("list that doubles", "let a = [1]; loop { a += a; }"),
+    ("list by padding", "let a = []; a.pad(2000000000, 1);"),
+    ("list of lists", "let a = [1]; loop { a = [a, a]; }"),
+    ("list nested deeply", "let a = []; loop { a = [a]; }"),
+    ("blob", "let b = blob(2000000000, 0); loop { b += b; }"),
+    (
+        "places beyond both ends",
+        "let a = [1, 2]; a.splice(-9223372036854775807, 9223372036854775807, [1]); a.insert(-9223372036854775807, 1); a.chop(-1); a.truncate(-9223372036854775807); let s = \"abc\"; s.crop(-9223372036854775807, 9223372036854775807); s.truncate(-1); s.pad(-9223372036854775807, \"x\"); throw \"alive\";",
+    ),
+    ("a deep list compared with itself", "let m = []; for i in 0..900 { m = [m]; } loop { m == m; }"),
+    ("map of maps", "let m = #{}; loop { m = #{ a: m, b: m }; }"),
+    ("map nested deeply", "let m = #{}; loop { m = #{ a: m }; }"),
+    ("map that is merged", "let m = #{}; for i in 0..999 { m[\"k\" + i] = i; } loop { let n = m; n += m; }"),
+    (
+        "keys of maps, which no limit counts",
+        "let t = \"\"; t.pad(16000, \"k\"); let m = #{}; for i in 0..990 { m[t + i] = (); } let n = m; let o = m; let p = m; let q = m; let r = m; let s = m; throw 1;",
+    ),
+    ("deep map to JSON", "let m = #{}; for i in 0..900 { m = #{ a: m }; } loop { m.to_json(); }"),
+    ("thrown depth", "let m = []; for i in 0..900 { m = [m]; } throw m;"),
+    ("closures nested deeply", "let f = || 1; loop { let g = f; f = || g.call(); }"),
+    ("closures that double", "let f = || 1; loop { let g = f; let h = f; f = || g.call() + h.call(); }"),
+    ("closures that hold lists that no limit counts", "let a = []; a.pad(990, 0); let f = || 1; loop { let g = f; let b = a; f = || { b; g }; }"),
+    ("a map that holds itself and is never freed", "let a = []; a.pad(900, 0); loop { let m = #{ a: a }; m.f = || m; }"),
+    ("a map that holds itself, in a block", "let m = #{}; loop { [1].map({ m.f = || m; |x| x }); }"),
+    ("a map that holds itself, to JSON", "let m = #{}; let f = || m; m.x = f; m.to_json();"),
+    ("currying that doubles", "let f = Fn(\"g\"); loop { f = f.curry(f, f); }"),
+    ("currying under another name", "let f = Fn(\"abs\"); loop { f = Fn(\"curry\").call(f, f, f); }"),
+    ("emails in emails", "let p = email(\"t\"); loop { p = email(\"t\", #{ a: p, b: p }); }"),
+    ("emails that hold closures", "loop { email(\"t\", #{ f: |x| x }); }"),
+    ("emails that hold much", "let a = []; let t = \"\"; t.pad(16000, \"x\"); loop { a.push(email(\"t\", #{ t: t + a.len() })); }"),
+    ("webhooks in lists in webhooks", "let p = [webhook(\"t\")]; loop { p = [webhook(\"t\", #{ a: [p] })]; }"),
+    ("sleep", "sleep(100000);"),
+    ("time", "let t = timestamp(); t.elapsed > 0"),
+    ("exit", "exit(0);"),
+    ("eval", "eval(\"loop {}\");"),
+    ("eval under another name", "Fn(\"eval\").call(\"loop {}\");"),
+    ("print", "loop { print(\"x\"); }"),
+    ("debug", "loop { debug(\"x\"); }"),
+    ("an open function", "open_file(\"/etc/passwd\")"),
+    ("JSON that is read", "parse_json(\"[[[[[[[[1]]]]]]]]\")"),
+    ("overflow", "let x = 9223372036854775807; x + 1"),
+    ("the least number turned round", "let x = -9223372036854775807 - 1; -x"),
+    ("the least number divided", "let x = -9223372036854775807 - 1; x / -1"),
+    ("the least number's rest", "let x = -9223372036854775807 - 1; x % -1"),
+    ("power", "let x = 2; loop { x = x ** 1000; }"),
+    ("power of a decimal", "let x = 1.000001; x ** 99999999999.5"),
+    ("exponential", "let x = 999999.5; x.exp()"),
+    ("decimal overflow", "let x = 1.5; loop { x = x * x; }"),
+    ("shift", "let x = 1; loop { x = x << 9223372036854775807; x += 1; x = x >> -9223372036854775807; }"),
+    ("a number of sixteen thousand digits", "let s = \"\"; s.pad(16000, \"9\"); parse_int(s)"),
+    ("a decimal number with a huge exponent", "parse_decimal(\"1e999999999\")"),
+    ("a long range", "let n = 0; for i in 0..9223372036854775807 { n += i % 2; }"),
+    ("a long range and nothing to do", "for i in 0..9223372036854775807 {}"),
+    ("a range with steps", "for i in range(0, 9223372036854775807, 1) {}"),
+    ("a range of decimals", "for i in range(0.0, 1.0, 0.0000000000000000000000000001) {}"),
+    (
+        "too many variables",
+        "let a = 0; let a0 = a; let a1 = a; let a2 = a; let a3 = a; let a4 = a; let a5 = a; let a6 = a; let a7 = a; let a8 = a; let a9 = a; let a10 = a; let a11 = a; let a12 = a; let a13 = a; let a14 = a; let a15 = a; let a16 = a; let a17 = a; let a18 = a; let a19 = a; let a20 = a; let a21 = a; let a22 = a; let a23 = a; let a24 = a; let a25 = a; let a26 = a; let a27 = a; let a28 = a; let a29 = a; let a30 = a; let a31 = a; let a32 = a; let a33 = a; let a34 = a; let a35 = a; let a36 = a; let a37 = a; let a38 = a; let a39 = a; let a40 = a; let a41 = a; let a42 = a; let a43 = a; let a44 = a; let a45 = a; let a46 = a; let a47 = a; let a48 = a; let a49 = a; let a50 = a; let a51 = a; let a52 = a; let a53 = a; let a54 = a; let a55 = a; let a56 = a; let a57 = a; let a58 = a; let a59 = a; let a60 = a; let a61 = a; let a62 = a; let a63 = a; let a64 = a; let a65 = a; let a66 = a; let a67 = a; let a68 = a; let a69 = a; let a70 = a; let a71 = a; let a72 = a; let a73 = a; let a74 = a; let a75 = a; let a76 = a; let a77 = a; let a78 = a; let a79 = a; let a80 = a; let a81 = a; let a82 = a; let a83 = a; let a84 = a; let a85 = a; let a86 = a; let a87 = a; let a88 = a; let a89 = a; let a90 = a; let a91 = a; let a92 = a; let a93 = a; let a94 = a; let a95 = a; let a96 = a; let a97 = a; let a98 = a; let a99 = a; let a100 = a; let a101 = a; let a102 = a; let a103 = a; let a104 = a; let a105 = a; let a106 = a; let a107 = a; let a108 = a; let a109 = a; let a110 = a; let a111 = a; let a112 = a; let a113 = a; let a114 = a; let a115 = a; let a116 = a; let a117 = a; let a118 = a; let a119 = a; let a120 = a; let a121 = a; let a122 = a; let a123 = a; let a124 = a; let a125 = a; let a126 = a; let a127 = a; let a128 = a; let a129 = a; let a130 = a; let a131 = a; let a132 = a; let a133 = a; let a134 = a; let a135 = a; let a136 = a; let a137 = a; let a138 = a; let a139 = a;",
+    ),
+    ("an import inside", "import \"x\" as x;"),
+    ("days without end", "days(9223372036854775807)"),
+    ("a voucher's hostile prefix", "voucher(\"WB\\n\\u001b[2J\", percent(10), days(3))"),
+    ("a voucher's endless prefix", "let t = \"A\"; t.pad(16000, \"A\"); voucher(t, percent(10), days(3))"),
+    ("an amount beyond every account", "amount(79228162514264337593543950335.0)"),
+    ("a template's hostile name", "email(\"../../etc/passwd\\n\")"),
+    ("a target's endless name", "let t = \"a\"; t.pad(16000, \"a\"); webhook(t)"),
+    (
+        "endless loop behind the regular expression that there is not",
+        "let s = \"aaaaaaaaaaaaaaaaaaaaaaaa\"; while s.len() > 0 { if s.contains(\"aa\") { s.replace(\"aa\", \"aaa\"); s.crop(1); } }",
+    ),
+];
+
+/// Name and text of whole files.
+pub(super) const FILES: &[(&str, &str)] = &[
+    ("endless recursion", "fn f(x) { f(x + 1) } f(0)"),
+    ("endless recursion in a condition", "fn f(x) { f(x) } rule(\"r\").basis(\"consent\").send(|c| email(\"t\")).when(|c| f(c));"),
+    ("endless recursion through a map", "let m = #{}; fn again(m) { m.f.call(m) } m.f = |m| again(m); again(m)"),
+    ("mutual recursion", "fn f() { g() } fn g() { f() } f()"),
+    ("recursion that catches errors", "fn f(x) { try { f(x) } catch { f(x) } } f(1)"),
+    ("loops that catch the end of loops", "fn f() { try { loop {} } catch { f() } } f()"),
+    ("work hidden in callbacks", "fn w(d) { if d == 0 { return 0; } let a = []; a.pad(200, 0); a.map(|x| w(d - 1)); 0 } w(4)"),
+    ("callbacks that recurse", "fn w(d) { [1, 2, 3, 4].map(|x| w(d)) } w(1)"),
+    (
+        "variables in each level of a recursion",
+        "fn r(m, d) { let a = m; let b = m; let e = m; let f = m; let g = m; r(m, d + 1) } let t = \"\"; t.pad(16000, \"k\"); let m = #{}; for i in 0..990 { m[t + i] = (); } r(m, 0);",
+    ),
+    (
+        "a closure that captures itself in a rule",
+        "let m = #{}; let f = |c| m.x.call(c); m.x = f; rule(\"r\").basis(\"consent\").when(|c| f.call(c)).send(|c| email(\"t\"));",
+    ),
+    ("a closure that remembers itself when it is called", "fn k() { let m = #{}; |f| { m.x = f; } } let g = k(); g.call(g);"),
+    ("closures of a method that keeps them", "fn map(f) { this.f = f; } let m = #{}; loop { m.map(|| m); }"),
+    (
+        "a rule that captures too much",
+        "let a = []; a.pad(999, 1); let b = a; let d = a; rule(\"r\").basis(\"consent\").when(|c| c.orders in a || c.orders in b || c.orders in d).send(|c| email(\"t\"));",
+    ),
+    (
+        "a rule that captures long texts",
+        "let t = \"\"; t.pad(16000, \"x\"); let t0 = t + 0; let t1 = t + 1; let t2 = t + 2; let t3 = t + 3; let t4 = t + 4; let t5 = t + 5; let t6 = t + 6; let t7 = t + 7; let t8 = t + 8; let t9 = t + 9; rule(\"r\").basis(\"consent\").when(|c| c.id != t0 && c.id != t1 && c.id != t2 && c.id != t3 && c.id != t4 && c.id != t5 && c.id != t6 && c.id != t7 && c.id != t8 && c.id != t9).send(|c| email(\"t\"));",
+    ),
+    ("a file of the machine", "import \"/etc/passwd\" as p;"),
+    ("a file outside", "import \"../../etc/passwd\" as p;"),
+    ("a file that is named while it runs", "let n = \"test\"; import n as p;"),
+    ("a file that imports itself", "import \"test\" as t;"),
+    ("imports in a loop", "for i in 0..100000 { import \"x\" as x; }"),
+    ("too many rules", "for i in 0..1000000 { rule(\"r-\" + i).basis(\"consent\").when(|c| true).send(|c| email(\"t\")); }"),
+    ("too many nameless rules", "for i in 0..1000000 { rule(5).control(99); }"),
+    ("too many rules with long names", "let t = \"x\"; t.pad(16000, \"x\"); for i in 0..1000000 { rule(t + i).control(t + i); }"),
+    ("too many variants", "let r = rule(\"r\").basis(\"consent\").when(|c| true); for i in 0..20000 { r.variant(\"v\" + i, 1, |c| email(\"t\")); }"),
+    ("a rule's name with control characters", "rule(\"a\\n\\u001b[2Jx\").basis(\"consent\").when(|c| true).send(|c| email(\"t\"));"),
+    ("a word of the language taken over", "fn email(t) { loop {} } rule(\"r\").basis(\"consent\").when(|c| true).send(|c| email(\"t\"));"),
+    ("a question taken over", "fn has(name) { true } rule(\"r\").basis(\"consent\").when(|c| c.has(\"age\")).send(|c| email(\"t\"));"),
+    ("a rule in a condition", "rule(\"r\").basis(\"consent\").when(|c| { loop { rule(\"x\"); } }).send(|c| email(\"t\"));"),
+    ("a rule that lives on in a condition", "let r = rule(\"r\"); r.basis(\"consent\").when(|c| { r.priority(5); true }).send(|c| email(\"t\"));"),
+    (
+        "giant variables of a template",
+        "rule(\"r\").basis(\"consent\").when(|c| true).send(|c| { let m = #{}; for i in 0..900 { let t = \"\"; t.pad(17, \"x\"); m[\"k\" + i] = t + i; } m.k = \"\"; let k = \"\"; k.pad(16000, \"k\"); for i in 0..5 { m[k + i] = i; } email(\"t\", m) });",
+    ),
+    (
+        "nested variables of a template",
+        "rule(\"r\").basis(\"consent\").when(|c| true).send(|c| { let m = #{}; for i in 0..60 { m = #{ a: m }; } email(\"t\", m) });",
+    ),
+    ("a customer in a template", "rule(\"r\").basis(\"consent\").when(|c| true).send(|c| email(\"t\", #{ c: c }));"),
+    ("an action that is no action", "rule(\"r\").basis(\"consent\").when(|c| true).send(|c| [email(\"t\")]);"),
+    (
+        "a condition that holds the customer many times",
+        "rule(\"r\").basis(\"consent\").when(|c| { let a = [c]; a.pad(999, c); loop { a.map(|x| x.tags); } }).send(|c| email(\"t\"));",
+    ),
+];
+
+/// Files that would be too long to write down: name and text.
+pub(super) fn long_files() -> Vec<(String, String)> {
+    let brackets =
+        [("(", ")"), ("[", "]"), ("#{a:", "}"), ("!", ""), ("-", ""), ("if true {", "}"), ("|x| ", ""), ("f(", ")"), ("{", "}"), ("`${", "}`")];
+    let nested =
+        brackets.iter().map(|(open, close)| (format!("nested {open}"), format!("let x = {}1{};", open.repeat(20_000), close.repeat(20_000))));
+    let numbered = |count: usize, each: fn(usize) -> String| (0..count).map(each).collect::<String>();
+    let condition = |clauses: String| format!("rule(\"r\").basis(\"consent\").send(|c| email(\"t\")).when(|c| {clauses});");
+    let others = [
+        ("a number of many digits", format!("let x = {};", "9".repeat(100_000))),
+        ("a text without end", format!("let x = \"{}", "a".repeat(200_000))),
+        ("many variables", numbered(18_000, |i| format!("let v{i}=1;"))),
+        ("many functions", numbered(9_000, |i| format!("fn f{i}() {{ 1 }}\n"))),
+        ("many unknown functions", "abcdefghijklmnopqrstuvwxyz();".repeat(8_000)),
+        ("many items", format!("let a = [{}];", "1,".repeat(100_000))),
+        ("many keys", format!("let m = #{{{}}};", numbered(20_000, |i| format!("k{i}: 1,")))),
+        ("many branches", format!("let x = 1; if x == 1 {{}} {}", "else if x == 1 {} ".repeat(13_000))),
+        ("many clauses", condition(vec!["c.orders > 1"; 5_000].join(" && "))),
+        ("many dots", condition(format!("c{}", ".tags".repeat(5_000)))),
+        ("many indexes", format!("let x = [1]; x{};", "[0]".repeat(50_000))),
+        ("many verbs", format!("rule(\"r\"){};", ".priority(1)".repeat(20_000))),
+        ("a file that is too long", "let x = 1; ".repeat(30_000)),
+    ];
+    nested.chain(others.map(|(name, text)| (name.to_owned(), text))).collect()
+}
