@@ -23,6 +23,9 @@ pub struct Recipient<'a> {
     pub unsubscribe_url: &'a str,
 }
 
+/// Names of the variables that every template gets.
+pub const STANDARD: [&str; 5] = ["shop", "customer", "unsubscribe_url", "locale", "basis"];
+
 /// The variables of a template: `shop.name`, `shop.imprint`, `shop.url`, `shop.currency`, `customer.first_name`, `customer.last_name`,
 /// `customer.name` (empty text when missing), `unsubscribe_url`, `locale`, `basis`, and what the rule adds. Vouchers among these get
 /// `worth`, `percent`, `amount` and `valid_until` as text in the mail's language. A rule's variable never hides a standard one.

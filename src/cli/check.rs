@@ -13,16 +13,17 @@ use crate::base::token::TokenKey;
 use crate::config::Config;
 use crate::flow::campaign::Campaign;
 use crate::model::facts::Moment;
-use crate::model::fault::FileFault;
+use crate::model::fault::{FileFault, Severity};
 use crate::model::predicate::{Clause, Leaf};
 use crate::rules::crontab::Crontab;
-use crate::rules::{Rule, RuleSet};
+use crate::rules::{MOST_BUCKETS, Rule, RuleSet};
 use crate::store::filter::Filter;
 
 /// Check rules and templates without running anything
 ///
 /// Without a path: the rules and templates of the configuration, and whether each template and webhook target that a rule names is there.
-/// With paths: the rules there. Exit 1 when there are faults.
+/// With paths: the rules there. Warnings say what is perhaps not what was meant, as a condition that is never true. Exit 1 when there are faults; warnings alone
+/// are no fault.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  stammgast check\n  stammgast check --explain\n  stammgast check rules/win-back.rhai --json")]
 pub(super) struct Args {
@@ -72,23 +73,34 @@ pub(super) fn run(args: &Args, app: &App) -> anyhow::Result<Done> {
     let (zone, now) = (config.shop.zone(), Clock::System.now());
     let mut rules: Vec<Explained> = Vec::new();
     let mut take = |set: &RuleSet| rules.extend(set.rules().iter().map(|rule| explain(rule, zone, now)));
+    // Without a configuration r, f and m may be as great as they ever can be.
+    let buckets = if args.paths.is_empty() { config.score.buckets } else { app.config().map_or(MOST_BUCKETS, |config| config.score.buckets) };
     let mut faults = Vec::new();
     if args.paths.is_empty() {
         // The key plays no part in a check.
         match Campaign::load(&config, TokenKey::new([0; 32])) {
-            Ok(campaign) => take(&campaign.rules),
+            Ok(campaign) => {
+                take(&campaign.rules);
+                faults.extend(campaign.warnings);
+            }
             Err(found) => faults.extend(found),
         }
     }
     for path in &args.paths {
         match RuleSet::load(path) {
-            Ok(set) => take(&set),
+            Ok(set) => {
+                take(&set);
+                faults.extend(set.warnings(buckets));
+            }
             Err(found) => faults.extend(found),
         }
     }
+    // Files that are named twice are told once.
+    faults.sort();
+    faults.dedup();
+    let errors = faults.iter().filter(|fault| fault.severity == Severity::Error).count();
     if app.json {
-        let fault = |fault: &FileFault| json!({ "file": fault.file, "line": fault.line, "column": fault.column, "severity": "error", "message": fault.message });
-        let mut document = json!({ "faults": faults.iter().map(fault).collect::<Vec<_>>() });
+        let mut document = json!({ "faults": faults.iter().map(document).collect::<Vec<_>>() });
         if args.explain {
             document["rules"] = json!(rules);
         }
@@ -98,10 +110,24 @@ pub(super) fn run(args: &Args, app: &App) -> anyhow::Result<Done> {
         if args.explain {
             rules.iter().for_each(print);
         }
-        let well = if faults.is_empty() { format!("{} rules, all well.", rules.len()) } else { format!("{} faults.", faults.len()) };
+        let warnings = match faults.len() - errors {
+            1 => "1 warning".to_owned(),
+            several => format!("{several} warnings"),
+        };
+        let well = match (errors, faults.len() - errors) {
+            (0, 0) => format!("{} rules, all well.", rules.len()),
+            (0, _) => format!("{} rules without fault, {warnings}.", rules.len()),
+            (_, 0) => format!("{errors} faults."),
+            _ => format!("{errors} faults, {warnings}."),
+        };
         println!("{well}");
     }
-    Ok(if faults.is_empty() { Done::Well } else { Done::WithFaults })
+    Ok(if errors == 0 { Done::Well } else { Done::WithFaults })
+}
+
+fn document(fault: &FileFault) -> serde_json::Value {
+    let FileFault { file, line, column, length, severity, message } = fault;
+    json!({ "file": file, "line": line, "column": column, "length": length, "severity": severity.code(), "message": message })
 }
 
 fn print(rule: &Explained) {
@@ -116,17 +142,30 @@ fn print(rule: &Explained) {
     }
 }
 
-/// Each fault with its line of the file and a mark under the column.
+/// Each fault with its line of the file and what is meant underlined.
 fn show(faults: &[FileFault]) {
     let mut texts: HashMap<&str, String> = HashMap::new();
     for fault in faults {
         println!("{fault}");
         let text = texts.entry(&fault.file).or_insert_with(|| fs::read_to_string(&fault.file).unwrap_or_default());
         if let Some(line) = fault.line.checked_sub(1).and_then(|line| text.lines().nth(line)) {
-            // Tabs stay tabs, so that the mark stands where the column is.
-            let indent: String = line.chars().take(fault.column.saturating_sub(1)).map(|c| if c == '\t' { c } else { ' ' }).collect();
-            let mark = if fault.column == 0 { "" } else { "^" };
-            println!("    {line}\n    {indent}{mark}");
+            print_line(line, fault.column, fault.length);
         }
+    }
+}
+
+/// Most letters that are shown of a line.
+const WIDEST: usize = 160;
+
+/// A line and the mark below it; of a long line the part around the mark.
+fn print_line(line: &str, column: usize, length: usize) {
+    let from = column.saturating_sub(1);
+    let cut = if line.chars().count() > WIDEST { from.saturating_sub(WIDEST / 4) } else { 0 };
+    let shown: String = line.chars().skip(cut).take(WIDEST).map(|c| if c.is_control() && c != '\t' { ' ' } else { c }).collect();
+    println!("    {shown}");
+    if column > 0 {
+        // Tabs stay tabs, so that the mark stands where the column is.
+        let indent: String = shown.chars().take(from - cut).map(|c| if c == '\t' { c } else { ' ' }).collect();
+        println!("    {indent}{}", "^".repeat(length.clamp(1, WIDEST)));
     }
 }

@@ -66,6 +66,7 @@ pub async fn serve(parts: Parts, stop: CancellationToken, on_ready: impl FnOnce(
         .await
         .with_context(|| format!("[server] listen = \"{}\": the address cannot be used", ctx.config.server.listen))?;
     let address = listener.local_addr()?;
+    reload::log_warnings(&in_force.get());
     let tasks = TaskTracker::new();
     tasks.spawn(web::server::serve(listener, web::router(page_source), stop.clone()));
     let (wake, changed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));

@@ -118,6 +118,7 @@ impl Reloader {
         if faults.is_empty() {
             let campaign = self.in_force.get();
             tracing::info!(rules = campaign.rules.rules().len(), "rules and templates reloaded");
+            log_warnings(&campaign);
             // At once: runs before the moment that a version is noted are not made up for.
             if let Err(error) = trigger::note(&self.ctx, &campaign).await {
                 tracing::warn!(%error, "the new versions are noted later");
@@ -132,6 +133,13 @@ impl Reloader {
         tracing::error!(faults = faults.len(), "nothing was reloaded: the running rules and templates stay in force");
         let said: Vec<String> = faults.iter().map(ToString::to_string).collect();
         self.pulse.note("reload", now, Health::Warns, format!("{} faults, the running rules stay: {}", faults.len(), said.join("; ")));
+    }
+}
+
+/// What is perhaps not what was meant, once at each load.
+pub(super) fn log_warnings(campaign: &Campaign) {
+    for warning in &campaign.warnings {
+        tracing::warn!("{warning}");
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::mentions;
 use crate::base::token::TokenKey;
 use crate::channel::templates::TemplateSet;
 use crate::config::Config;
-use crate::model::action::Channel;
 use crate::model::fault::FileFault;
 use crate::rules::{AttributeMention, Rule, RuleSet};
 
@@ -21,6 +21,8 @@ pub struct Campaign {
     pub targets: HashSet<String>,
     /// Signs links, derives voucher codes.
     pub token_key: TokenKey,
+    /// What is perhaps not what was meant.
+    pub warnings: Vec<FileFault>,
 }
 
 impl Campaign {
@@ -34,9 +36,11 @@ impl Campaign {
         match (rules, templates) {
             (Ok(rules), Ok(templates)) => {
                 let targets = config.webhooks.iter().map(|target| target.name.clone()).collect();
-                let campaign = Self { rules, templates: Arc::new(templates), targets, token_key };
-                let mut missing = campaign.missing();
+                let warnings = rules.warnings(config.score.buckets);
+                let mut campaign = Self { rules, templates: Arc::new(templates), targets, token_key, warnings };
+                let (mut missing, unused) = mentions::check(&campaign);
                 missing.extend(undeclared(&campaign.rules, config));
+                campaign.warnings.extend(unused);
                 if missing.is_empty() { Ok(campaign) } else { Err(missing) }
             }
             (rules, templates) => Err([rules.err().unwrap_or_default(), templates.err().unwrap_or_default()].concat()),
@@ -48,7 +52,7 @@ impl Campaign {
     /// The same templates, targets and key with other rules.
     #[must_use]
     pub fn with_rules(&self, rules: RuleSet) -> Self {
-        Self { rules, templates: Arc::clone(&self.templates), targets: self.targets.clone(), token_key: self.token_key.clone() }
+        Self { rules, templates: Arc::clone(&self.templates), targets: self.targets.clone(), token_key: self.token_key.clone(), warnings: Vec::new() }
     }
 
     /// The rule of that name.
@@ -59,27 +63,6 @@ impl Campaign {
         let names = || self.rules.rules().iter().map(|rule| rule.spec.name.as_str()).collect::<Vec<_>>().join(", ");
         self.rules.rule(name).ok_or_else(|| format!("there is no rule '{name}': expected one of {}", names()))
     }
-
-    /// Templates and targets that rules name and that are not there.
-    fn missing(&self) -> Vec<FileFault> {
-        let mut faults = Vec::new();
-        for mention in self.rules.rules().iter().flat_map(|rule| &rule.mentions) {
-            let (there, what, known) = match mention.channel {
-                Channel::Email => (self.templates.contains(&mention.name), "template", self.templates.names().join(", ")),
-                Channel::Webhook => {
-                    let mut names: Vec<&str> = self.targets.iter().map(String::as_str).collect();
-                    names.sort_unstable();
-                    (self.targets.contains(&mention.name), "webhook target", names.join(", "))
-                }
-            };
-            if !there {
-                let known = if known.is_empty() { "there is none".to_owned() } else { format!("expected one of {known}") };
-                let message = format!("there is no {what} '{}': {known}", mention.name);
-                faults.push(FileFault::new(&mention.file, (mention.line, mention.column), message));
-            }
-        }
-        faults
-    }
 }
 
 /// Attributes that rules name and the configuration does not declare: they would be missing for everybody.
@@ -89,7 +72,9 @@ fn undeclared(rules: &RuleSet, config: &Config) -> Vec<FileFault> {
         let names: Vec<&str> = declared.keys().map(String::as_str).collect();
         let known = if names.is_empty() { "there is none".to_owned() } else { format!("expected one of {}", names.join(", ")) };
         let problem = format!("[attributes] of the configuration declares no '{}': {known}", mention.name);
-        FileFault::new(&mention.file, mention.at, problem)
+        let mut fault = FileFault::new(&mention.file, mention.at, problem);
+        rules.measure(&mut fault);
+        fault
     };
     let mut faults: Vec<FileFault> =
         rules.rules().iter().flat_map(|rule| &rule.attributes).filter(|mention| !declared.contains_key(&mention.name)).map(fault).collect();

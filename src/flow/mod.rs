@@ -9,6 +9,7 @@ pub mod decide;
 pub mod dispatch;
 pub mod evaluate;
 pub mod ingest;
+mod mentions;
 pub mod object;
 pub mod pause;
 pub mod plan;

@@ -32,6 +32,9 @@ pub(super) struct Draft {
 /// A rule that has all it needs.
 pub(super) struct Finished {
     pub spec: RuleSpec,
+    pub file: String,
+    /// Where each verb stands; `rule` is where it begins.
+    pub said: BTreeMap<&'static str, Place>,
     pub condition: Bound,
     pub actions: Vec<Bound>,
 }
@@ -109,6 +112,7 @@ impl Draft {
             goal: self.goal,
             limits: self.limits,
         };
-        Some(Finished { spec, condition: self.condition?, actions })
+        let said = self.said.into_iter().chain([("rule", self.at)]).collect();
+        Some(Finished { spec, file: self.file, said, condition: self.condition?, actions })
     }
 }

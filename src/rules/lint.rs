@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use rhai::Dynamic;
+
 use super::builder;
-use super::helpers::kind;
-use super::internals::{Call, Code, Compared, Function, Known, Place, Property, Remembering};
+use super::internals::{Call, Code, Compared, Function, Known, Place, Property, Remembering, Side};
 use super::modules::{Unit, Units};
 use super::registry;
 use super::suggest::hint;
-use crate::model::fact::{Fact, Kind};
+use crate::model::fact::{About, Fact, Kind};
 use crate::model::fault::FileFault;
 
 /// Functions that the language itself knows.
@@ -139,8 +140,8 @@ impl<'a> Lint<'a> {
             }
         }
         for compared in &code.compared {
-            if function.is_some_and(|function| function.parameters.contains(&compared.variable)) {
-                self.comparison(compared);
+            if self.faults.len() < MAX_FAULTS {
+                self.comparison(compared, function);
             }
         }
     }
@@ -214,29 +215,96 @@ impl<'a> Lint<'a> {
     }
 
     /// A number never equals a text; Rhai would quietly say false.
-    fn comparison(&mut self, compared: &Compared) {
-        let Compared { variable, property, literal, unlike_from_left, at } = compared;
-        let Some(field) = Fact::field(property).map(Fact::about) else { return };
-        if *unlike_from_left {
+    fn comparison(&mut self, compared: &Compared, function: Option<&Function>) {
+        let Compared { left, right, operator, at } = compared;
+        let (one, other) = (self.side(left, function), self.side(right, function));
+        let of_customer = |side: &Told| side.field.is_some();
+        if let (Side::Field { variable, property }, "!=", true) = (right, operator.as_str(), other.as_ref().is_some_and(of_customer))
+            && !matches!(left, Side::Field { .. } | Side::Unknown)
+        {
             // A missing value on the right cannot be told from the question whether there is one.
-            self.fault(*at, format!("the field stands before '!=': {variable}.{property} != …"));
+            return self.fault(*at, format!("the field stands before '!=': {variable}.{property} != …"));
+        }
+        let (Some(one), Some(other)) = (one, other) else { return };
+        if !of_customer(&one) && !of_customer(&other) {
             return;
         }
-        let (fits, what) = match field.kind {
-            Kind::Text => (literal.is_string() || literal.is_char(), "text"),
-            Kind::Whole | Kind::Decimal => (literal.is_int() || literal.is_decimal(), "a number"),
-            Kind::Flag => (literal.is_bool(), "true or false"),
-            Kind::Texts => (false, "a list"),
-            Kind::Any => (true, "any value"),
+        let alike = match (one.kind, other.kind) {
+            (item, Kind::Texts) if operator == "in" => item == Kind::Text,
+            (Kind::Whole | Kind::Decimal, Kind::Whole | Kind::Decimal) | (Kind::Any, _) | (_, Kind::Any) => true,
+            (one, other) => one == other,
         };
-        if !fits && !literal.is_unit() {
-            self.fault(*at, format!("'{property}' is {what} and is compared with {}: that is never true; e.g. {}", kind(literal), field.example));
+        if alike {
+            return;
+        }
+        let (this, that) = if of_customer(&one) { (one, other) } else { (other, one) };
+        let told = match operator.as_str() {
+            "!=" => "they always differ",
+            "??" => "what counts when it is missing is of the same kind",
+            _ => "that is never true",
+        };
+        let example = this.field.map(|field| format!("; e.g. {}", field.example)).unwrap_or_default();
+        let word = if operator == "??" { "gets" } else { "is compared with" };
+        self.fault(*at, format!("{} is {} and {word} {}: {told}{example}", this.name, what(this.kind), that.words));
+    }
+
+    /// What a side of a comparison is; `None` when the text does not tell.
+    fn side(&self, side: &Side, function: Option<&Function>) -> Option<Told> {
+        let value = |name: String, literal: &Dynamic| {
+            let kind = match literal {
+                _ if literal.is_string() || literal.is_char() => Kind::Text,
+                _ if literal.is_int() || literal.is_decimal() => Kind::Whole,
+                _ if literal.is_bool() => Kind::Flag,
+                _ if literal.is_array() => Kind::Texts,
+                _ => return None,
+            };
+            Some(Told { words: format!("{name}{}", super::helpers::kind(literal)), name, kind, field: None })
+        };
+        match side {
+            Side::Field { variable, property } => {
+                let field =
+                    function.filter(|function| function.parameters.contains(variable)).and_then(|_| Fact::field(property)).map(Fact::about)?;
+                Some(Told {
+                    words: format!("'{property}', which is {}", what(field.kind)),
+                    name: format!("'{property}'"),
+                    kind: field.kind,
+                    field: Some(field),
+                })
+            }
+            Side::Value(literal) => value(String::new(), literal),
+            Side::Name(name) => {
+                // What a closure captures is among its parameters; other functions do not see constants.
+                let captures =
+                    function.is_some_and(|function| self.customers.contains(function.name.as_str()) && function.parameters.last() != Some(name));
+                self.unit.outline.constants.get(name).filter(|_| captures).and_then(|literal| value(format!("'{name}', "), literal))
+            }
+            Side::Made(kind) => Some(Told { words: what(*kind).to_owned(), name: String::new(), kind: *kind, field: None }),
+            Side::Unknown => None,
         }
     }
 
     /// Names of all functions that are no operators.
     fn names(&self) -> impl Iterator<Item = &'a str> {
         self.known.functions.keys().map(String::as_str).filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()) && !name.contains('$'))
+    }
+}
+
+/// A side of a comparison.
+struct Told {
+    name: String,
+    /// As the other side of a sentence.
+    words: String,
+    kind: Kind,
+    field: Option<&'static About>,
+}
+
+fn what(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "text",
+        Kind::Whole | Kind::Decimal => "a number",
+        Kind::Flag => "true or false",
+        Kind::Texts => "a list",
+        Kind::Any => "any value",
     }
 }
 

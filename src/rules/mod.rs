@@ -2,6 +2,7 @@
 
 mod action;
 mod builder;
+mod certain;
 pub mod crontab;
 mod draft;
 mod explain;
@@ -9,6 +10,7 @@ mod helpers;
 mod internals;
 mod lint;
 mod modules;
+mod ranges;
 mod registry;
 mod rule;
 mod sandbox;
@@ -16,8 +18,10 @@ mod set;
 mod suggest;
 mod tell;
 mod trial;
+mod warn;
 mod why;
 
-pub use rule::{ActJob, Acted, AttributeMention, Evaluation, Mention, Rule};
+pub use ranges::MOST_BUCKETS;
+pub use rule::{ActJob, Acted, AttributeMention, Evaluation, Given, Mention, Rule};
 pub use set::RuleSet;
 pub use why::{Reason, Reasons};

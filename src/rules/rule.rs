@@ -1,5 +1,6 @@
 //! A rule that is ready: its condition asked for many customers, its action made for the chosen ones.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rhai::{Dynamic, Engine};
@@ -8,8 +9,8 @@ use serde_json::{Map, Value};
 use super::action;
 use super::explain::{Trouble, explain};
 use super::helpers::{Plan, kind};
-use super::internals::Bound;
 use super::internals::condition::Condition;
+use super::internals::{Bound, Place};
 use super::registry::{Customer, View};
 use super::sandbox;
 use super::tell::tell;
@@ -31,6 +32,10 @@ pub struct Rule {
     pub attributes: Vec<AttributeMention>,
     /// Parts of the history that its condition and actions ask for.
     pub needs: Needs,
+    /// The file that it stands in.
+    pub(super) file: String,
+    /// Where each of its verbs stands; `rule` is where it begins.
+    pub(super) said: BTreeMap<&'static str, Place>,
     pub(super) condition: Bound,
     /// The condition as clauses, when it is a single expression.
     pub(super) clauses: Option<Condition>,
@@ -48,6 +53,8 @@ pub struct Mention {
     pub channel: Channel,
     /// Its name.
     pub name: String,
+    /// The variables or payload that it is given; `None` when the text does not say them one by one.
+    pub gives: Option<Vec<Given>>,
     /// The file.
     pub file: String,
     /// The line, from 1.
@@ -65,6 +72,17 @@ pub struct AttributeMention {
     pub file: String,
     /// Line and column, from 1.
     pub at: (usize, usize),
+}
+
+/// A variable that an action gives to its template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// Its name.
+    pub name: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1.
+    pub column: usize,
 }
 
 /// What a condition says about one customer.
@@ -125,6 +143,22 @@ impl Rule {
     #[must_use]
     pub fn interpret(&self, facts: &[Facts], moment: Moment) -> Vec<Evaluation> {
         self.evaluate_all(facts, moment, |_| None, |view| self.inputs(view))
+    }
+
+    /// The file of its condition's closure.
+    pub(super) fn condition_file(&self) -> &str {
+        self.condition.file()
+    }
+
+    /// Where its condition's closure was handed over.
+    pub(super) fn condition_at(&self) -> Place {
+        self.condition.at
+    }
+
+    /// Where a verb stands, or the rule's beginning.
+    pub(super) fn place_of(&self, verb: &str) -> (&str, Place) {
+        let place = self.said.get(verb).or_else(|| self.said.get("rule"));
+        (&self.file, place.copied().unwrap_or_default())
     }
 
     fn short_cut(&self, view: &View<'_>) -> Option<bool> {

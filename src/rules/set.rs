@@ -11,10 +11,10 @@ use rhai::Engine;
 
 use super::draft::Draft;
 use super::explain::{Trouble, explain, explain_syntax};
-use super::internals::{self, Bound};
+use super::internals::{self, Bound, Place};
 use super::modules::{self, Resolver, Unit, Units};
 use super::registry;
-use super::rule::{AttributeMention, Mention, Rule};
+use super::rule::{AttributeMention, Given, Mention, Rule};
 use super::sandbox::{self, Deep};
 use super::{builder, helpers, lint, trial};
 use crate::model::action::Channel;
@@ -28,7 +28,11 @@ fn from_trouble(file: &str, trouble: Trouble) -> FileFault {
 }
 
 /// Rules that are ready to run. Shared as `Arc<RuleSet>`: to reload, load another one and swap the `Arc`; on faults keep the old one.
-pub struct RuleSet(Deep<Vec<Rule>>);
+pub struct RuleSet {
+    rules: Deep<Vec<Rule>>,
+    /// The files' texts by file.
+    texts: BTreeMap<String, String>,
+}
 
 const fn shared_between_threads<T: Send + Sync>() {}
 const _: () = shared_between_threads::<RuleSet>();
@@ -79,17 +83,30 @@ impl RuleSet {
             }
             Err(problem) => return Err(vec![FileFault::new("rules", (0, 0), problem)]),
         };
+        let texts: BTreeMap<String, String> = sources.values().map(|source| (source.file.clone(), source.text.clone())).collect();
         if faults.is_empty() {
-            return Ok(Self(rules));
+            return Ok(Self { rules, texts });
+        }
+        for fault in &mut faults {
+            if let Some(text) = texts.get(&fault.file) {
+                fault.measure(text);
+            }
         }
         faults.sort();
         faults.dedup();
         Err(faults)
     }
 
+    /// Finds out how many characters a fault in one of the files is about.
+    pub fn measure(&self, fault: &mut FileFault) {
+        if let Some(text) = self.texts.get(&fault.file) {
+            fault.measure(text);
+        }
+    }
+
     /// All rules, in the order of files and lines.
     pub fn rules(&self) -> &[Rule] {
-        self.0.get().map_or(&[], Vec::as_slice)
+        self.rules.get().map_or(&[], Vec::as_slice)
     }
 
     /// The rule of that name.
@@ -273,6 +290,8 @@ fn finish(draft: Draft, units: &Units, engine: &Arc<Engine>, faults: &mut Vec<Fi
         mentions: finished.actions.iter().flat_map(|action| mentions(action, units)).collect(),
         attributes: closures().flat_map(|closure| attributes(closure, units)).collect(),
         spec: finished.spec,
+        file: finished.file,
+        said: finished.said,
         source,
         condition: finished.condition,
         actions: finished.actions,
@@ -331,7 +350,9 @@ fn mentions(action: &Bound, units: &Units) -> Vec<Mention> {
     let calls = code.iter().flat_map(|(unit, code)| code.calls.iter().map(|call| (unit.file.clone(), call)));
     let mention = calls.filter_map(|(file, call)| {
         let channel = Channel::parse(&call.name).filter(|_| !call.method)?;
-        Some(Mention { channel, name: call.text.clone()?, file, line: call.at.0, column: call.at.1 })
+        let given = |(name, at): &(String, Place)| Given { name: name.clone(), line: at.0, column: at.1 };
+        let gives = call.keys.as_ref().map(|keys| keys.iter().map(given).collect());
+        Some(Mention { channel, name: call.text.clone()?, gives, file, line: call.at.0, column: call.at.1 })
     });
     mention.collect()
 }

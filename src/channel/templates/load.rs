@@ -8,6 +8,7 @@ use serde_json::{Map, json};
 
 use super::engine::{engine, problem};
 use super::mjml::{Shared, compile};
+use super::variables::variables;
 use super::{Parts, TemplateSet, part_name};
 use crate::model::customer::Locale;
 use crate::model::fault::FileFault;
@@ -91,7 +92,8 @@ impl Loader {
 
     fn read_template(&mut self, folder: &Path, name: &str) {
         let before = self.faults.len();
-        let vars = self.probe_vars(folder);
+        let examples = self.probe_vars(folder);
+        let vars = Value::from(Serde(&examples));
         let mut parts = Parts::default();
         for locale in [Locale::De, Locale::En] {
             let (text, html) = (folder.join(format!("{}.txt", locale.code())), folder.join(format!("{}.mjml", locale.code())));
@@ -110,6 +112,11 @@ impl Loader {
         }
         if parts.locales.is_empty() && before == self.faults.len() {
             self.fault(folder, None, "is no template: expected de.txt or en.txt");
+        }
+        if before == self.faults.len() {
+            let texts = parts.locales.iter().flat_map(|locale| ["subject", "txt"].map(|kind| part_name(name, *locale, kind)));
+            let all: Vec<String> = texts.chain(parts.html.iter().map(|locale| part_name(name, *locale, "html"))).collect();
+            parts.variables = variables(&self.set.engine, &all, &examples);
         }
         self.set.templates.insert(name.to_owned(), parts);
     }
@@ -202,7 +209,7 @@ impl Loader {
     }
 
     /// Values for the try: the standard variables, a voucher, and the template's own examples.
-    fn probe_vars(&mut self, folder: &Path) -> Value {
+    fn probe_vars(&mut self, folder: &Path) -> Map<String, serde_json::Value> {
         let mut vars: Map<String, serde_json::Value> = Map::new();
         vars.insert(
             "voucher".to_owned(),
@@ -225,7 +232,7 @@ impl Loader {
             ("basis", json!("consent")),
         ];
         vars.extend(standard.map(|(key, value)| (key.to_owned(), value)));
-        Value::from(Serde(&vars))
+        vars
     }
 }
 

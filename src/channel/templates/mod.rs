@@ -7,6 +7,7 @@
 mod engine;
 mod load;
 mod mjml;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,6 +19,8 @@ use serde_json::Map;
 use crate::model::customer::Locale;
 use crate::model::fault::FileFault;
 use crate::model::text::clean;
+
+pub use variables::Variable;
 
 /// All templates of a shop, checked.
 #[derive(Debug)]
@@ -35,6 +38,8 @@ struct Parts {
     html: Vec<Locale>,
     /// Needs no unsubscribe link.
     transactional: bool,
+    /// What the rule has to give.
+    variables: Vec<Variable>,
 }
 
 /// A mail's content for one person.
@@ -74,6 +79,12 @@ impl TemplateSet {
     #[must_use]
     pub fn is_transactional(&self, name: &str) -> bool {
         self.templates.get(name).is_some_and(|parts| parts.transactional)
+    }
+
+    /// The variables of a template that the rule has to give; none when there is no such template.
+    #[must_use]
+    pub fn variables(&self, name: &str) -> &[Variable] {
+        self.templates.get(name).map_or(&[], |parts| &parts.variables)
     }
 
     /// Fills a template in for one person; in the other language when it does not exist in `locale`. `vars` as [`super::vars::standard_vars`] makes them.

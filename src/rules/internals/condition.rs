@@ -2,7 +2,7 @@
 
 use rhai::{AST, ASTNode, Dynamic, Expr, FnCallExpr, Stmt};
 
-use super::{text, variable};
+use super::{Place, text, variable};
 use crate::model::fact::{Fact, Kind, Reading, Takes};
 use crate::model::predicate::{Clause, Leaf, Literal, Operator, Predicate};
 use crate::rules::helpers::{MAX_DAYS, Span};
@@ -35,6 +35,12 @@ pub(in crate::rules) struct LeafScript {
     pub ast: AST,
     /// The name of the customer inside.
     pub customer: String,
+    /// The file that its text stands in.
+    pub file: String,
+    /// Where.
+    pub at: Place,
+    /// How many characters of that line it takes.
+    pub length: usize,
 }
 
 /// How deep functions that call each other are followed.
@@ -121,8 +127,10 @@ impl Reader<'_> {
         let clause = self.clause(expression).unwrap_or(Clause::Script);
         let number = self.scripts.len();
         let ast = AST::new([Stmt::Expr(Box::new(expression.clone()))], self.site.unit.ast.shared_lib().clone());
-        self.scripts.push(LeafScript { ast, customer: self.site.parameters.last().cloned().unwrap_or_default() });
-        let text = format!("{}{}", self.site.within, snippet(&self.site.unit.text, begin(expression)));
+        let (text, (at, length)) = snippet(&self.site.unit.text, begin(expression));
+        let customer = self.site.parameters.last().cloned().unwrap_or_default();
+        self.scripts.push(LeafScript { ast, customer, file: self.site.unit.file.clone(), at, length });
+        let text = format!("{}{text}", self.site.within);
         Predicate::Leaf(Leaf { clause, text, number, reads: self.reads(expression) })
     }
 
@@ -322,8 +330,8 @@ fn before(one: &Expr, other: &Expr) -> bool {
     begin(one) < begin(other)
 }
 
-/// The words from a place up to where the clause ends: `&&`, `||`, or a bracket, comma or semicolon that belongs to what is around it.
-fn snippet(text: &str, (line, column): (usize, usize)) -> String {
+/// The words (and where the first of them stands, and how many characters of its line they take) from a place up to where the clause ends: `&&`, `||`, or a bracket, comma or semicolon that belongs to what is around it.
+fn snippet(text: &str, (line, column): Place) -> (String, (Place, usize)) {
     let lines = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum::<usize>();
     let rest = text.get(lines..).unwrap_or_default();
     let mut from = lines + rest.char_indices().nth(column.saturating_sub(1)).map_or(0, |(place, _)| place);
@@ -350,8 +358,11 @@ fn snippet(text: &str, (line, column): (usize, usize)) -> String {
             break;
         }
     }
-    let words: Vec<&str> = text.get(from..to).unwrap_or_default().split_whitespace().collect();
-    words.join(" ")
+    let found = text.get(from..to).unwrap_or_default();
+    let words: Vec<&str> = found.split_whitespace().collect();
+    let before = text.get(..from).unwrap_or_default();
+    let place = (before.matches('\n').count() + 1, before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1);
+    (words.join(" "), (place, found.lines().next().unwrap_or_default().trim_end().chars().count()))
 }
 
 /// Whether the clause goes on after the bracket at `place`: an operator, a dot, an index.

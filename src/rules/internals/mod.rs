@@ -3,17 +3,19 @@
 
 #![expect(deprecated, reason = "Rhai marks its internals as deprecated to say that they may change; the version is pinned")]
 
+mod compared;
 pub(super) mod condition;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{
-    AST, ASTNode, BinaryExpr, Dynamic, Engine, EvalAltResult, Expr, FnCallExpr, FnPtr, LexError, NativeCallContext, NativeCallContextStore, Position,
-    Stmt, Token,
+    AST, ASTFlags, ASTNode, BinaryExpr, Dynamic, Engine, EvalAltResult, Expr, FnCallExpr, FnPtr, LexError, NativeCallContext, NativeCallContextStore,
+    Position, Stmt, Token,
 };
 
 use super::explain::place;
 use super::modules::{Unit, Units};
+pub(super) use compared::{Compared, Side};
 use condition::{Condition, Site};
 
 /// Values that a closure may capture, counted through lists and maps; a long text counts as one for each 64 bytes.
@@ -146,6 +148,8 @@ pub(super) struct Call {
     pub arguments: usize,
     /// The first argument, when it is a plain text.
     pub text: Option<String>,
+    /// The keys of the second argument, when it is a map that is written out; empty when there is none.
+    pub keys: Option<Vec<(String, Place)>>,
     pub at: Place,
 }
 
@@ -154,17 +158,6 @@ pub(super) struct Call {
 pub(super) struct Import {
     pub name: Option<String>,
     pub alias: String,
-    pub at: Place,
-}
-
-/// A comparison of a property of a variable with a literal.
-#[derive(Debug)]
-pub(super) struct Compared {
-    pub variable: String,
-    pub property: String,
-    pub literal: Dynamic,
-    /// `literal != variable.property`
-    pub unlike_from_left: bool,
     pub at: Place,
 }
 
@@ -215,6 +208,8 @@ impl Function {
 pub(super) struct Outline {
     pub top: Code,
     pub functions: Vec<Function>,
+    /// What is given at top level as `const NAME = literal`.
+    pub constants: BTreeMap<String, Dynamic>,
 }
 
 /// Walks over a compiled file.
@@ -237,7 +232,12 @@ pub(super) fn outline(ast: &AST) -> Outline {
             code: read(&alone),
         }
     });
-    Outline { top: read(&ast.clone_statements_only()), functions: functions.collect() }
+    let constant = |statement: &Stmt| match statement {
+        Stmt::Var(parts, flags, _) if flags.contains(ASTFlags::CONSTANT) => Some((parts.0.name.to_string(), parts.1.get_literal_value(None)?)),
+        _ => None,
+    };
+    let constants = ast.statements().iter().filter_map(constant).collect();
+    Outline { top: read(&ast.clone_statements_only()), functions: functions.collect(), constants }
 }
 
 impl Code {
@@ -266,8 +266,10 @@ impl Code {
 
     fn note_call(&mut self, call: &FnCallExpr, method: bool, of: Option<String>, at: Position) {
         let name = call.name.to_string();
+        if call.namespace.is_empty() {
+            self.compared.extend(compared::compared(&name, &call.args, place(at)));
+        }
         if call.is_operator_call() {
-            self.note_comparison(&name, &call.args, at);
             return;
         }
         let text = call.args.first().and_then(text);
@@ -275,20 +277,12 @@ impl Code {
             self.pointers.extend(text.clone());
         }
         let module = (!call.namespace.is_empty()).then(|| call.namespace.root().to_owned());
-        self.calls.push(Call { name, method, module, of, arguments: call.args.len(), text, at: place(at) });
-    }
-
-    fn note_comparison(&mut self, operator: &str, sides: &[Expr], at: Position) {
-        let ([left, right], "==" | "!=" | "<" | "<=" | ">" | ">=") = (sides, operator) else { return };
-        let unlike_from_left = operator == "!=" && field_of(left).is_none();
-        let found = match (field_of(left), field_of(right)) {
-            (Some(field), None) => right.get_literal_value(None).map(|literal| (field, literal)),
-            (None, Some(field)) => left.get_literal_value(None).map(|literal| (field, literal)),
-            _ => None,
+        let keys = match call.args.get(1) {
+            None => Some(Vec::new()),
+            Some(Expr::Map(map, _)) => Some(map.0.iter().map(|(key, _)| (key.name.to_string(), place(key.pos))).collect()),
+            Some(_) => None,
         };
-        if let Some(((variable, property), literal)) = found {
-            self.compared.push(Compared { variable, property, literal, unlike_from_left, at: place(at) });
-        }
+        self.calls.push(Call { name, method, module, of, arguments: call.args.len(), text, keys, at: place(at) });
     }
 
     fn note_constant(&mut self, value: &Dynamic, path: &[ASTNode]) {

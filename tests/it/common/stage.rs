@@ -40,7 +40,8 @@ impl Stage {
         let clock = Clock::simulated(config.shop.zone().parse_time(at).unwrap());
         let targets = config.webhooks.iter().map(|target| target.name.clone()).collect();
         let templates = TemplateSet::load(templates).unwrap_or_else(|faults| panic!("{faults:?}"));
-        let campaign = Campaign { rules: rule_set(rules), templates: Arc::new(templates), targets, token_key: TokenKey::new([7; 32]) };
+        let campaign =
+            Campaign { rules: rule_set(rules), templates: Arc::new(templates), targets, token_key: TokenKey::new([7; 32]), warnings: Vec::new() };
         Self { ctx: Ctx { db: db.clone(), clock, config: Arc::new(config) }, in_force: Arc::new(InForce::new(campaign)) }
     }
 

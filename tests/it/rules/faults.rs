@@ -110,6 +110,18 @@ fn what_is_wrong_with_a_condition() {
         "|c| \"60\" < c.recency_days",
         "|c| c.tags == \"vip\"",
         "|c| c.has_email == \"yes\"",
+        "|c| c.abc != 5",
+        "|c| 5 != c.orders",
+        "|c| () != c.orders",
+        "|c| c.orders > c.abc",
+        "|c| c.abc in [\"A\", 1]",
+        "|c| c.orders in [\"A\"]",
+        "|c| 5 in c.tags",
+        "|c| (c.age ?? \"young\") > 18",
+        "|c| (c.age ?? 18) > \"18\"",
+        "|c| c.has_email == (c.orders > 1 || c.r > 2)",
+        "|c| c.has_email > c.tags.len()",
+        "|c| c.orders == \"no. \" + 5",
         "|c| c.orders",
         "|c| { let x = c.orders; }",
         "|c| c.first_name.len > 3 && c.first_name.lenght > 3",
@@ -123,6 +135,18 @@ fn what_is_wrong_with_a_condition() {
     ];
     let told: Vec<String> = wrong.iter().map(|text| format!("{text}\n    {}", condition(text).replace('\n', "\n    "))).collect();
     insta::assert_snapshot!("conditions", told.join("\n"));
+}
+
+#[test]
+fn a_constant_is_compared_as_what_it_is() {
+    let text = "const MIN = \"60\";\nconst TOP = 10;\nrule(\"r\").basis(\"consent\").send(|c| email(\"t\")).when(|c| c.recency_days > MIN && c.top_percent <= TOP);";
+    assert_eq!(
+        faults(text),
+        "test.rhai:3:73 'recency_days' is a number and is compared with 'MIN', the text \"60\": that is never true; e.g. c.recency_days > 60"
+    );
+    // A parameter of the same name is something else.
+    let text = "const MIN = \"60\";\nfn few(c, MIN) { c.orders < MIN }\nrule(\"r\").basis(\"consent\").send(|c| email(\"t\")).when(|c| few(c, 5));";
+    assert!(load(text).is_ok());
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod crontab;
 mod crontab_reference;
 
 mod actions;
+mod certain;
 mod conditions;
 pub(crate) mod example;
 mod faults;

@@ -87,9 +87,10 @@ fn run(name: &str) -> String {
     }
     let ends = all("END ").map(|end| {
         assert!(end.starts_with("refused: ") || end.starts_with("failed: "), "{name}: {end}");
-        // Which of the fuse's limits is met first, and where, is a matter of how fast the machine is.
+        // Which limit is met first, and where, is a matter of how fast the machine is.
         let (how, _) = end.split_once(": ").unwrap();
-        if end.contains("the script takes too ") { format!("{how}: the script takes too much (steps, time or memory)") } else { end.to_owned() }
+        let limit = ["the script takes too ", "becomes too large"].iter().any(|limit| end.contains(limit));
+        if limit { format!("{how}: a limit (steps, time, memory or size)") } else { end.to_owned() }
     });
     let mut ends: Vec<String> = ends.collect();
     ends.dedup();
