@@ -24,17 +24,14 @@ pub const MOST_BUCKETS: i64 = 20;
 /// (`[score] buckets`).
 pub(super) fn range(fact: Fact, buckets: i64) -> (Range, bool) {
     match fact {
-        // Refunds may exceed what was paid.
-        Fact::Id | Fact::Revenue => (Range::Any, false),
+        // Refunds may exceed what was paid, returns what was bought.
+        Fact::Id | Fact::Revenue | Fact::RevenueIn | Fact::Pieces | Fact::PiecesOfCategory | Fact::DaysUntil => (Range::Any, false),
         Fact::Locale => (Range::OneOf(&["de", "en"]), true),
-        Fact::HasEmail => (Range::Flag, false),
-        Fact::Bought | Fact::BoughtCategory | Fact::BirthdayThisWeek => (Range::Flag, true),
+        Fact::HasEmail | Fact::Bought | Fact::BoughtCategory | Fact::BirthdayThisWeek => (Range::Flag, false),
         Fact::Age => (Range::Whole(0, Some(115)), true),
         Fact::BirthdayInDays | Fact::AnniversaryInDays => (Range::Whole(0, Some(366)), true),
-        Fact::RecencyDays | Fact::TenureDays | Fact::FirstOrderDays | Fact::AnniversaryYears | Fact::OrdersIn | Fact::EmailsIn | Fact::EmailsOf => {
-            (Range::Whole(0, None), true)
-        }
-        Fact::Orders => (Range::Whole(0, None), false),
+        Fact::RecencyDays | Fact::TenureDays | Fact::FirstOrderDays | Fact::AnniversaryYears => (Range::Whole(0, None), true),
+        Fact::Orders | Fact::OrdersIn | Fact::EmailsIn | Fact::EmailsOf => (Range::Whole(0, None), false),
         Fact::R | Fact::F | Fact::M => (Range::Whole(1, Some(buckets)), true),
         // With ten or more buckets a score takes two digits.
         Fact::Rfm => (Range::Whole(111, Some(if buckets < 10 { buckets * 111 } else { buckets * 10_101 })), true),
@@ -42,9 +39,10 @@ pub(super) fn range(fact: Fact, buckets: i64) -> (Range, bool) {
         Fact::Abc => (Range::OneOf(&["A", "B", "C"]), true),
         Fact::RevenueRank => (Range::Whole(1, None), true),
         Fact::TopPercent => (Range::Whole(1, Some(100)), true),
-        Fact::Month | Fact::BirthdayMonth => (Range::Whole(1, Some(12)), true),
-        Fact::Day => (Range::Whole(1, Some(31)), true),
-        Fact::Weekday => (Range::Whole(1, Some(7)), true),
+        Fact::BirthdayMonth => (Range::Whole(1, Some(12)), true),
+        Fact::Month => (Range::Whole(1, Some(12)), false),
+        Fact::Day => (Range::Whole(1, Some(31)), false),
+        Fact::Weekday => (Range::Whole(1, Some(7)), false),
         _ => (Range::Any, true),
     }
 }

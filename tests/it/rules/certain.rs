@@ -121,8 +121,7 @@ fn what_is_claimed_of_a_condition_is_so_for_every_customer() {
             } else if warning.contains("is always true") && !quoted.is_empty() {
                 claim("always", of(quoted[0]).iter().all(|answer| *answer == Some(true)));
             } else if warning.contains("is true whenever there is a value") {
-                let (_, rest) = warning.split_once("c.has(\"").unwrap();
-                let has = of(&format!("c.has(\"{}\")", rest.split('"').next().unwrap()));
+                let has = of(warning.split_once("say ").unwrap().1);
                 claim("whenever", of(quoted[0]) == has);
             } else if warning.contains("are never both true") {
                 claim("both", of(quoted[0]).iter().zip(of(quoted[1])).all(|(one, other)| *one != Some(true) || other != Some(true)));
