@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rhai::Dynamic;
 
 use super::builder;
-use super::internals::{Call, Code, Compared, Function, Known, Place, Property, Remembering, Side};
+use super::internals::{Call, Code, Compared, Function, Known, Place, Property, Side};
 use super::modules::{Unit, Units};
 use super::registry;
 use super::suggest::hint;
@@ -56,22 +56,16 @@ const CALL_AT_ONCE: [&str; 18] = [
 /// Most faults that are looked for in one file.
 const MAX_FAULTS: usize = 200;
 
-/// Closures that remember variables and are not handed over at once. A value that holds closures that hold values … grows beyond every limit, and one that
-/// holds itself is never freed.
+/// Closures that are not handed over at once. A value that holds closures that hold values … grows beyond every limit, and one that holds itself is never
+/// freed; and a map that holds a closure is asked before the methods that do not keep one.
 pub(super) fn held_closures(unit: &Unit) -> Vec<FileFault> {
     let outline = &unit.outline;
-    let closures = outline.functions.iter().map(|function| &function.code).chain([&outline.top]).flat_map(|code| &code.remembering);
+    let closures = outline.functions.iter().map(|function| &function.code).chain([&outline.top]).flat_map(|code| &code.closures);
     let own = |name: &str| outline.functions.iter().any(|function| function.name == name);
     let taken = |to: &str| (builder::TAKES_CUSTOMER.contains(&to) || CALL_AT_ONCE.contains(&to)) && !own(to);
     let held = closures.filter(|closure| !closure.handed_to.as_deref().is_some_and(taken));
-    let fault = |closure: &Remembering| {
-        let problem = format!(
-            "a closure that uses '{}' from outside stands right where it is used, as in .when(|c| …); or make it a function, with '{0}' as an argument",
-            closure.variable
-        );
-        FileFault::new(&unit.file, closure.at, problem)
-    };
-    held.map(fault).collect()
+    let problem = "a closure stands right where it is used, as in .when(|c| …): what is used several times is a function, as in fn loyal(c) { … }";
+    held.map(|closure| FileFault::new(&unit.file, closure.at, problem)).collect()
 }
 
 struct Lint<'a> {

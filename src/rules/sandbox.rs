@@ -177,7 +177,7 @@ pub(super) fn engine() -> Engine {
         .set_fail_on_invalid_map_property(true)
         // What is checked is what runs; nothing is folded away before the lint sees it.
         .set_optimization_level(OptimizationLevel::None);
-    for symbol in ["eval", "curry", "print", "debug"] {
+    for symbol in ["eval", "Fn", "curry", "print", "debug"] {
         engine.disable_symbol(symbol);
     }
     engine.on_progress(|_| burn(1).map(Dynamic::from));

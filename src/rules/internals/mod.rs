@@ -161,11 +161,9 @@ pub(super) struct Import {
     pub at: Place,
 }
 
-/// A closure that remembers variables of its surroundings.
+/// A closure that is written out.
 #[derive(Debug)]
-pub(super) struct Remembering {
-    /// The first of them.
-    pub variable: String,
+pub(super) struct Closure {
     /// The method that it is an argument of, when it is nothing but that.
     pub handed_to: Option<String>,
     pub at: Place,
@@ -182,7 +180,7 @@ pub(super) struct Code {
     pub pointers: BTreeSet<String>,
     /// Closures that are handed to a method, with its name.
     pub handed: Vec<(String, String)>,
-    pub remembering: Vec<Remembering>,
+    pub closures: Vec<Closure>,
     /// Variables that something is assigned to, or to a part of.
     pub assigned: Vec<(String, Place)>,
     pub compared: Vec<Compared>,
@@ -249,7 +247,7 @@ impl Code {
                 self.properties.push(Property { name: property.2.to_string(), of: receiver(path, expression), at: place(*at) });
             }
             Some(ASTNode::Expr(Expr::Map(map, _))) => self.keys.extend(map.0.iter().map(|(key, _)| key.name.to_string())),
-            Some(ASTNode::Expr(Expr::DynamicConstant(value, _))) => self.note_constant(value, path),
+            Some(ASTNode::Expr(Expr::DynamicConstant(value, at))) => self.note_constant(value, *at, path),
             Some(ASTNode::Stmt(Stmt::Assignment(parts))) => {
                 let target = &parts.1.lhs;
                 self.assigned.extend(root(target).map(|name| (name, place(target.start_position()))));
@@ -273,9 +271,6 @@ impl Code {
             return;
         }
         let text = call.args.first().and_then(text);
-        if name == "Fn" {
-            self.pointers.extend(text.clone());
-        }
         let module = (!call.namespace.is_empty()).then(|| call.namespace.root().to_owned());
         let keys = match call.args.get(1) {
             None => Some(Vec::new()),
@@ -285,19 +280,15 @@ impl Code {
         self.calls.push(Call { name, method, module, of, arguments: call.args.len(), text, keys, at: place(at) });
     }
 
-    fn note_constant(&mut self, value: &Dynamic, path: &[ASTNode]) {
+    fn note_constant(&mut self, value: &Dynamic, at: Position, path: &[ASTNode]) {
         if let Ok(map) = value.as_map_ref() {
             self.keys.extend(map.keys().map(ToString::to_string));
         }
         let Some(pointer) = value.read_lock::<FnPtr>() else { return };
         self.pointers.insert(pointer.fn_name().to_owned());
         // Captured variables wrap the closure: a block that shares them, then a call of "curry".
-        let mut captured = None;
         let outer = path.iter().rev().skip(1).find(|node| match node {
-            ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at)) if call.name == "curry" => {
-                captured = Some((call.args.get(1).and_then(variable).unwrap_or_default(), place(*at)));
-                false
-            }
+            ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _)) => call.name != "curry",
             ASTNode::Expr(Expr::Stmt(block)) => !matches!(block.statements(), [Stmt::Share(_), _]),
             ASTNode::Stmt(Stmt::Expr(_)) => false,
             _ => true,
@@ -307,7 +298,7 @@ impl Code {
             _ => None,
         };
         self.handed.extend(to.iter().map(|name| (name.clone(), pointer.fn_name().to_owned())));
-        self.remembering.extend(captured.map(|(variable, at)| Remembering { variable, handed_to: to, at }));
+        self.closures.push(Closure { handed_to: to, at: place(at) });
     }
 }
 
