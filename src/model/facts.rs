@@ -1,11 +1,13 @@
 //! What a rule may know about a customer, and when it asks.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 
 use super::customer::Customer;
-use super::fact::Fact;
+use super::fact::{Fact, Reading};
 use super::score::Score;
 use crate::base::money::Cents;
 use crate::base::time::{UnixMs, Zone};
@@ -19,6 +21,23 @@ pub struct Facts {
     pub score: Option<Score>,
     /// What happened; only what the rule asks for is there.
     pub history: Option<Arc<History>>,
+    /// What an example beside a rule states: it counts before record, scores and history. `None`: a real customer.
+    pub stated: Option<Arc<BTreeMap<Reading, FieldValue>>>,
+}
+
+/// A fact's value as somebody states it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FieldValue {
+    /// Text.
+    Text(String),
+    /// A whole number.
+    Whole(i64),
+    /// An exact decimal number.
+    Decimal(Decimal),
+    /// `true` or `false`.
+    Flag(bool),
+    /// A list of texts.
+    Texts(Vec<String>),
 }
 
 impl Facts {
@@ -28,10 +47,10 @@ impl Facts {
         self.history.as_deref().unwrap_or(&NOTHING)
     }
 
-    /// Without a history.
+    /// A real customer without a history.
     #[must_use]
     pub fn new(customer: Customer, score: Option<Score>) -> Self {
-        Self { customer, score, history: None }
+        Self { customer, score, history: None, stated: None }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::base::money::Cents;
 use crate::base::time::{UnixMs, days_between, days_until_anniversary, is_marked_in_week_of, years_since};
 use crate::model::customer::Locale;
 use crate::model::fact::{ALL, Fact, Reading, Takes};
-use crate::model::facts::{Facts, Moment, Needs, PastEmail, PastLine, PastOrder};
+use crate::model::facts::{Facts, FieldValue, Moment, Needs, PastEmail, PastLine, PastOrder};
 use crate::model::predicate::Literal;
 use crate::model::score::Score;
 
@@ -129,6 +129,16 @@ fn value_of(literal: &Literal) -> Dynamic {
     }
 }
 
+fn stated(value: &FieldValue) -> Dynamic {
+    match value {
+        FieldValue::Text(text) => text.clone().into(),
+        FieldValue::Whole(number) => (*number).into(),
+        FieldValue::Decimal(number) => (*number).into(),
+        FieldValue::Flag(flag) => (*flag).into(),
+        FieldValue::Texts(list) => list.iter().map(|text| Dynamic::from(text.clone())).collect::<rhai::Array>().into(),
+    }
+}
+
 /// Cents as an exact number of euros (or what the shop's currency is).
 fn amount(cents: Cents) -> Dynamic {
     Decimal::new(cents.0, 2).into()
@@ -140,6 +150,9 @@ impl View<'_> {
     /// # Errors
     /// When the brackets hold something that means nothing, or when the history was not read.
     pub(super) fn value(&self, reading: &Reading) -> Result<Dynamic, String> {
+        if let Some(value) = self.facts.stated.as_ref().and_then(|stated| stated.get(reading)) {
+            return Ok(stated(value));
+        }
         let needs = Needs::of([reading.fact]);
         if !self.facts.history().loaded.cover(needs) {
             return Err(format!("what c.{reading} asks for was not read: name it in the rule's own text"));

@@ -60,5 +60,5 @@ fn example() -> Facts {
     };
     // Nothing happened, but everything was looked up.
     let history = History { loaded: Needs::ALL, ..History::default() };
-    Facts { customer, score: Some(score), history: Some(history.into()) }
+    Facts { customer, score: Some(score), history: Some(history.into()), stated: None }
 }

@@ -38,7 +38,7 @@ pub(super) fn stranger() -> Facts {
         attributes: Attributes::new(),
     };
     let history = History { loaded: Needs::ALL, ..History::default() };
-    Facts { customer, score: None, history: Some(history.into()) }
+    Facts { customer, score: None, history: Some(history.into()), stated: None }
 }
 
 /// A customer with everything: three orders, the first on 2024-07-01, the last 70 days ago; 123.45 in all; birthday 1984-07-01.
@@ -100,7 +100,7 @@ pub(super) fn regular() -> Facts {
         lines: vec![line("2026-04-22", "P-1", 2), line("2026-06-30", "P-2", 1), line("2026-07-01", "P-9", 9)],
         emails: vec![email("2026-04-20", "win-back"), email("2026-06-20", "thanks"), email("2026-07-01", "thanks")],
     };
-    Facts { customer, score: Some(score), history: Some(history.into()) }
+    Facts { customer, score: Some(score), history: Some(history.into()), stated: None }
 }
 
 /// A regular with other scores.
