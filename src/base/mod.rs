@@ -1,9 +1,10 @@
-//! Floor 0: words without a domain: clock, ids, time, money, secrets, retry curve.
+//! Floor 0: words without a domain: clock, ids, time, money, secrets, retry curve, the nearest known word.
 
 pub mod clock;
 pub mod id;
 pub mod money;
 pub mod retry;
 pub mod secret;
+pub mod suggest;
 pub mod time;
 pub mod token;

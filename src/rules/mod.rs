@@ -15,11 +15,12 @@ mod registry;
 mod rule;
 mod sandbox;
 mod set;
-mod suggest;
 mod tell;
 mod trial;
 mod warn;
 mod why;
+
+use crate::base::suggest;
 
 pub use ranges::MOST_BUCKETS;
 pub use rule::{ActJob, Acted, AttributeMention, Evaluation, Given, Mention, Rule};

@@ -1,7 +1,8 @@
 //! "Did you mean": the nearest known word to one that is not known.
 
 /// ` - did you mean 'PREFIXword'?` when a known word is near enough to be a typing error, else nothing.
-pub(super) fn hint<'a>(word: &str, known: impl Iterator<Item = &'a str>, prefix: &str) -> String {
+#[must_use]
+pub fn hint<'a>(word: &str, known: impl Iterator<Item = &'a str>, prefix: &str) -> String {
     nearest(word, known).map(|near| format!(" - did you mean '{prefix}{near}'?")).unwrap_or_default()
 }
 
