@@ -41,6 +41,15 @@ struct Case {
     code_seed: [u8; 32],
 }
 
+/// Which arm a candidate who passed the gates gets into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arms {
+    /// The one of the published hash.
+    Split,
+    /// Every variant in turn, none held out: a decision for each, to see that all of them work.
+    Each,
+}
+
 /// Decides about every candidate of one page, in the order of their ids. Reads the standings, writes nothing.
 pub async fn decide(
     ctx: &Ctx,
@@ -49,6 +58,19 @@ pub async fn decide(
     moment: Moment,
     candidates: Vec<Candidate>,
     past: &Past<'_>,
+) -> Result<Vec<Entry>, FlowError> {
+    decide_in(ctx, campaign, rule, moment, candidates, past, Arms::Split).await
+}
+
+/// As [`decide`], with the arms asked for.
+pub async fn decide_in(
+    ctx: &Ctx,
+    campaign: &Arc<Campaign>,
+    rule: &str,
+    moment: Moment,
+    candidates: Vec<Candidate>,
+    past: &Past<'_>,
+    arms: Arms,
 ) -> Result<Vec<Entry>, FlowError> {
     let Some(spec) = campaign.rules.rule(rule).map(|rule| rule.spec.clone()) else { return Ok(Vec::new()) };
     if candidates.is_empty() {
@@ -65,7 +87,12 @@ pub async fn decide(
         };
         match stopped {
             Some((reason, detail)) => entries.push(refused(candidate, key, reason, detail, moment.now)),
-            None => cases.push(case(campaign, &spec, candidate, key)),
+            None if arms == Arms::Split => cases.push(case(campaign, &spec, candidate, key)),
+            None => cases.extend(spec.variants.iter().map(|variant| Case {
+                variant: Some(variant.name.clone()),
+                shown: variant.name.clone(),
+                ..case(campaign, &spec, candidate.clone(), key.clone())
+            })),
         }
     }
     let (cases, acted) = act(campaign, rule, moment, cases).await?;

@@ -18,6 +18,7 @@ pub mod record;
 pub mod rescore;
 pub mod survey;
 pub mod trigger;
+pub mod verify;
 pub mod watch;
 pub mod why;
 

@@ -34,11 +34,28 @@ pub enum Past<'a> {
 #[derive(Debug)]
 pub struct Rehearsal(Known);
 
+/// A customer's past as somebody states it.
+#[derive(Clone, Debug, Default)]
+pub struct Stated {
+    /// Since when the address is on the suppression list.
+    pub suppressed_at: Option<UnixMs>,
+    /// What the customer said.
+    pub consents: Vec<Consent>,
+    /// The latest order that counts.
+    pub last_order_at: Option<UnixMs>,
+    /// Occasions that the rule has taken, each with the moment it took effect.
+    pub taken: Vec<(String, UnixMs)>,
+    /// When emails of any rule were decided.
+    pub emails: Vec<UnixMs>,
+}
+
 /// The past of some customers.
 #[derive(Debug, Default)]
 struct Known {
     suppressed: HashMap<Id, UnixMs>,
     consents: HashMap<Id, Vec<Consent>>,
+    /// Of those whose scores do not tell.
+    last_orders: HashMap<Id, UnixMs>,
     taken: HashMap<Id, Vec<(String, UnixMs)>>,
     emails: HashMap<Id, Vec<Email>>,
 }
@@ -61,6 +78,19 @@ impl Rehearsal {
             known.read(ctx, ids, cap_begins(ctx, from)..=until, Until { rule: &spec.name, before: from }, follows).await?;
         }
         Ok(Self(known))
+    }
+
+    /// A rehearsal about one customer whose past is stated.
+    #[must_use]
+    pub fn of(customer: Id, stated: Stated) -> Self {
+        let emails = stated.emails.into_iter().map(|at| Email { at, follows: false }).collect();
+        Self(Known {
+            suppressed: stated.suppressed_at.map(|at| (customer, at)).into_iter().collect(),
+            consents: [(customer, stated.consents)].into(),
+            last_orders: stated.last_order_at.map(|at| (customer, at)).into_iter().collect(),
+            taken: [(customer, stated.taken)].into(),
+            emails: [(customer, emails)].into(),
+        })
     }
 
     /// Notes what was decided for a moment.
@@ -139,7 +169,7 @@ impl Known {
         Standing {
             suppressed: self.suppressed.get(&id).is_some_and(|at| *at <= dead_by),
             consents: self.consents.get(&id).into_iter().flatten().filter(|consent| consent.at <= now).cloned().collect(),
-            last_order_at: facts.score.map(|score| score.last_order_at),
+            last_order_at: facts.score.map(|score| score.last_order_at).or_else(|| self.last_orders.get(&id).copied()),
             taken: self.taken.get(&id).cloned().unwrap_or_default(),
             recent_emails: i64::try_from(recent).unwrap_or(i64::MAX),
         }

@@ -15,6 +15,7 @@ use crate::model::decision::Refusal;
 use crate::model::facts::{Facts, Moment, Needs};
 use crate::model::hold::Hold;
 use crate::model::pause::Pause;
+use crate::model::rule::RuleSpec;
 use crate::policy::{gates, occasion};
 use crate::rules::{Reason, Reasons};
 use crate::store::decisions::{self, Entry, Logged};
@@ -113,28 +114,40 @@ pub async fn customer(ctx: &Ctx, external_id: &str) -> Result<Option<Facts>, Flo
 pub async fn why(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, facts: &Facts) -> Result<Why, FlowError> {
     let moment = Moment { now: ctx.clock.now(), zone: ctx.config.shop.zone() };
     let Some(spec) = campaign.rules.rule(name).map(|rule| rule.spec.clone()) else { return Ok(Why::default()) };
-    let customer = &facts.customer;
-    let mut why = Why { customer: customer.external_id.clone(), rule: name.to_owned(), as_of: moment.now, ..Why::default() };
+    let rehearsal = Rehearsal::begin(ctx, campaign, &spec, &[facts.customer.id], (moment.now, moment.now)).await?;
+    let mut why = given(ctx, campaign, &spec, facts, moment, &rehearsal).await?;
+    let mut tx = ctx.db.read().await?;
+    why.paused = pauses::one(&mut tx, name).await?;
+    why.held = holds::open_of(&mut tx, name).await?;
+    why.log = decisions::of_customer(&mut tx, facts.customer.id, name, LOG_LINES).await?.into_iter().map(line).collect();
+    Ok(why)
+}
+
+/// As [`why`], with this past and without the log.
+pub(super) async fn given(
+    ctx: &Ctx,
+    campaign: &Arc<Campaign>,
+    spec: &RuleSpec,
+    facts: &Facts,
+    moment: Moment,
+    rehearsal: &Rehearsal,
+) -> Result<Why, FlowError> {
+    let (name, past) = (spec.name.as_str(), Past::Rehearsed(rehearsal));
+    let mut why = Why { customer: facts.customer.external_id.clone(), rule: name.to_owned(), as_of: moment.now, ..Why::default() };
     let reasons = reasons(campaign, name, facts, moment).await?;
     why.matched = reasons.answer == Ok(true);
     why.failure = reasons.answer.err();
     why.clauses = reasons.clauses.into_iter().map(clause).collect();
-    let rehearsal = Rehearsal::begin(ctx, campaign, &spec, &[customer.id], (moment.now, moment.now)).await?;
-    let past = Past::Rehearsed(&rehearsal);
     let candidate = Candidate { facts: facts.clone(), inputs: serde_json::Map::new(), failure: why.failure.clone() };
-    let standing = recall::standings(ctx, &spec, std::slice::from_ref(&candidate), moment.now, &past).await?.pop().unwrap_or_default();
+    let standing = recall::standings(ctx, spec, std::slice::from_ref(&candidate), moment.now, &past).await?.pop().unwrap_or_default();
     let key = occasion::key(spec.occasion, &moment, standing.taken.len(), standing.last_order_at);
-    why.gates = gates::each(&spec, &key, &standing, &limits(&ctx.config.policy), moment.now).map(|(gate, passed)| self::gate(gate, passed)).into();
+    why.gates = gates::each(spec, &key, &standing, &limits(&ctx.config.policy), moment.now).map(|(gate, passed)| self::gate(gate, passed)).into();
     why.verdict = "no_match";
     if (why.matched || why.failure.is_some())
         && let Some(entry) = decide::decide(ctx, campaign, name, moment, vec![candidate], &past).await?.pop()
     {
         why.judged(&entry, moment.now);
     }
-    let mut tx = ctx.db.read().await?;
-    why.paused = pauses::one(&mut tx, name).await?;
-    why.held = holds::open_of(&mut tx, name).await?;
-    why.log = decisions::of_customer(&mut tx, customer.id, name, LOG_LINES).await?.into_iter().map(line).collect();
     Ok(why)
 }
 

@@ -7,16 +7,18 @@ use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, NativeCallContext};
 
 use super::crontab::Crontab;
 use super::draft::Draft;
+use super::example;
 use super::explain::{misuse, place};
 use super::helpers::{MAX_DAYS, Span, Worth, expected, is_name};
 use super::internals::{Bound, Place};
 use crate::config::sections::Policy;
 use crate::model::consent::LegalBasis;
+use crate::model::example::Example;
 use crate::model::fault::FileFault;
 use crate::model::rule::{Goal, MissedPolicy, Occasion, QuietHours, RuleLimits, VariantSpec};
 
 /// All verbs there are.
-pub(super) const VERBS: [&str; 15] = [
+pub(super) const VERBS: [&str; 16] = [
     "every",
     "missed",
     "basis",
@@ -32,6 +34,7 @@ pub(super) const VERBS: [&str; 15] = [
     "experiment",
     "limit",
     "budget",
+    "example",
 ];
 /// Verbs that are planned.
 pub(super) const LATER: [&str; 3] = ["on", "after", "unless"];
@@ -43,6 +46,8 @@ pub(super) const MAX_RULES: usize = 1000;
 const MAX_FAULTS: usize = 200;
 /// Most variants of a rule.
 const MAX_VARIANTS: usize = 20;
+/// Most examples of a rule.
+const MAX_EXAMPLES: usize = 200;
 /// Greatest weight of a variant.
 const MAX_WEIGHT: i64 = 1_000_000;
 /// Greatest limit of messages.
@@ -217,6 +222,17 @@ fn variant(draft: &mut Draft, name: String, weight: i64, action: Bound) -> Resul
     Ok(())
 }
 
+fn add_example(draft: &mut Draft, example: Example) -> Result<(), String> {
+    if draft.examples.iter().any(|other| other.name == example.name) {
+        return Err(format!("example \"{}\" is there twice", example.name));
+    }
+    if draft.examples.len() >= MAX_EXAMPLES {
+        return Err(format!("a rule has at most {MAX_EXAMPLES} examples"));
+    }
+    draft.examples.push(example);
+    Ok(())
+}
+
 fn quiet(from: &Dynamic, until: &Dynamic) -> Result<QuietHours, String> {
     let minute = |value: &Dynamic| Policy::minute_of_day(&text(value, "a time of day such as \"20:00\"")?);
     Ok(QuietHours { from_minute: minute(from)?, until_minute: minute(until)? })
@@ -315,6 +331,13 @@ pub(super) fn register(engine: &mut Engine) {
                 let key = text(&key, "a text").ok().filter(|key| (1..=100).contains(&key.len()) && !key.chars().any(char::is_control));
                 draft.experiment = Some(key.ok_or_else(|| "expected a text of 1 to 100 characters".to_owned())?);
                 Ok(())
+            })
+        })
+        .register_fn("example", |at: Context, rule: Handle, name: Dynamic, facts: Dynamic, verdict: Dynamic| {
+            let file = at.call_source().map(ToOwned::to_owned);
+            say(&at, rule, "example", |draft| {
+                let file = file.unwrap_or_else(|| draft.file.clone());
+                add_example(draft, example::read(&name, &facts, &verdict, (&file, place(at.call_position())))?)
             })
         });
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::internals::{Bound, Place};
 use crate::model::consent::LegalBasis;
+use crate::model::example::Example;
 use crate::model::fault::FileFault;
 use crate::model::rule::{Goal, MissedPolicy, Occasion, QuietHours, RuleLimits, RuleSpec, VariantSpec};
 
@@ -26,6 +27,7 @@ pub(super) struct Draft {
     pub priority: i64,
     pub experiment: Option<String>,
     pub limits: RuleLimits,
+    pub examples: Vec<Example>,
     said: BTreeMap<&'static str, Place>,
 }
 
@@ -37,6 +39,7 @@ pub(super) struct Finished {
     pub said: BTreeMap<&'static str, Place>,
     pub condition: Bound,
     pub actions: Vec<Bound>,
+    pub examples: Vec<Example>,
 }
 
 impl Draft {
@@ -58,6 +61,7 @@ impl Draft {
             priority: 0,
             experiment: None,
             limits: RuleLimits::default(),
+            examples: Vec::new(),
             said: BTreeMap::new(),
         }
     }
@@ -66,7 +70,7 @@ impl Draft {
     pub(super) fn say(&mut self, verb: &'static str, at: Place) -> Option<String> {
         let before = self.said.insert(verb, at)?;
         // Variants have names, limits have a length of time: what may not come twice there is told with them.
-        (!matches!(verb, "variant" | "limit")).then(|| format!("is said twice, first at line {}", before.0))
+        (!matches!(verb, "variant" | "limit" | "example")).then(|| format!("is said twice, first at line {}", before.0))
     }
 
     fn said(&self, verb: &str) -> bool {
@@ -113,6 +117,6 @@ impl Draft {
             limits: self.limits,
         };
         let said = self.said.into_iter().chain([("rule", self.at)]).collect();
-        Some(Finished { spec, file: self.file, said, condition: self.condition?, actions })
+        Some(Finished { spec, file: self.file, said, condition: self.condition?, actions, examples: self.examples })
     }
 }

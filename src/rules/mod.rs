@@ -5,6 +5,7 @@ mod builder;
 mod certain;
 pub mod crontab;
 mod draft;
+mod example;
 mod explain;
 mod helpers;
 mod internals;

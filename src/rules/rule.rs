@@ -15,6 +15,7 @@ use super::registry::{Customer, View};
 use super::sandbox;
 use super::tell::tell;
 use crate::model::action::{Action, Channel, Voucher};
+use crate::model::example::Example;
 use crate::model::fact::Reading;
 use crate::model::facts::{Facts, Moment, Needs};
 use crate::model::predicate::Predicate;
@@ -36,6 +37,8 @@ pub struct Rule {
     pub(super) file: String,
     /// Where each of its verbs stands; `rule` is where it begins.
     pub(super) said: BTreeMap<&'static str, Place>,
+    /// What it says about itself by example; no part of what it does.
+    pub examples: Vec<Example>,
     pub(super) condition: Bound,
     /// The condition as clauses, when it is a single expression.
     pub(super) clauses: Option<Condition>,

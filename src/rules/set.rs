@@ -292,6 +292,7 @@ fn finish(draft: Draft, units: &Units, engine: &Arc<Engine>, faults: &mut Vec<Fi
         spec: finished.spec,
         file: finished.file,
         said: finished.said,
+        examples: finished.examples,
         source,
         condition: finished.condition,
         actions: finished.actions,

@@ -11,5 +11,6 @@ mod pause;
 mod plan;
 mod rescore;
 mod trigger;
+mod verify;
 mod webhooks;
 mod why;

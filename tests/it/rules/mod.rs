@@ -7,6 +7,7 @@ mod actions;
 mod certain;
 mod conditions;
 pub(crate) mod example;
+mod examples;
 mod faults;
 mod hostile;
 mod language;
