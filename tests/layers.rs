@@ -47,6 +47,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("cron", &["rules"]),
     ("csv", &["intake", "cli"]),
     ("encoding_rs", &["intake"]),
+    ("toml", &["intake"]),
     ("figment", &["config"]),
     ("sd_notify", &["daemon"]),
     ("tokio", &["store", "channel", "flow", "web", "daemon", "cli"]),

@@ -20,6 +20,7 @@ mod score;
 mod score_export;
 mod serve;
 mod shipped;
+mod test;
 mod why;
 
 use std::path::PathBuf;
@@ -68,6 +69,7 @@ enum Command {
     Run(run::Args),
     Score(score::Args),
     Serve(serve::Args),
+    Test(test::Args),
     Why(why::Args),
 }
 
@@ -165,6 +167,7 @@ async fn run(command: Command, app: &App) -> anyhow::Result<Done> {
         Command::Rules(args) => rules::run(args, app).await,
         Command::Run(args) => run::run(args, app).await,
         Command::Serve(args) => serve::run(args, app).await,
+        Command::Test(args) => test::run(args, app).await,
         Command::Why(args) => why::run(args, app).await,
         Command::Score(args) => score::run(args, app).await,
     }

@@ -17,6 +17,7 @@ shipped![
     "rules/anniversary.rhai",
     "rules/birthday-gift.rhai",
     "rules/second-order.rhai",
+    "rules/tests/win-back.toml",
     "rules/thank-you.rhai",
     "rules/win-back.rhai",
     "templates/_shared/footer.de.mjml",

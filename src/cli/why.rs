@@ -6,8 +6,9 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::{App, Done};
+use crate::config::Config;
 use crate::flow::Ctx;
-use crate::flow::why::{self, Line, Why};
+use crate::flow::why::{self, Clause, Gate, Line, Why};
 
 /// Why a customer gets a message of a rule, or does not: clause by clause, gate by gate, the arm, and what the log says
 ///
@@ -57,22 +58,8 @@ fn print(ctx: &Ctx, why: &Why) {
     if let Some(pause) = &why.paused {
         println!("  the rule is {}", pause.sentence(zone));
     }
-    println!("  {}", sentence(ctx, why));
-    for clause in &why.clauses {
-        let answer = match clause.result {
-            Some(true) => "yes",
-            Some(false) => "no ",
-            None => "?  ",
-        };
-        println!("  {answer} {}   {}{}", clause.text, seen(&clause.value), if clause.skipped { "   (did not matter)" } else { "" });
-    }
-    for gate in &why.gates {
-        println!(
-            "  {} {}",
-            if gate.passed { "passes" } else { "STOPS " },
-            gate.reason.map_or_else(|| gate.gate.to_owned(), |reason| format!("{}: {reason}", gate.gate))
-        );
-    }
+    println!("  {}", sentence(&ctx.config, why));
+    why.clauses.iter().map(clause).chain(why.gates.iter().map(gate)).for_each(|line| println!("  {line}"));
     if let Some(hold) = &why.held {
         println!("  HELD   {}", hold.sentence(zone, ctx.config.shop.currency.code()));
     }
@@ -81,8 +68,25 @@ fn print(ctx: &Ctx, why: &Why) {
     }
 }
 
-fn sentence(ctx: &Ctx, why: &Why) -> String {
-    let waits = why.waits_until.map_or_else(String::new, |at| format!(", after the quiet hours at {}", ctx.config.shop.zone().format(at)));
+/// A clause in a line.
+pub(super) fn clause(clause: &Clause) -> String {
+    let answer = match clause.result {
+        Some(true) => "yes",
+        Some(false) => "no ",
+        None => "?  ",
+    };
+    format!("{answer} {}   {}{}", clause.text, seen(&clause.value), if clause.skipped { "   (did not matter)" } else { "" })
+}
+
+/// A gate in a line.
+pub(super) fn gate(gate: &Gate) -> String {
+    let word = if gate.passed { "passes" } else { "STOPS " };
+    format!("{word} {}", gate.reason.map_or_else(|| gate.gate.to_owned(), |reason| format!("{}: {reason}", gate.gate)))
+}
+
+/// What comes of it.
+pub(super) fn sentence(config: &Config, why: &Why) -> String {
+    let waits = why.waits_until.map_or_else(String::new, |at| format!(", after the quiet hours at {}", config.shop.zone().format(at)));
     match (why.verdict, &why.variant, why.reason) {
         ("send", Some(variant), _) => format!("gets a message, variant {variant}{waits}"),
         ("control", ..) => "is held out, to see what the rule earns".to_owned(),

@@ -14,6 +14,7 @@ pub mod mapping;
 pub mod orders;
 pub mod rejects;
 pub mod rows;
+pub mod scenario;
 pub mod text;
 
 use dates::DateOrder;

@@ -19,5 +19,6 @@ pub mod pause;
 pub mod predicate;
 pub mod report;
 pub mod rule;
+pub mod scenario;
 pub mod score;
 pub mod text;

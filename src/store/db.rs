@@ -8,6 +8,8 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Postgres, Sqlite, SqliteConnection, Transaction};
 
+use crate::base::id;
+
 /// A statement's text: the same for both databases, or one for each.
 #[derive(Clone, Copy, Debug)]
 pub struct Sql {
@@ -231,6 +233,17 @@ impl Db {
         Ok(Self::Sqlite { write, read })
     }
 
+    /// A migrated database of its own in memory, for rehearsals: gone when it is closed, shared with nobody.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub async fn in_memory() -> Result<Self, StoreError> {
+        // Connections of this process that name the same file of this VFS share it; it never touches a disk.
+        let db = Self::open(&format!("sqlite:///stammgast-{}?vfs=memdb", id::next().0), 1).await?;
+        db.migrate().await?;
+        Ok(db)
+    }
+
     /// Begins a transaction that writes. On SQLite it holds the write lock from the start, so that it never fails half-way as "busy".
     ///
     /// # Errors
@@ -300,7 +313,7 @@ impl Tx {
 pub(super) const MAX_BINDS: usize = 30_000;
 
 /// Ids as the JSON array that statements with `ids` take.
-pub(super) fn id_list(ids: impl IntoIterator<Item = crate::base::id::Id>) -> String {
+pub(super) fn id_list(ids: impl IntoIterator<Item = id::Id>) -> String {
     let mut list = String::from("[");
     for (position, id) in ids.into_iter().enumerate() {
         if position > 0 {

@@ -12,6 +12,8 @@ statements! {
     OF_CUSTOMER = "SELECT d.last_at, d.slot, d.variant, d.detail, d.times, m.state, m.reply
                    FROM decisions d LEFT JOIN messages m ON m.decision_id = d.id WHERE d.customer_id = $1 AND d.rule = $2
                    ORDER BY d.last_at DESC, d.id DESC LIMIT $3";
+    OF_RUN = "SELECT c.external_id, d.slot, d.variant, d.effective_at, d.detail FROM decisions d JOIN customers c ON c.id = d.customer_id
+              WHERE d.rule = $1 AND d.last_at = $2 ORDER BY c.external_id";
 }
 
 /// A decision with what belongs to a "send".
@@ -198,4 +200,24 @@ pub struct Logged {
 /// The latest decisions of a rule about a customer.
 pub async fn of_customer(tx: &mut Tx, customer: Id, rule: &str, limit: i64) -> Result<Vec<Logged>, StoreError> {
     on!(tx, OF_CUSTOMER, |c, q| sqlx::query_as(q).bind(customer.0).bind(rule).bind(limit).fetch_all(c).await)
+}
+
+/// A decision of one run.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct OfRun {
+    /// The shop's key of the customer.
+    pub external_id: String,
+    /// `arm`, or the reason of a refusal.
+    pub slot: String,
+    /// The variant of a message; `None` in `arm`: held out.
+    pub variant: Option<String>,
+    /// When the message may leave, in Unix milliseconds.
+    pub effective_at: i64,
+    /// More about it.
+    pub detail: String,
+}
+
+/// What a rule decided for a moment, by customer; a refusal that came again later is only with the last.
+pub async fn of_run(tx: &mut Tx, rule: &str, at: UnixMs) -> Result<Vec<OfRun>, StoreError> {
+    on!(tx, OF_RUN, |c, q| sqlx::query_as(q).bind(rule).bind(at.0).fetch_all(c).await)
 }

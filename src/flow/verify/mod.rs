@@ -1,3 +1,4 @@
 //! What rules promise, tried out offline: the examples beside them, and scenarios over days. Through the daemon's own stages, on a database in memory.
 
 pub mod examples;
+pub mod scenarios;

@@ -10,4 +10,5 @@ mod messages;
 mod numbers;
 mod plan;
 mod rules;
+mod test;
 mod usage;

@@ -7,6 +7,8 @@ use crate::common::shop::{execute, order};
 use crate::common::stage::{MONDAY_NINE, Stage, people};
 use crate::store::texts;
 
+mod scenarios;
+
 /// A rule whose second variant has an action of its own, with examples.
 fn rule(verbs: &str, examples: &str) -> String {
     format!(

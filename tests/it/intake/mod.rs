@@ -6,6 +6,7 @@ mod customers;
 mod exports;
 mod orders;
 mod sample_shop;
+mod scenario;
 
 use std::io::Cursor;
 
