@@ -194,7 +194,8 @@ fn print_scenario(config: &Config, played: &Played) {
     println!("{} \"{}\": not as expected (- expected, did not happen; + happened, not expected)", played.file, played.name);
     let differs = |place: usize| played.lines.get(place).is_some_and(|line| line.outcome != "same");
     let near = |place: usize| (place.saturating_sub(1)..=place + 1).any(differs);
-    for (_, line) in played.lines.iter().enumerate().filter(|(place, _)| near(*place)).take(MOST_LINES) {
+    let told: Vec<_> = played.lines.iter().enumerate().filter(|(place, _)| near(*place)).map(|(_, line)| line).collect();
+    for line in told.iter().take(MOST_LINES) {
         let mark = match line.outcome {
             "missing" => '-',
             "unexpected" => '+',
@@ -208,6 +209,9 @@ fn print_scenario(config: &Config, played: &Played) {
         if let Some(why) = &line.why {
             print_why(config, why, true);
         }
+    }
+    if told.len() > MOST_LINES {
+        println!("    … and {} lines more: --json tells all", told.len() - MOST_LINES);
     }
 }
 

@@ -1,5 +1,5 @@
 //! Floor 4: one file per stage; stages talk to each other only through tables. Beside them what answers questions about stages and writes nothing: plan,
-//! backtest, why, survey, watch, analyse.
+//! backtest, why, survey, verify, watch, analyse.
 
 pub mod analyse;
 pub mod backtest;
