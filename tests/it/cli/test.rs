@@ -118,6 +118,6 @@ fn faults_of_rules_and_scenarios_are_told_and_end_with_1() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         document["faults"],
-        json!([{ "file": "rules/hello.rhai", "line": 4, "column": 6, "severity": "error", "message": ".example: unknown field 'order' - did you mean 'orders'?" }])
+        json!([{ "file": "rules/hello.rhai", "line": 4, "column": 6, "severity": "error", "message": ".example: unknown fact 'order' - did you mean 'orders'?" }])
     );
 }
