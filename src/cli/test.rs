@@ -11,11 +11,11 @@ use crate::base::clock::Clock;
 use crate::base::time::UnixMs;
 use crate::base::token::TokenKey;
 use crate::config::Config;
-use crate::flow::Ctx;
 use crate::flow::campaign::Campaign;
 use crate::flow::verify::examples::{self, Tried};
 use crate::flow::verify::scenarios::{self, Played};
 use crate::flow::why::Why;
+use crate::flow::{Ctx, ingest};
 use crate::intake::{Options, scenario};
 use crate::model::fault::FileFault;
 use crate::store::Db;
@@ -128,10 +128,11 @@ impl Found {
             let bare = campaign.rules.rules().iter().filter(|rule| rule.examples.is_empty());
             self.bare.extend(bare.map(|rule| rule.spec.name.clone()));
         }
+        let own = ingest::attributes(&config);
         let (zone, currency) = (config.shop.zone(), config.shop.currency);
         let options = Options { zone, currency, date_order: None, source: None, data_at: UnixMs(0) };
         for file in target.scenarios {
-            match scenario::load(&file, &options) {
+            match scenario::load(&file, &options, &own) {
                 Err(faults) => self.faults.extend(faults),
                 Ok(scenario) => match scenarios::faults(&config, &campaign, &scenario) {
                     faults if faults.is_empty() => self.played.push(scenarios::play(&config, &campaign, &scenario).await?),

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use chrono::{Datelike as _, NaiveDate};
 use rhai::{Dynamic, Map};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
 
 use super::helpers::{MAX_DAYS as MAX_WINDOW, expected};
 use super::internals::Place;
 use super::registry;
 use super::suggest::hint;
 use crate::base::id::Id;
+use crate::model::attribute::Attributes;
 use crate::model::consent::ConsentKind;
 use crate::model::customer::{Customer, Locale};
 use crate::model::email_address::EmailAddress;
@@ -148,7 +151,8 @@ fn value_of(reading: &Reading, value: &Dynamic) -> Result<FieldValue, String> {
         Kind::Decimal => (decimal(), "a number"),
         Kind::Flag => (flag(), "true or false"),
         Kind::Texts => (texts(value).map(FieldValue::Texts), "a list of texts such as [\"vip\"]"),
-        Kind::Any => (text().or_else(whole).or_else(decimal).or_else(flag), "a text, a number, true or false"),
+        // A number without a fraction is whole, as it is read from the record.
+        Kind::Any => (text().or_else(|| whole_of(value)).or_else(decimal).or_else(flag), "a text, a number, true or false"),
     };
     let known = |value: &FieldValue| match (reading.fact, value) {
         (Fact::Locale, FieldValue::Text(text)) => Locale::parse(text).is_some_and(|locale| locale.code() == text),
@@ -161,6 +165,11 @@ fn value_of(reading: &Reading, value: &Dynamic) -> Result<FieldValue, String> {
         None if value.is_unit() => Err(format!("{reading}: expected {what}; what is missing is left out")),
         None => Err(format!("{reading}: {}", expected(what, value))),
     }
+}
+
+fn whole_of(value: &Dynamic) -> Option<FieldValue> {
+    let decimal = |_| value.as_decimal().ok().filter(Decimal::is_integer).and_then(|number| number.to_i64()).ok_or(());
+    value.as_int().or_else(decimal).ok().map(FieldValue::Whole)
 }
 
 fn texts(value: &Dynamic) -> Option<Vec<String>> {
@@ -222,6 +231,7 @@ fn record(stated: &BTreeMap<Reading, FieldValue>) -> Customer {
             Some(FieldValue::Texts(tags)) => tags.clone(),
             _ => Vec::new(),
         },
+        attributes: Attributes::new(),
     }
 }
 

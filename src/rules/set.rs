@@ -18,6 +18,7 @@ use super::rule::{AttributeMention, Given, Mention, Rule};
 use super::sandbox::{self, Deep};
 use super::{builder, helpers, lint, trial};
 use crate::model::action::Channel;
+use crate::model::example::Example;
 use crate::model::fact::{ALL, Fact, Reading, Takes};
 use crate::model::facts::Needs;
 use crate::model::fault::FileFault;
@@ -288,7 +289,7 @@ fn finish(draft: Draft, units: &Units, engine: &Arc<Engine>, faults: &mut Vec<Fi
         needs: Needs::of(closures().flat_map(|closure| named(closure, units))),
         clauses: home.and_then(|(unit, function)| finished.condition.clauses(unit, units, &function.parameters)),
         mentions: finished.actions.iter().flat_map(|action| mentions(action, units)).collect(),
-        attributes: closures().flat_map(|closure| attributes(closure, units)).collect(),
+        attributes: closures().flat_map(|closure| attributes(closure, units)).chain(finished.examples.iter().flat_map(stated)).collect(),
         spec: finished.spec,
         file: finished.file,
         said: finished.said,
@@ -344,6 +345,16 @@ fn attributes(closure: &Bound, units: &Units) -> Vec<AttributeMention> {
         .filter(|(_, call)| call.method && call.name == attr)
         .filter_map(|(file, call)| Some(AttributeMention { name: call.text.clone()?, file, at: call.at }))
         .collect()
+}
+
+/// Attributes that an example states: misspelt ones would state nothing.
+fn stated(example: &Example) -> impl Iterator<Item = AttributeMention> {
+    let readings = example.facts.stated.iter().flat_map(|stated| stated.keys()).filter(|reading| reading.fact == Fact::Attr);
+    let mention = |reading: &Reading| {
+        let name = reading.of.as_deref().unwrap_or_default().to_owned();
+        AttributeMention { name, file: example.file.clone(), at: (example.line, example.column) }
+    };
+    readings.map(mention)
 }
 
 fn mentions(action: &Bound, units: &Units) -> Vec<Mention> {

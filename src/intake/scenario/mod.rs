@@ -5,6 +5,7 @@ mod records;
 
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use serde::de::{self, SeqAccess, Visitor};
@@ -13,6 +14,7 @@ use toml::{Spanned, Value};
 
 use super::Options;
 use crate::base::time::days_between;
+use crate::model::attribute::Declared;
 use crate::model::fault::FileFault;
 use crate::model::scenario::{Place, Scenario};
 use records::{Kinds, Record};
@@ -78,11 +80,11 @@ impl<'de> Deserialize<'de> for Expect {
     }
 }
 
-/// Reads a file. `options.data_at` is not used: an objection without a date was made before the first day.
+/// Reads a file. Customers may have the shop's `own` facts. `options.data_at` is not used: an objection without a date was made before the first day.
 ///
 /// # Errors
 /// All that is wrong with it; only the first when it is no TOML or has the wrong structure.
-pub fn load(path: &Path, options: &Options) -> Result<Scenario, Vec<FileFault>> {
+pub fn load(path: &Path, options: &Options, own: &Arc<[Declared]>) -> Result<Scenario, Vec<FileFault>> {
     let file = path.display().to_string();
     let whole = |problem: String| vec![FileFault::new(&file, (0, 0), problem)];
     let mut bytes = Vec::new();
@@ -90,14 +92,14 @@ pub fn load(path: &Path, options: &Options) -> Result<Scenario, Vec<FileFault>> 
     opened.map_err(|error| whole(format!("cannot be read: {error}")))?;
     let text = String::from_utf8(bytes).map_err(|_| whole("is not UTF-8 text".to_owned()))?;
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    read(&file, &stem, &text, options)
+    read(&file, &stem, &text, options, own)
 }
 
 /// Reads a text; `file` is how messages call it, `stem` its name when it names itself not.
 ///
 /// # Errors
 /// As [`load`].
-pub fn read(file: &str, stem: &str, text: &str, options: &Options) -> Result<Scenario, Vec<FileFault>> {
+pub fn read(file: &str, stem: &str, text: &str, options: &Options, own: &Arc<[Declared]>) -> Result<Scenario, Vec<FileFault>> {
     if text.len() > MAX_BYTES {
         return Err(vec![FileFault::new(file, (0, 0), format!("is longer than {} KiB: expected a smaller file", MAX_BYTES / 1024))]);
     }
@@ -105,7 +107,7 @@ pub fn read(file: &str, stem: &str, text: &str, options: &Options) -> Result<Sce
         let at = error.span().map_or((0, 0), |span| place(text, span.start));
         vec![FileFault::new(file, at, plain(error.message()))]
     })?;
-    let mut reader = Reader { file, text, options: options.clone(), faults: Vec::new() };
+    let mut reader = Reader { file, text, options: options.clone(), own: Arc::clone(own), faults: Vec::new() };
     let scenario = reader.scenario(&parsed, stem);
     match scenario {
         Some(scenario) if reader.faults.is_empty() => Ok(scenario),
@@ -137,6 +139,8 @@ struct Reader<'a> {
     file: &'a str,
     text: &'a str,
     options: Options,
+    /// Own facts of customers: columns of theirs.
+    own: Arc<[Declared]>,
     faults: Vec<FileFault>,
 }
 

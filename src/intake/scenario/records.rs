@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Read};
+use std::sync::Arc;
 
 use serde_json::{Map, Number, Value as Json};
 use toml::{Spanned, Value};
@@ -51,7 +52,7 @@ impl Kinds {
         }
     }
 
-    fn known(self) -> Vec<&'static str> {
+    fn known<'a>(self) -> Vec<&'a str> {
         let columns = || self.import().specs().iter().map(|(_, name, _)| *name);
         match self {
             Self::Customers => columns().chain([SUPPRESSED_AT]).collect(),
@@ -124,7 +125,8 @@ impl Reader<'_> {
             return Vec::new();
         }
         let mut found = Vec::new();
-        let decoder = match open(Box::new(Cursor::new(text.into_bytes())), &Maps::default(), self.options.clone()) {
+        let maps = Maps { attributes: Arc::clone(&self.own), ..Maps::default() };
+        let decoder = match open(Box::new(Cursor::new(text.into_bytes())), &maps, self.options.clone()) {
             Ok(decoder) => decoder,
             Err(error) => {
                 self.fault(given[0].span().start, error.to_string());
@@ -151,7 +153,11 @@ impl Reader<'_> {
     }
 
     fn object(&mut self, record: &Spanned<Record>, kind: Kinds, known: &BTreeSet<String>) -> Option<Map<String, Json>> {
-        let (before, columns) = (self.faults.len(), kind.known());
+        let (before, own) = (self.faults.len(), Arc::clone(&self.own));
+        let mut columns = kind.known();
+        if kind == Kinds::Customers {
+            columns.extend(own.iter().map(|declared| declared.name.as_str()));
+        }
         let mut object = Map::new();
         for (key, leaf) in record.get_ref() {
             let name = key.get_ref().as_str();

@@ -120,4 +120,8 @@ fn faults_of_rules_and_scenarios_are_told_and_end_with_1() {
         document["faults"],
         json!([{ "file": "rules/hello.rhai", "line": 4, "column": 6, "severity": "error", "message": ".example: unknown fact 'order' - did you mean 'orders'?" }])
     );
+    // An attribute that the configuration does not declare.
+    std::fs::write(folder.path().join("rules/hello.rhai"), RULE.replace("orders: 1", "\"attr('ctiy')\": \"Bonn\"")).unwrap();
+    let told = said(&run(folder.path(), &[]));
+    assert!(told.starts_with("rules/hello.rhai:4:6 [attributes] of the configuration declares no 'ctiy': there is none"), "{told}");
 }

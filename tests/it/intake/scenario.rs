@@ -1,7 +1,10 @@
 //! Scenario files: what they say, and what is told of those that are wrong, huge or hostile.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use stammgast::intake::scenario::{load, read};
+use stammgast::model::attribute::{AttributeKind, Declared};
 use stammgast::model::consent::ConsentKind;
 use stammgast::model::example::Expected;
 
@@ -15,13 +18,13 @@ const GOOD: &str = "name = \"two people\"\nfrom = 2026-03-01\nuntil = \"2026-03-
 [[orders]]\ncustomer_id = 7\nordered_at = \"2026-01-10T18:30\"\nlines = [{ sku = \"A1\", category = \"cake\", quantity = 2, total = 5.00 }, { name = \"Box\", total = 1 }]\n";
 
 fn faults(text: &str) -> String {
-    read("s.toml", "s", text, &options())
+    read("s.toml", "s", text, &options(), &Arc::default())
         .map_or_else(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), |scenario| format!("no fault: {scenario:?}"))
 }
 
 #[test]
 fn a_scenario_has_the_columns_of_an_import() {
-    let scenario = read("s.toml", "s", GOOD, &options()).unwrap();
+    let scenario = read("s.toml", "s", GOOD, &options(), &Arc::default()).unwrap();
     assert_eq!(
         (scenario.name.as_str(), scenario.from.to_string(), scenario.until.to_string()),
         ("two people", "2026-03-01".into(), "2026-03-31".into())
@@ -42,10 +45,32 @@ fn a_scenario_has_the_columns_of_an_import() {
     let amounts: Vec<(i64, String, usize)> =
         scenario.orders.iter().map(|order| (order.revenue.0, order.ordered_at.to_string(), order.lines.len())).collect();
     assert_eq!(amounts, [(1998, "2026-01-09T23:00:00Z".into(), 0), (600, "2026-01-10T17:30:00Z".into(), 2)]);
-    let nobody =
-        read("s.toml", "s", &GOOD.replace("[\"2026-03-12 anna win-back send\"]", "\"nobody\"").replacen("name =", "# name =", 1), &options())
-            .unwrap();
+    let nobody = read(
+        "s.toml",
+        "s",
+        &GOOD.replace("[\"2026-03-12 anna win-back send\"]", "\"nobody\"").replacen("name =", "# name =", 1),
+        &options(),
+        &Arc::default(),
+    )
+    .unwrap();
     assert!(nobody.expected.is_empty() && nobody.name == "s");
+}
+
+#[test]
+fn customers_have_the_shops_own_facts() {
+    let own = |name: &str, kind| Declared { name: name.to_owned(), kind };
+    let own: Arc<[Declared]> = [own("city", AttributeKind::Text), own("points", AttributeKind::Number)].into();
+    let read = |more: &str| read("s.toml", "s", &GOOD.replace("birthday = 1984-03-29", more), &options(), &own);
+    let customers = read("city = \"Bonn\"\npoints = 12.5").unwrap().customers;
+    let told: Vec<String> = customers[0].attributes.iter().map(|(name, value)| format!("{name} {value:?}")).collect();
+    assert_eq!(told, ["city Some(Text(\"Bonn\"))", "points Some(Number(12.5))"]);
+    let faults = read("ctiy = \"Bonn\"\npoints = \"many\"").unwrap_err();
+    assert!(
+        faults.len() == 1 && (faults[0].line, faults[0].column) == (7, 1) && faults[0].message.ends_with(" - did you mean 'city'?"),
+        "{faults:?}"
+    );
+    let faults = read("points = \"many\"").unwrap_err();
+    assert!(faults.len() == 1 && (faults[0].line, faults[0].column) == (7, 10) && faults[0].message.starts_with("points: "), "{faults:?}");
 }
 
 #[test]
@@ -111,11 +136,11 @@ fn files_that_are_huge_deep_or_no_text_are_told_as_such() {
     let told = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        load(&path, &options()).unwrap_err()[0].message.clone()
+        load(&path, &options(), &Arc::default()).unwrap_err()[0].message.clone()
     };
     assert_eq!(told("huge.toml", &vec![b'#'; 300_000]), "is longer than 256 KiB: expected a smaller file");
     assert_eq!(told("bytes.toml", &[0xff, 0xfe, 0x00]), "is not UTF-8 text");
-    assert!(load(&folder.path().join("none.toml"), &options()).unwrap_err()[0].message.starts_with("cannot be read: "));
+    assert!(load(&folder.path().join("none.toml"), &options(), &Arc::default()).unwrap_err()[0].message.starts_with("cannot be read: "));
     let deep = format!("name = {}{}", "[".repeat(50_000), "]".repeat(50_000));
     assert!(told("deep.toml", deep.as_bytes()).contains("recursion"), "{}", told("deep.toml", deep.as_bytes()));
     let many = format!("{}{}", GOOD, "[[orders]]\n".repeat(6_000));
@@ -130,7 +155,7 @@ proptest! {
         let letters: Vec<char> = GOOD.chars().collect();
         let (start, end) = (start.min(letters.len()), (start + length).min(letters.len()));
         let text: String = letters[..start].iter().copied().chain(put.chars()).chain(letters[end..].iter().copied()).collect();
-        if let Err(faults) = read("s.toml", "s", &text, &options()) {
+        if let Err(faults) = read("s.toml", "s", &text, &options(), &Arc::default()) {
             prop_assert!(!faults.is_empty() && faults.iter().all(|fault| !fault.message.is_empty()));
         }
     }

@@ -22,7 +22,7 @@ async fn stage(rules: &str, settings: &str) -> Stage {
 fn read(stage: &Stage, text: &str) -> Scenario {
     let shop = &stage.ctx.config.shop;
     let options = Options { zone: shop.zone(), currency: shop.currency, date_order: None, source: None, data_at: stage.ctx.clock.now() };
-    scenario::read("s.toml", "s", text, &options).unwrap_or_else(|faults| panic!("{faults:#?}"))
+    scenario::read("s.toml", "s", text, &options, &ingest::attributes(&stage.ctx.config)).unwrap_or_else(|faults| panic!("{faults:#?}"))
 }
 
 async fn play(rules: &str, settings: &str, text: &str) -> Played {
@@ -136,6 +136,21 @@ async fn what_customers_say_and_addresses_that_bounce_count_from_their_day_on() 
         [[customers]]\ncustomer_id = \"agrees\"\n[[consents]]\ncustomer_id = \"agrees\"\nconsent = \"double_opt_in\"\nconsent_at = 2024-05-02\n";
     let people = shop(&[("bounces", "suppressed_at = 2024-05-02", &[]), ("objects", "", &[]), ("no-address", "email = \"\"", &[])]);
     expect_well(&rules, "", &format!("{expect}{people}")).await;
+}
+
+#[tokio::test]
+async fn own_facts_and_the_history_are_those_of_the_scenario() {
+    let rules = rule(
+        "r",
+        "0 9 * * *",
+        "c.attr(\"city\") == \"Bonn\" && c.bought_category(\"cake\", days(3)) && c.emails_of(\"r\", days(2)) == 0",
+        ".cooldown(days(1))",
+    );
+    let more = "[[orders]]\ncustomer_id = \"a\"\nordered_at = 2024-05-01\nlines = [{ category = \"cake\", total = 5 }]
+        [[orders]]\ncustomer_id = \"b\"\nordered_at = 2024-05-01\nlines = [{ category = \"cake\", total = 5 }]\n";
+    let expect = "from = 2024-05-01\nuntil = 2024-05-09\nexpect = [\"2024-05-01 a r send\", \"2024-05-03 a r send\"]\n";
+    let text = format!("{expect}{}{more}", shop(&[("a", "city = \"Bonn\"", &[]), ("b", "city = \"Ulm\"", &[])]));
+    expect_well(&rules, "[attributes]\ncity = \"text\"\n", &text).await;
 }
 
 #[tokio::test]
