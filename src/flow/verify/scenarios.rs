@@ -100,7 +100,7 @@ pub fn faults(config: &Config, campaign: &Campaign, scenario: &Scenario) -> Vec<
         fault((0, 0), format!("the rules run more than {MOST_RUNS} times on these days: expected fewer days or rules"));
     }
     if tested.is_empty() && faults.is_empty() {
-        faults.push(FileFault::new(&scenario.file, (0, 0), "no rule runs by itself: expected one with .every(…)".to_owned()));
+        faults.push(FileFault::new(&scenario.file, (0, 0), "no rule runs by itself: expected one with .every(…)"));
     }
     faults
 }

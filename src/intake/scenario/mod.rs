@@ -150,7 +150,7 @@ impl Reader<'_> {
     }
 
     fn whole(&mut self, problem: &str) {
-        self.faults.push(FileFault::new(self.file, (0, 0), problem.to_owned()));
+        self.faults.push(FileFault::new(self.file, (0, 0), problem));
     }
 
     fn scenario(&mut self, file: &File, stem: &str) -> Option<Scenario> {
