@@ -81,7 +81,7 @@ async fn paused_at(test: &TestDb, customer: i64) {
 
 on_both!(a_run_under_way_stops_at_its_next_page_and_goes_on_after_the_pause, |test| {
     people(&test.db, 1..=2_500).await;
-    let stage = Stage::new(&test.db, "2024-07-01T08:00", &rule(EVERY_MORNING), "");
+    let stage = Stage::new(&test.db, "2024-07-01T08:00", &rule(EVERY_MORNING), "[guards]\nhold_percent = 0");
     stage.run_due().await;
     paused_at(test, 700).await;
     stage.set(MONDAY_NINE);
@@ -96,7 +96,7 @@ on_both!(a_run_under_way_stops_at_its_next_page_and_goes_on_after_the_pause, |te
 
 on_both!(a_run_that_was_interrupted_more_than_a_day_ago_ends_there, |test| {
     people(&test.db, 1..=1_200).await;
-    let stage = Stage::new(&test.db, "2024-07-01T08:00", &rule(EVERY_MORNING), "");
+    let stage = Stage::new(&test.db, "2024-07-01T08:00", &rule(EVERY_MORNING), "[guards]\nhold_percent = 0");
     stage.run_due().await;
     paused_at(test, 700).await;
     stage.set(MONDAY_NINE);
@@ -169,7 +169,7 @@ on_both!(messages_that_a_daemon_has_claimed_stop_within_a_second_or_so, |test| {
 on_both!(a_rule_that_fails_too_often_stops_pauses_itself_and_reaches_everybody_later, |test| {
     people(&test.db, 900..=1_100).await;
     let sink = SmtpSink::start().await;
-    let limited = format!("[rules]\npause_after_failures = 50\n{}", to_sink(&sink));
+    let limited = format!("[guards]\nhold_percent = 0\n[rules]\npause_after_failures = 50\n{}", to_sink(&sink));
     let stage = Stage::new(&test.db, "2024-07-01T08:00", &fails_from(4, EVERY_MORNING), &limited);
     stage.run_due().await;
     stage.set(MONDAY_NINE);
