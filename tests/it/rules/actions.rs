@@ -142,7 +142,7 @@ fn what_cannot_be_part_of_a_message_is_refused_when_the_rule_is_loaded() {
     .map(|action| act(action, &regular()).unwrap_err())
     .collect();
     insta::assert_snapshot!(faults.join("\n"), @r#"
-    test.rhai:1:52 email(…): 'f': a closure cannot be part of a message
+    test.rhai:1:69 a closure stands right where it is used, as in .when(|c| …): what is used several times is a function, as in fn loyal(c) { … }
     test.rhai:1:52 email(…): 'a': the customer cannot be part of a message
     test.rhai:1:52 email(…): 'r': a range cannot be part of a message
     test.rhai:1:52 email(…): 'd': a length of time cannot be part of a message
