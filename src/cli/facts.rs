@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{App, Done};
 use crate::model::fact::{ALL, About, Takes};
+use crate::rules::words::{Use, WORDS};
 
 /// Show what a rule may read about a customer
 #[derive(Debug, clap::Args)]
@@ -76,38 +77,40 @@ fn markdown(facts: &[&About]) -> String {
             let _ = writeln!(page, "| `{}` | {kind} | {} | {} | `{}` |", form(about), about.unit, about.meaning, about.example);
         }
     }
+    page.push_str("\n# The words of a rule\n\n## Verbs\n\n| verb | meaning | without it |\n| --- | --- | --- |\n");
+    for word in WORDS.iter().filter(|word| word.kind == Use::Verb) {
+        let _ = writeln!(page, "| `{}` | {} | {} |", word.example.replace('|', "\\|"), word.meaning, word.default);
+    }
+    page.push_str("\n## Actions and values\n\n| word | gives | meaning |\n| --- | --- | --- |\n");
+    for word in WORDS.iter().filter(|word| word.kind == Use::Value) {
+        let _ = writeln!(page, "| `{}` | {} | {} |", word.example.replace('|', "\\|"), word.gives.to_lowercase(), word.meaning);
+    }
     page
 }
 
 /// What the language server of Rhai reads beside scripts.
 fn definitions(facts: &[&About]) -> String {
-    let mut text = String::from("// What a rule of Stammgast may read. Written by `stammgast facts --definitions`.\nmodule static;\n");
+    let mut text = String::from("// The words of Stammgast's rules. Written by `stammgast facts --definitions`.\nmodule static;\n");
     for about in facts {
-        let arguments: &[&str] = match about.takes {
-            Takes::Nothing => {
-                let _ = write!(
-                    text,
-                    "\n/// {} ({})\n///\n/// `{}`\nfn get {}(c: Customer) -> ?;\n",
-                    about.meaning,
-                    about.kind.word(),
-                    about.example,
-                    about.name
-                );
-                continue;
-            }
+        let comment = format!("{} ({})\n///\n/// `{}`", about.meaning, about.kind.word(), about.example);
+        let forms: &[&str] = match about.takes {
+            Takes::Nothing => &[],
             Takes::Days => &["days: Days"],
             Takes::Name => &["name: String"],
             Takes::NameAndDays => &["name: String", "name: String, days: Days"],
         };
-        for arguments in arguments {
-            let _ = write!(
-                text,
-                "\n/// {} ({})\n///\n/// `{}`\nfn {}(c: Customer, {arguments}) -> ?;\n",
-                about.meaning,
-                about.kind.word(),
-                about.example,
-                about.name
-            );
+        if forms.is_empty() {
+            let _ = write!(text, "\n/// {comment}\nfn get {}(c: Customer) -> ?;\n", about.name);
+        }
+        for form in forms {
+            let _ = write!(text, "\n/// {comment}\nfn {}(c: Customer, {form}) -> ?;\n", about.name);
+        }
+    }
+    for word in WORDS {
+        let receiver = if word.kind == Use::Verb && word.name != "rule" { "rule: Rule, " } else { "" };
+        for form in word.forms {
+            let (name, gives) = (word.name, word.gives);
+            let _ = write!(text, "\n/// {}\n///\n/// `{}`\nfn {name}({receiver}{form}) -> {gives};\n", word.meaning, word.example);
         }
     }
     text

@@ -17,25 +17,6 @@ use crate::model::example::Example;
 use crate::model::fault::FileFault;
 use crate::model::rule::{Goal, MissedPolicy, Occasion, QuietHours, RuleLimits, VariantSpec};
 
-/// All verbs there are.
-pub(super) const VERBS: [&str; 16] = [
-    "every",
-    "missed",
-    "basis",
-    "when",
-    "cooldown",
-    "once_per",
-    "variant",
-    "send",
-    "control",
-    "goal",
-    "quiet",
-    "priority",
-    "experiment",
-    "limit",
-    "budget",
-    "example",
-];
 /// Verbs that are planned.
 pub(super) const LATER: [&str; 3] = ["on", "after", "unless"];
 /// Verbs whose closure gets the customer.

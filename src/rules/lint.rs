@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use rhai::Dynamic;
 
-use super::builder;
 use super::internals::{Call, Code, Compared, Function, Known, Place, Property, Side};
 use super::modules::{Unit, Units};
 use super::registry;
 use super::suggest::hint;
+use super::{builder, words};
 use crate::model::fact::{About, Fact, Kind};
 use crate::model::fault::FileFault;
 
@@ -158,7 +158,7 @@ impl<'a> Lint<'a> {
     fn method(&mut self, call: &Call, customer: Option<&str>) {
         let (name, arguments) = (call.name.as_str(), call.arguments);
         if builder::LATER.contains(&name) {
-            let there_is = builder::VERBS.map(|verb| format!(".{verb}")).join(" ");
+            let there_is = words::verbs().map(|verb| format!(".{verb}")).collect::<Vec<_>>().join(" ");
             return self.fault(call.at, format!("'.{name}' is not there yet: rules run on a schedule; there is {there_is}"));
         }
         if let (true, "has", Some(field)) = (customer.is_some() && call.of.as_deref() == customer, name, &call.text)

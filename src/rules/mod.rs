@@ -20,6 +20,7 @@ mod tell;
 mod trial;
 mod warn;
 mod why;
+pub mod words;
 
 use crate::base::suggest;
 

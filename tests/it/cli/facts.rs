@@ -25,6 +25,7 @@ fn facts_are_found_by_a_word_and_come_as_json_and_definitions() {
     let definitions = facts(&["--definitions"]);
     assert!(definitions.contains("\nmodule static;\n") && definitions.contains("\nfn get recency_days(c: Customer) -> ?;\n"), "{definitions}");
     assert!(definitions.contains("\nfn bought(c: Customer, name: String, days: Days) -> ?;\n"), "{definitions}");
+    assert!(definitions.contains("\nfn variant(rule: Rule, name: String, weight: int, action: Fn) -> Rule;\n"), "{definitions}");
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("stammgast.d.rhai"), &definitions).unwrap();
     let check = Command::new(env!("CARGO_BIN_EXE_stammgast")).arg("check").arg(folder.path()).output().unwrap();

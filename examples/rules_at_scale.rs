@@ -1,0 +1,145 @@
+//! Conditions about very many customers in a database, as a ratio to hand-written SQL that returns the same ids: `rules_at_scale URL CUSTOMERS`.
+//! Fills an empty database first. What is measured is what a run does before it decides: ask the database, load, ask the condition.
+
+use std::time::Instant;
+
+use sqlx::Row as _;
+use stammgast::base::id::Id;
+use stammgast::base::time::{UnixMs, Zone};
+use stammgast::model::facts::Moment;
+use stammgast::rules::{Evaluation, Rule, RuleSet};
+use stammgast::store::filter::Filter;
+use stammgast::store::{Db, Tx, facts};
+
+/// 2026-01-15T12:00:00Z, a Thursday.
+const NOW: UnixMs = UnixMs(1_768_478_400_000);
+const PAGE: i64 = 1_000;
+const ROUNDS: usize = 3;
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// Name, condition, and the same in SQL; none where no sensible SQL says it.
+const CASES: &[(&str, &str, Option<&str>)] = &[
+    (
+        "three clauses, 1 %",
+        "c.recency_days > 60 && c.orders >= 2 && c.top_percent <= 1",
+        Some("SELECT customer_id FROM scores WHERE recency_days > 60 AND orders >= 2 AND top_percent <= 1 ORDER BY customer_id"),
+    ),
+    (
+        "birthday today of A customers",
+        "c.birthday_in_days == 0 && c.abc == \"A\"",
+        Some(
+            "SELECT c.id FROM customers c JOIN scores s ON s.customer_id = c.id WHERE substr(c.birthday, 6, 5) = '01-15' AND s.abc = 'A' ORDER BY c.id",
+        ),
+    ),
+    ("interpreter alone", "(c.orders + c.r) % 100 == 99", None),
+    ("interpreter, one clause before", "c.recency_days > 60 && (c.orders + c.r) % 100 == 99", None),
+];
+
+async fn execute(tx: &mut Tx, text: String) -> Outcome<u64> {
+    Ok(match tx {
+        Tx::Sqlite(inner) => sqlx::query(sqlx::AssertSqlSafe(text)).execute(&mut **inner).await?.rows_affected(),
+        Tx::Postgres(inner) => sqlx::query(sqlx::AssertSqlSafe(text)).execute(&mut **inner).await?.rows_affected(),
+    })
+}
+
+/// People with scores that depend on nothing but their number.
+async fn fill(db: &Db, customers: i64) -> Outcome<()> {
+    let numbers = format!("WITH RECURSIVE n(i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < {customers}) ");
+    let two = |number: &str| format!("substr('0' || CAST({number} AS TEXT), length(CAST({number} AS TEXT)), 2)");
+    let birthday = format!("'19' || {} || '-' || {} || '-' || {}", two("(i % 60 + 30)"), two("(i / 7 % 12 + 1)"), two("(i / 3 % 28 + 1)"));
+    let mut tx = db.write().await?;
+    let people = format!(
+        "INSERT INTO customers (id, external_id, email, email_key, first_name, last_name, birthday, locale, tags, created_at, updated_at) {numbers}
+         SELECT i, CAST(i AS TEXT), 'c' || CAST(i AS TEXT) || '@shop.example', 'c' || CAST(i AS TEXT) || '@shop.example', 'Erika', 'Mustermann', {birthday}, 'de',
+         CASE WHEN i % 20 = 0 THEN '[\"vip\"]' ELSE '[]' END, 0, 0 FROM n"
+    );
+    execute(&mut tx, people).await?;
+    let day = 86_400_000_i64;
+    let scores = format!(
+        "INSERT INTO scores (customer_id, as_of, recency_days, orders, revenue_cents, average_order_value_cents, first_order_at, last_order_at, tenure_days, r, f, m,
+         rfm, rfm_weighted_e4, abc, revenue_rank, top_percent) {numbers}
+         SELECT i, {0}, i * 7919 % 730, 1 + i * 31 % 9, i * 37 % 90000, i * 37 % 9000, {0} - 800 * CAST({day} AS BIGINT), {0} - (i * 7919 % 730) * CAST({day} AS BIGINT), 800,
+         1 + i % 5, 1 + i * 3 % 5, 1 + i * 7 % 5, 111, 10000, CASE i % 10 WHEN 0 THEN 'A' WHEN 1 THEN 'B' ELSE 'C' END, i, 1 + i * 61 % 60 FROM n WHERE i % 10 > 0 OR i % 20 = 0",
+        NOW.0
+    );
+    execute(&mut tx, scores).await?;
+    tx.commit().await?;
+    let mut tx = db.write().await?;
+    execute(&mut tx, "ANALYZE".to_owned()).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn by_hand(db: &Db, text: &str) -> Outcome<Vec<i64>> {
+    Ok(match &mut db.read().await? {
+        Tx::Sqlite(inner) => sqlx::query_scalar(sqlx::AssertSqlSafe(text.to_owned())).fetch_all(&mut **inner).await?,
+        Tx::Postgres(inner) => sqlx::query_scalar(sqlx::AssertSqlSafe(text.to_owned())).fetch_all(&mut **inner).await?,
+    })
+}
+
+/// The ids that a run would propose.
+async fn by_rule(db: &Db, rule: &Rule, moment: Moment) -> Outcome<Vec<i64>> {
+    let filter = rule.predicate().and_then(|predicate| Filter::of(predicate, &moment));
+    let (mut found, mut cursor) = (Vec::new(), Id(0));
+    loop {
+        let mut tx = db.read().await?;
+        let page = match &filter {
+            Some(filter) => facts::page_where(&mut tx, cursor, PAGE, rule.needs, filter).await?,
+            None => facts::page(&mut tx, cursor, PAGE, rule.needs).await?,
+        };
+        let Some(last) = page.last() else { return Ok(found) };
+        cursor = last.customer.id;
+        let answers = rule.evaluate(&page, moment);
+        found.extend(page.iter().zip(answers).filter(|(_, answer)| matches!(answer, Evaluation::Match { .. })).map(|(facts, _)| facts.customer.id.0));
+    }
+}
+
+fn resident_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) / 1024
+}
+
+#[tokio::main]
+async fn main() -> Outcome<()> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [_, url, customers] = arguments.as_slice() else { return Err("expected: rules_at_scale URL CUSTOMERS".into()) };
+    let db = Db::open(url, 4).await?;
+    db.migrate().await?;
+    let there = match &mut db.read().await? {
+        Tx::Sqlite(inner) => sqlx::query("SELECT COUNT(*) FROM customers").fetch_one(&mut **inner).await?.get::<i64, _>(0),
+        Tx::Postgres(inner) => sqlx::query("SELECT COUNT(*) FROM customers").fetch_one(&mut **inner).await?.get::<i64, _>(0),
+    };
+    if there == 0 {
+        fill(&db, customers.parse()?).await?;
+    }
+    let moment = Moment { now: NOW, zone: Zone(chrono_tz::Tz::UTC) };
+    for (name, condition, sql) in CASES {
+        let text = format!("rule(\"r\").basis(\"consent\").when(|c| {condition}).send(|c| email(\"t\"));");
+        let set = RuleSet::from_sources(vec![("r.rhai".to_owned(), text)]).map_err(|faults| format!("{faults:?}"))?;
+        let rule = set.rule("r").ok_or("no rule")?;
+        let mut ratios = Vec::new();
+        let (mut best, mut limit, mut count) = (f64::INFINITY, f64::INFINITY, 0);
+        for _ in 0..ROUNDS {
+            let begin = Instant::now();
+            let expected = match sql {
+                Some(sql) => by_hand(&db, sql).await?,
+                None => Vec::new(),
+            };
+            let hand = begin.elapsed().as_secs_f64();
+            let begin = Instant::now();
+            let found = by_rule(&db, rule, moment).await?;
+            let ours = begin.elapsed().as_secs_f64();
+            if sql.is_some() && found != expected {
+                return Err(format!("{name}: {} found, {} expected", found.len(), expected.len()).into());
+            }
+            ratios.push(ours / hand);
+            (best, limit, count) = (best.min(ours), limit.min(hand), found.len());
+        }
+        ratios.sort_by(f64::total_cmp);
+        let against = if sql.is_some() { format!("by hand {:.3} s, ratio {:.2}", limit, ratios[ROUNDS / 2]) } else { String::new() };
+        println!("{name:34} {count:8} match   {best:.3} s   {:.0} customers/s   {against}", customers.parse::<f64>()? / best);
+    }
+    println!("resident at most {} MiB", resident_mib());
+    Ok(())
+}
