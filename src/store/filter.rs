@@ -60,6 +60,11 @@ impl Filter {
         (yes != Sql::Always && yes.clauses() <= MOST_CLAUSES).then_some(Self(yes))
     }
 
+    /// Whether it lets nobody pass who has no scores.
+    pub(super) fn asks_for_scores(&self) -> bool {
+        self.0.asks_for_scores()
+    }
+
     /// Adds it to a statement whose tables are called `c` and `s`.
     pub(super) fn push<DB: Database>(&self, query: &mut QueryBuilder<DB>)
     where
@@ -287,6 +292,15 @@ fn pattern(text: &str) -> String {
 }
 
 impl Sql {
+    fn asks_for_scores(&self) -> bool {
+        match self {
+            Self::All(parts) => parts.iter().any(Self::asks_for_scores),
+            Self::Any(parts) => parts.iter().all(Self::asks_for_scores),
+            Self::Known(of) | Self::Compare(of, ..) | Self::Between(of, ..) | Self::Among(of, _) => of.is_score(),
+            Self::Always | Self::Never | Self::Not(_) | Self::Holds(..) => false,
+        }
+    }
+
     fn clauses(&self) -> usize {
         match self {
             Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::clauses).sum(),

@@ -94,6 +94,15 @@ impl Expression {
         Some((Self::Figure(Figure { source, of: reading.of.clone(), since, now: moment.now.0, text: reading.to_string() }), scale))
     }
 
+    /// Whether it is NULL for whoever has no scores.
+    pub(super) fn is_score(&self) -> bool {
+        match self {
+            Self::Stored(column) => column.table == Table::Scores && !column.or_zero,
+            Self::Tenure => true,
+            Self::BirthdayInYear | Self::Column(_) | Self::Figure(_) => false,
+        }
+    }
+
     pub(super) fn push<DB: Database>(&self, query: &mut QueryBuilder<DB>)
     where
         i64: for<'q> Encode<'q, DB> + Type<DB>,

@@ -101,7 +101,7 @@ async fn a_second_start_changes_nothing_and_an_interrupted_or_killed_one_goes_on
     assert_eq!(people(&last), people(&first));
     // A kill may leave as many messages in doubt as were being written at that moment, never more, and none is lost.
     assert_eq!(sum(&last, "sent") + sum(&last, "in_doubt"), sum(&first, "sent"));
-    assert!(sum(&last, "in_doubt") <= 10, "{last}");
+    assert!(sum(&last, "in_doubt") <= 20, "{last}");
 }
 
 /// What each rule decided on the days after the start and before today is what a replay finds.
