@@ -13,7 +13,7 @@ use stammgast::store::{Db, Tx, facts};
 
 /// 2026-01-15T12:00:00Z, a Thursday.
 const NOW: UnixMs = UnixMs(1_768_478_400_000);
-const PAGE: i64 = 1_000;
+const PAGE: u32 = 1_000;
 const ROUNDS: usize = 3;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;

@@ -24,7 +24,7 @@ use crate::store::{Tx, decisions, facts, holds, leases, pauses, ticks};
 /// Entries that are kept when a run is looked at before it is written: a large run is decided twice rather than kept in memory.
 const MOST_AHEAD: usize = 5_000;
 /// Customers per page.
-const PAGE: i64 = 1_000;
+const PAGE: u32 = 1_000;
 /// The lease under which one daemon at a time decides: the caps of two rules for the same customer must not race.
 const LEASE: &str = "decide";
 /// How long the lease lasts without a sign of life, in milliseconds.

@@ -18,13 +18,13 @@ use crate::model::score::{Abc, Score};
 
 statements! {
     COUNT = "SELECT COUNT(*) FROM customers";
-    /// A page is one text: each row and each value of it costs the drivers more than its bytes do.
-    PAGE = "SELECT string_agg(p.line, '\u{1e}' ORDER BY p.id) FROM (
+}
+
+/// A page is one text: each row and each value of it costs the drivers more than its bytes do.
+const COLUMNS: &str = "SELECT string_agg(p.line, '\u{1e}' ORDER BY p.id) FROM (
             SELECT c.id, concat(c.id, '\u{1f}', c.external_id, '\u{1f}', c.email, '\u{1f}', c.first_name, '\u{1f}', c.last_name, '\u{1f}', c.birthday, '\u{1f}', c.locale, '\u{1f}', c.tags, '\u{1f}', c.attributes,
                    '\u{1f}', concat_ws(' ', s.as_of, s.recency_days, s.orders, s.revenue_cents, s.average_order_value_cents, s.first_order_at, s.last_order_at,
-                                   s.tenure_days, s.r, s.f, s.m, s.rfm, s.rfm_weighted_e4, s.revenue_rank, s.top_percent, s.abc)) AS line
-            FROM customers c LEFT JOIN scores s ON s.customer_id = c.id WHERE c.id > $1 ORDER BY c.id LIMIT $2) p";
-}
+                                   s.tenure_days, s.r, s.f, s.m, s.rfm, s.rfm_weighted_e4, s.revenue_rank, s.top_percent, s.abc)) AS line ";
 
 /// CROSS JOIN keeps SQLite from beginning with the customers.
 const BY_SCORES: &str = "FROM scores s CROSS JOIN customers c WHERE c.id = s.customer_id AND ";
@@ -35,22 +35,28 @@ const BETWEEN_CUSTOMERS: char = '\u{1e}';
 const BETWEEN_COLUMNS: char = '\u{1f}';
 
 /// The next customers after `after`, by id, with the scores that are stored and the parts of their history that are asked for.
-pub async fn page(tx: &mut Tx, after: Id, limit: i64, needs: Needs) -> Result<Vec<Facts>, StoreError> {
-    let page: Option<String> = on!(tx, PAGE, |c, q| sqlx::query_scalar(q).bind(after.0).bind(limit).fetch_one(c).await)?;
-    with_history(tx, page, needs).await
+pub async fn page(tx: &mut Tx, after: Id, limit: u32, needs: Needs) -> Result<Vec<Facts>, StoreError> {
+    read(tx, after, limit, needs, None).await
 }
 
 /// As [`page`], of those whom the filter lets pass.
-pub async fn page_where(tx: &mut Tx, after: Id, limit: i64, needs: Needs, filter: &Filter) -> Result<Vec<Facts>, StoreError> {
+pub async fn page_where(tx: &mut Tx, after: Id, limit: u32, needs: Needs, filter: &Filter) -> Result<Vec<Facts>, StoreError> {
+    read(tx, after, limit, needs, Some(filter)).await
+}
+
+async fn read(tx: &mut Tx, after: Id, limit: u32, needs: Needs, filter: Option<&Filter>) -> Result<Vec<Facts>, StoreError> {
+    // Who has to have scores is looked for there: the rows are small, and few customers are left to look up.
+    let by_scores = filter.is_some_and(Filter::asks_for_scores);
+    let (tables, id) = if by_scores { (BY_SCORES, "s.customer_id") } else { (BY_CUSTOMERS, "c.id") };
     let page: Option<String> = on!(tx, |c| {
-        // The same columns, without the tables, the place and the limit.
-        let (columns, _) = PAGE.sqlite.split_once("FROM customers").unwrap_or((PAGE.sqlite, ""));
-        let mut query = QueryBuilder::new(columns);
-        // Who has to have scores is looked for there: the rows are small, and few customers are left to look up.
-        let (tables, id) = if filter.asks_for_scores() { (BY_SCORES, "s.customer_id") } else { (BY_CUSTOMERS, "c.id") };
-        query.push(tables).push(id).push(" > ").push_bind(after.0).push(" AND ");
-        filter.push(&mut query);
-        query.push(" ORDER BY ").push(id).push(" LIMIT ").push_bind(limit).push(") p");
+        let mut query = QueryBuilder::new(COLUMNS);
+        query.push(tables).push(id).push(" > ").push_bind(after.0);
+        if let Some(filter) = filter {
+            query.push(" AND ");
+            filter.push(&mut query);
+        }
+        // The limit stands in the text: PostgreSQL plans for a tenth of all rows where it does not know it, and reads whole tables for each page.
+        query.push(" ORDER BY ").push(id).push(" LIMIT ").push(limit).push(") p");
         query.build_query_scalar().fetch_one(c).await
     })?;
     with_history(tx, page, needs).await
