@@ -20,6 +20,9 @@ const MOST_CLAUSES: usize = 500;
 /// Longest text in bytes that is looked for: SQLite takes no pattern longer than 50,000.
 const LONGEST_TEXT: usize = 10_000;
 
+/// Parts of a list that people are shown.
+const SHOWN: usize = 8;
+
 /// A necessary condition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter(Sql);
@@ -360,22 +363,35 @@ impl Sql {
     }
 }
 
+/// The first parts of a long list: nobody reads the days of sixty anniversaries.
+fn shortened(mut parts: Vec<String>, between: &str) -> String {
+    let more = parts.len().saturating_sub(SHOWN);
+    if more > 1 {
+        parts.truncate(SHOWN);
+        parts.push(format!("… {more} more"));
+    }
+    parts.join(between)
+}
+
 impl fmt::Display for Sql {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Always => f.write_str("all"),
             Self::Never => f.write_str("none"),
             Self::Known(expression) => write!(f, "{expression} IS NOT NULL"),
+            Self::Between(expression, from, to) if from == to => write!(f, "{expression} = {from}"),
             Self::Between(expression, from, to) => write!(f, "{expression} BETWEEN {from} AND {to}"),
-            Self::Among(expression, values) => write!(f, "{expression} IN ('{}')", values.join("', '")),
+            Self::Among(expression, values) => {
+                let values: Vec<String> = values.iter().map(|value| format!("'{value}'")).collect();
+                write!(f, "{expression} IN ({})", shortened(values, ", "))
+            }
             Self::Holds(column, text) => write!(f, "{column} LIKE '{}'", pattern(text)),
             Self::Not(part) => write!(f, "NOT ({part})"),
             Self::Compare(expression, sign, Value::Whole(number)) => write!(f, "{expression}{sign}{number}"),
             Self::Compare(expression, sign, Value::Text(text)) => write!(f, "{expression}{sign}'{text}'"),
             Self::All(parts) | Self::Any(parts) => {
                 let between = if matches!(self, Self::All(_)) { " AND " } else { " OR " };
-                let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
-                write!(f, "({})", parts.join(between))
+                write!(f, "({})", shortened(parts.iter().map(ToString::to_string).collect(), between))
             }
         }
     }

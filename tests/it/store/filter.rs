@@ -141,6 +141,8 @@ fn a_filter_says_what_the_database_is_asked() {
         ("c.rfm_weighted >= 4.50001 && c.abc != ()", "(s.rfm_weighted_e4 >= 45001 AND s.abc IS NOT NULL)"),
         ("c.month == 7 && c.weekday != 3", "none"),
         ("c.birthday_in_days <= 1", "substr(c.birthday, 6, 5) IN ('07-01', '07-02')"),
+        ("c.birthday_month == 2", "substr(c.birthday, 6, 5) IN ('02-01', '02-02', '02-03', '02-04', '02-05', '02-06', '02-07', '02-08', … 21 more)"),
+        ("c.anniversary_years == 1", "(s.tenure_days BETWEEN 365 AND 729 OR s.tenure_days > 21960)"),
         ("!(c.birthday_in_days == 0)", "NOT (substr(c.birthday, 6, 5) IN ('07-01'))"),
         ("c.orders_in(days(90)) >= 2 && c.bought(\"P-1\")", "(orders_in(days(90)) >= 2 AND bought(\"P-1\") > 0)"),
         ("c.tags.contains(\"50%\") && c.has_email", "(c.tags LIKE '%\"50!%\"%' AND c.email IS NOT NULL)"),
