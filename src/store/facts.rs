@@ -26,9 +26,12 @@ const COLUMNS: &str = "SELECT string_agg(p.line, '\u{1e}' ORDER BY p.id) FROM (
                    '\u{1f}', concat_ws(' ', s.as_of, s.recency_days, s.orders, s.revenue_cents, s.average_order_value_cents, s.first_order_at, s.last_order_at,
                                    s.tenure_days, s.r, s.f, s.m, s.rfm, s.rfm_weighted_e4, s.revenue_rank, s.top_percent, s.abc)) AS line ";
 
-/// CROSS JOIN keeps SQLite from beginning with the customers.
-const BY_SCORES: &str = "FROM scores s CROSS JOIN customers c WHERE c.id = s.customer_id AND ";
-const BY_CUSTOMERS: &str = "FROM customers c LEFT JOIN scores s ON s.customer_id = c.id WHERE ";
+/// CROSS JOIN keeps SQLite from beginning with the customers. Where a page begins is said of both tables, or PostgreSQL, which merges them, reads one of them from
+/// its beginning for each page.
+const BY_SCORES: [&str; 3] =
+    ["FROM scores s CROSS JOIN customers c WHERE c.id = s.customer_id AND c.id > ", " AND s.customer_id > ", " ORDER BY s.customer_id LIMIT "];
+const BY_CUSTOMERS: [&str; 3] =
+    ["FROM customers c LEFT JOIN scores s ON s.customer_id = c.id AND s.customer_id > ", " WHERE c.id > ", " ORDER BY c.id LIMIT "];
 
 /// Between customers, and between the columns of one: no text that was taken in holds a control character, and none that is there is empty.
 const BETWEEN_CUSTOMERS: char = '\u{1e}';
@@ -47,16 +50,16 @@ pub async fn page_where(tx: &mut Tx, after: Id, limit: u32, needs: Needs, filter
 async fn read(tx: &mut Tx, after: Id, limit: u32, needs: Needs, filter: Option<&Filter>) -> Result<Vec<Facts>, StoreError> {
     // Who has to have scores is looked for there: the rows are small, and few customers are left to look up.
     let by_scores = filter.is_some_and(Filter::asks_for_scores);
-    let (tables, id) = if by_scores { (BY_SCORES, "s.customer_id") } else { (BY_CUSTOMERS, "c.id") };
+    let [tables, begin, order] = if by_scores { BY_SCORES } else { BY_CUSTOMERS };
     let page: Option<String> = on!(tx, |c| {
         let mut query = QueryBuilder::new(COLUMNS);
-        query.push(tables).push(id).push(" > ").push_bind(after.0);
+        query.push(tables).push_bind(after.0).push(begin).push_bind(after.0);
         if let Some(filter) = filter {
             query.push(" AND ");
             filter.push(&mut query);
         }
         // The limit stands in the text: PostgreSQL plans for a tenth of all rows where it does not know it, and reads whole tables for each page.
-        query.push(" ORDER BY ").push(id).push(" LIMIT ").push(limit).push(") p");
+        query.push(order).push(limit).push(") p");
         query.build_query_scalar().fetch_one(c).await
     })?;
     with_history(tx, page, needs).await
