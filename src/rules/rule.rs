@@ -10,7 +10,7 @@ use super::action;
 use super::explain::{Trouble, explain};
 use super::helpers::{Plan, kind};
 use super::internals::condition::Condition;
-use super::internals::{Bound, Place};
+use super::internals::{Bound, Calls, Place};
 use super::registry::{Customer, View};
 use super::sandbox;
 use super::tell::tell;
@@ -176,16 +176,19 @@ impl Rule {
         inputs: impl Fn(&View<'_>) -> Map<String, Value> + Sync,
     ) -> Vec<Evaluation> {
         let today = moment.today();
-        let one = |facts: &Facts| {
+        let one = |calls: &mut Calls, facts: &Facts| {
             let view = View::new(facts, moment, today);
-            let answer = short_cut(&view).map_or_else(|| self.judge(&view.customer()), Ok);
+            let answer = short_cut(&view).map_or_else(|| judge(calls, &view.customer()), Ok);
             match answer {
                 Ok(true) => Evaluation::Match { inputs: inputs(&view) },
                 Ok(false) => Evaluation::NoMatch,
                 Err(trouble) => Evaluation::Failed(self.sentence(&trouble)),
             }
         };
-        let all = sandbox::on_big_stack(|| facts.iter().map(one).collect());
+        let all = sandbox::on_big_stack(|| {
+            let mut calls = self.condition.calls(&self.engine);
+            facts.iter().map(|facts| one(&mut calls, facts)).collect()
+        });
         all.unwrap_or_else(|problem| vec![Evaluation::Failed(problem); facts.len()])
     }
 
@@ -196,41 +199,17 @@ impl Rule {
     #[must_use]
     pub fn act(&self, jobs: &[ActJob], moment: Moment) -> Vec<Result<Acted, String>> {
         let today = moment.today();
-        let one = |job: &ActJob| {
+        let one = |actions: &mut [Calls], job: &ActJob| {
             let number = self.spec.variants.iter().position(|variant| variant.name == job.variant);
-            let action = number.and_then(|number| self.actions.get(number));
+            let action = number.and_then(|number| actions.get_mut(number));
             let action = action.ok_or_else(|| format!("rule '{}' has no variant '{}'", self.spec.name, job.variant))?;
-            self.perform(action, &View::new(job.facts, moment, today).customer(), &job.code_seed, moment).map_err(|trouble| self.sentence(&trouble))
+            perform(action, &View::new(job.facts, moment, today).customer(), &job.code_seed, moment).map_err(|trouble| self.sentence(&trouble))
         };
-        let all = sandbox::on_big_stack(|| jobs.iter().map(one).collect());
+        let all = sandbox::on_big_stack(|| {
+            let mut actions: Vec<Calls> = self.actions.iter().map(|action| action.calls(&self.engine)).collect();
+            jobs.iter().map(|job| one(&mut actions, job)).collect()
+        });
         all.unwrap_or_else(|problem| vec![Err(problem); jobs.len()])
-    }
-
-    /// The condition's answer; to be called on a big stack.
-    pub(super) fn judge(&self, customer: &Customer) -> Result<bool, Trouble> {
-        let value = self.call(&self.condition, customer)?;
-        value.as_bool().map_err(|_| trouble_at(&self.condition, format!("the condition gives {}, expected true or false", kind(&value))))
-    }
-
-    /// A variant's action; to be called on a big stack.
-    pub(super) fn perform(&self, action: &Bound, customer: &Customer, seed: &[u8; 32], moment: Moment) -> Result<Acted, Trouble> {
-        let value = self.call(action, customer)?;
-        let plan = value.clone().try_cast::<Plan>();
-        let plan = plan.ok_or_else(|| trouble_at(action, format!("the action gives {}, expected email(…) or webhook(…)", kind(&value))))?;
-        let built = action::build(&plan, seed, moment.today());
-        let (action, vouchers) = built.map_err(|problem| trouble_at(action, format!("the action:{problem}")))?;
-        Ok(Acted { action, vouchers })
-    }
-
-    fn call(&self, closure: &Bound, customer: &Customer) -> Result<Dynamic, Trouble> {
-        let result = sandbox::guarded(sandbox::CALLING, || closure.call(&self.engine, Dynamic::from(customer.clone())));
-        result.map_err(|problem| trouble_at(closure, problem))?.map_err(|error| {
-            let mut trouble = explain(&error);
-            if trouble.line == 0 {
-                (trouble.line, trouble.column) = closure.at;
-            }
-            trouble
-        })
     }
 
     fn inputs(&self, view: &View<'_>) -> Map<String, Value> {
@@ -241,6 +220,33 @@ impl Rule {
         let file = trouble.file.as_deref().unwrap_or_else(|| self.condition.file());
         format!("{file}:{}:{} {}", trouble.line, trouble.column, trouble.sentence)
     }
+}
+
+/// The answer of a condition; to be called on a big stack.
+pub(super) fn judge(condition: &mut Calls, customer: &Customer) -> Result<bool, Trouble> {
+    let value = call(condition, customer)?;
+    value.as_bool().map_err(|_| trouble_at(condition.bound(), format!("the condition gives {}, expected true or false", kind(&value))))
+}
+
+/// What an action makes; to be called on a big stack.
+pub(super) fn perform(action: &mut Calls, customer: &Customer, seed: &[u8; 32], moment: Moment) -> Result<Acted, Trouble> {
+    let value = call(action, customer)?;
+    let plan = value.clone().try_cast::<Plan>();
+    let trouble = |problem| trouble_at(action.bound(), problem);
+    let plan = plan.ok_or_else(|| trouble(format!("the action gives {}, expected email(…) or webhook(…)", kind(&value))))?;
+    let (action, vouchers) = action::build(&plan, seed, moment.today()).map_err(|problem| trouble(format!("the action:{problem}")))?;
+    Ok(Acted { action, vouchers })
+}
+
+fn call(closure: &mut Calls, customer: &Customer) -> Result<Dynamic, Trouble> {
+    let result = sandbox::guarded(sandbox::CALLING, || closure.call(Dynamic::from(customer.clone())));
+    result.map_err(|problem| trouble_at(closure.bound(), problem))?.map_err(|error| {
+        let mut trouble = explain(&error);
+        if trouble.line == 0 {
+            (trouble.line, trouble.column) = closure.bound().at;
+        }
+        trouble
+    })
 }
 
 fn trouble_at(closure: &Bound, sentence: String) -> Trouble {

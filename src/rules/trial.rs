@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 
 use super::explain::Trouble;
 use super::registry::View;
-use super::rule::Rule;
+use super::rule::{Rule, judge, perform};
 use crate::base::id::Id;
 use crate::base::money::Cents;
 use crate::base::time::{DAY_MS, UnixMs, Zone};
@@ -22,8 +22,8 @@ const NOW: UnixMs = UnixMs(1_768_478_400_000);
 pub(super) fn run(rule: &Rule) -> Vec<Trouble> {
     let moment = Moment { now: NOW, zone: Zone(chrono_tz::Tz::UTC) };
     let customer = View::new(&example(), moment, moment.today()).customer();
-    let condition = rule.judge(&customer).err().filter(|trouble| trouble.certain);
-    let actions = rule.actions.iter().filter_map(|action| rule.perform(action, &customer, &[0; 32], moment).err());
+    let condition = judge(&mut rule.condition.calls(&rule.engine), &customer).err().filter(|trouble| trouble.certain);
+    let actions = rule.actions.iter().filter_map(|action| perform(&mut action.calls(&rule.engine), &customer, &[0; 32], moment).err());
     condition.into_iter().chain(actions).collect()
 }
 

@@ -3,67 +3,17 @@
 
 #![expect(deprecated, reason = "Rhai marks its internals as deprecated to say that they may change; the version is pinned")]
 
+mod bound;
 mod compared;
 pub(super) mod condition;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rhai::{
-    AST, ASTFlags, ASTNode, BinaryExpr, Dynamic, Engine, EvalAltResult, Expr, FnCallExpr, FnPtr, LexError, NativeCallContext, NativeCallContextStore,
-    Position, Stmt, Token,
-};
+use rhai::{AST, ASTFlags, ASTNode, BinaryExpr, Dynamic, Engine, Expr, FnCallExpr, FnPtr, LexError, Position, Stmt, Token};
 
 use super::explain::place;
-use super::modules::{Unit, Units};
+pub(super) use bound::{Bound, Calls};
 pub(super) use compared::{Compared, Side};
-use condition::{Condition, Site};
-
-/// Values that a closure may capture, counted through lists and maps; a long text counts as one for each 64 bytes.
-const MAX_CAPTURED: usize = 2_000;
-/// How deep they may be nested.
-const MAX_CAPTURED_DEPTH: usize = 16;
-
-/// A closure with the world it was made in: imports, constants and functions of its file.
-pub(super) struct Bound {
-    pointer: FnPtr,
-    world: NativeCallContextStore,
-    /// Where it was handed over.
-    pub at: Place,
-}
-
-impl Bound {
-    /// Takes a closure with its captured values as they are now: what the script does to the variables later does not change them.
-    pub(super) fn capture(context: &NativeCallContext, mut pointer: FnPtr) -> Result<Self, String> {
-        freeze(&mut pointer, &mut MAX_CAPTURED.clone(), 0)?;
-        Ok(Self { pointer, world: context.store_data(), at: place(context.call_position()) })
-    }
-
-    /// Calls it with one argument.
-    pub(super) fn call(&self, engine: &Engine, argument: Dynamic) -> Result<Dynamic, Box<EvalAltResult>> {
-        let context = NativeCallContext::from_stored_data(engine, &self.world);
-        self.pointer.call_raw(&context, None, [argument])
-    }
-
-    /// Its syntax tree as clauses, read as the condition of `unit`'s function; `None` when it is no single expression.
-    pub(super) fn clauses(&self, unit: &Unit, units: &Units, parameters: &[String]) -> Option<Condition> {
-        condition::condition(self.function(), &Site { unit, units, parameters, captured: self.pointer.curry(), within: "" })
-    }
-
-    /// Name of the function it points to.
-    pub(super) fn function(&self) -> &str {
-        self.pointer.fn_name()
-    }
-
-    /// Number of captured values, which are its first parameters.
-    pub(super) fn captured(&self) -> usize {
-        self.pointer.curry().len()
-    }
-
-    /// The source whose world it lives in.
-    pub(super) fn file(&self) -> &str {
-        self.world.global.source.as_deref().unwrap_or_default()
-    }
-}
 
 /// Ends a compilation with the sentence that `burn` gives. A word or sign is a step; a variable is a hundred, because the compiler looks through all
 /// that there are whenever one is named.
@@ -72,33 +22,6 @@ pub(super) fn limit_compiler(engine: &mut Engine, burn: fn(u64) -> Option<&'stat
         None => token,
         Some(problem) => Token::LexError(LexError::ImproperSymbol(String::new(), problem.to_owned()).into()),
     });
-}
-
-fn freeze(pointer: &mut FnPtr, left: &mut usize, depth: usize) -> Result<(), String> {
-    pointer.iter_curry_mut().try_for_each(|value| freeze_value(value, left, depth + 1))
-}
-
-fn freeze_value(value: &mut Dynamic, left: &mut usize, depth: usize) -> Result<(), String> {
-    let bytes = value.as_immutable_string_ref().map_or(0, |text| text.len());
-    *left = left.checked_sub(1 + bytes / 64).ok_or("the closure captures too much")?;
-    if depth > MAX_CAPTURED_DEPTH {
-        return Err("the closure captures something that is nested too deeply".to_owned());
-    }
-    *value = value.flatten_clone();
-    if let Some(mut list) = value.write_lock::<rhai::Array>() {
-        return list.iter_mut().try_for_each(|item| freeze_value(item, left, depth + 1));
-    }
-    if let Some(mut map) = value.write_lock::<rhai::Map>() {
-        for (key, item) in map.iter_mut() {
-            *left = left.checked_sub(key.len() / 64).ok_or("the closure captures too much")?;
-            freeze_value(item, left, depth + 1)?;
-        }
-        return Ok(());
-    }
-    if let Some(mut inner) = value.write_lock::<FnPtr>() {
-        return freeze(&mut inner, left, depth + 1);
-    }
-    Ok(())
 }
 
 /// What an engine knows by name.

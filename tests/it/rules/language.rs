@@ -123,6 +123,22 @@ fn a_condition_leaves_nothing_behind_for_the_next_customer() {
 }
 
 #[test]
+fn a_condition_goes_on_for_the_next_customer_after_one_it_failed_for() {
+    let text = "fn halves(c, depth) { if depth == 0 { 100 / (c.orders - 3) } else { halves(c, depth - 1) } }\n\
+                rule(\"r\").basis(\"consent\").when(|c| { let half = halves(c, 10); half == 50 }).send(|c| email(\"t\"));";
+    let set = load(text).unwrap();
+    let people: Vec<_> = (0..60).map(|number| regular_with(|score| score.orders = 3 + number % 3)).collect();
+    for (number, answer) in set.rules()[0].evaluate(&people, today()).iter().enumerate() {
+        let as_expected = match number % 3 {
+            0 => matches!(answer, Evaluation::Failed(sentence) if sentence.ends_with("division by zero: 100 / 0")),
+            1 => *answer == Evaluation::NoMatch,
+            _ => matches!(answer, Evaluation::Match { .. }),
+        };
+        assert!(as_expected, "{number}: {answer:?}");
+    }
+}
+
+#[test]
 fn rules_stand_in_the_order_of_files_and_lines() {
     let rule = |name: &str| format!("rule(\"{name}\").basis(\"consent\").when(|c| true).send(|c| email(\"t\"));\n");
     let sources = vec![("b.rhai".to_owned(), format!("{}{}", rule("two"), rule("three"))), ("a.rhai".to_owned(), rule("one"))];
