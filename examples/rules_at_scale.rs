@@ -83,13 +83,10 @@ async fn by_rule(db: &Db, rule: &Rule, moment: Moment) -> Outcome<Vec<i64>> {
     let (mut found, mut cursor) = (Vec::new(), Id(0));
     loop {
         let mut tx = db.read().await?;
-        let page = match &filter {
-            Some(filter) => facts::page_where(&mut tx, cursor, PAGE, rule.needs, filter).await?,
-            None => facts::page(&mut tx, cursor, PAGE, rule.needs).await?,
-        };
+        let page = facts::page(&mut tx, cursor, PAGE, rule.condition_needs, filter.as_ref()).await?;
         let Some(last) = page.last() else { return Ok(found) };
         cursor = last.customer.id;
-        let answers = rule.evaluate(&page, moment);
+        let answers = rule.answer(&page, moment);
         found.extend(page.iter().zip(answers).filter(|(_, answer)| matches!(answer, Evaluation::Match { .. })).map(|(facts, _)| facts.customer.id.0));
     }
 }

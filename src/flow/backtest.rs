@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::brake::{Foreseen, Rehearsed};
 use super::campaign::Campaign;
 use super::decide::{self, Candidate};
-use super::evaluate::{candidate, page};
 use super::recall::{Past, Rehearsal};
+use super::scan::{candidate, everybody};
 use super::trigger::turn;
 use super::{Ctx, FlowError, rescore};
 use crate::base::clock::Clock;
@@ -19,6 +19,7 @@ use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::action::Channel;
 use crate::model::decision::Verdict;
+use crate::model::fact::Source;
 use crate::model::facts::{Facts, Moment, Needs, PastEmail};
 use crate::model::rule::RuleSpec;
 use crate::model::score::PaidOrder;
@@ -137,8 +138,9 @@ pub async fn backtest(
     }
     let mut found = Found::new(name, &spec, (from, to), runs.len());
     let needs = campaign.rules.rule(name).map(|rule| rule.needs).unwrap_or_default();
-    let mut people = everybody(ctx, needs).await?;
-    if needs.emails {
+    let remembers = needs.from(Source::Emails);
+    let mut people = everybody(ctx, needs.and(Needs::RECORD)).await?;
+    if remembers {
         for facts in &mut people {
             without_what_follows(facts, campaign, &spec, begin);
         }
@@ -162,7 +164,7 @@ pub async fn backtest(
             rehearsal.note(&spec, tick_at, entry);
             if let Ok(place) = people.binary_search_by_key(&entry.decision.customer_id, |facts| facts.customer.id) {
                 found.note(zone.date(tick_at), &people[place], entry);
-                if needs.emails {
+                if remembers {
                     remember(&mut people[place], name, tick_at, entry);
                 }
             }
@@ -170,16 +172,6 @@ pub async fn backtest(
         progress(number + 1, runs.len());
     }
     Ok(found.ended(ledger.orders(), spec.goal.is_some()))
-}
-
-/// All customers; their scores are made anew for each run.
-async fn everybody(ctx: &Ctx, needs: Needs) -> Result<Vec<Facts>, FlowError> {
-    let (mut people, mut cursor) = (Vec::new(), Id(0));
-    while let Some((page, last)) = page(ctx, cursor, needs, None).await? {
-        cursor = last;
-        people.extend(page);
-    }
-    Ok(people)
 }
 
 /// Of this rule the log counts up to the beginning. What a rule whose turn is later decided for the same moment was not there yet.
@@ -196,8 +188,8 @@ fn without_what_follows(facts: &mut Facts, campaign: &Campaign, spec: &RuleSpec,
 /// Adds the email that was just decided to the customer's history.
 fn remember(facts: &mut Facts, rule: &str, at: UnixMs, entry: &Entry) {
     let Verdict::Send { action, .. } = &entry.decision.verdict else { return };
-    if let Some(history) = facts.history.as_mut().filter(|_| action.channel() == Channel::Email) {
-        Arc::make_mut(history).emails.push(PastEmail { at, rule: rule.to_owned() });
+    if action.channel() == Channel::Email {
+        Arc::make_mut(facts.history.get_or_insert_default()).emails.push(PastEmail { at, rule: rule.to_owned() });
     }
 }
 

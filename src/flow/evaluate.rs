@@ -6,25 +6,23 @@ use std::sync::Arc;
 
 use super::brake::Brake;
 use super::campaign::Campaign;
-use super::decide::{self, Candidate};
+use super::decide;
 use super::recall::Past;
+use super::scan::{self, Found, Scan};
 use super::{Ctx, FlowError, pause, rescore};
 use crate::base::clock::Clock;
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
-use crate::model::facts::{Facts, Moment, Needs};
+use crate::model::facts::Moment;
 use crate::model::hold::Hold;
 use crate::model::pause::Pause;
-use crate::rules::{Evaluation, Rule};
+use crate::rules::Rule;
 use crate::store::decisions::Entry;
-use crate::store::filter::Filter;
 use crate::store::schema::Grown;
-use crate::store::{Tx, decisions, facts, holds, leases, pauses, ticks};
+use crate::store::{Tx, decisions, holds, leases, pauses, ticks};
 
 /// Entries that are kept when a run is looked at before it is written: a large run is decided twice rather than kept in memory.
 const MOST_AHEAD: usize = 5_000;
-/// Customers per page.
-const PAGE: u32 = 1_000;
 /// The lease under which one daemon at a time decides: the caps of two rules for the same customer must not race.
 const LEASE: &str = "decide";
 /// How long the lease lasts without a sign of life, in milliseconds.
@@ -114,7 +112,7 @@ pub async fn tick(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, tick_at: Unix
         return Ok(report);
     }
     rescore::ensure_fresh(ctx, tick_at).await?;
-    report.customers = count(ctx).await?;
+    report.customers = scan::count(ctx).await?;
     let mut pages = Pages::of(ctx, campaign, rule, tick_at, tick.cursor, lease);
     let mut brake = Brake::read(ctx, &rule.spec, tick_at, tick.messages, report.customers).await?;
     if brake.asks_about_size() {
@@ -212,10 +210,9 @@ impl Page {
 struct Pages<'a> {
     ctx: &'a Ctx,
     campaign: &'a Arc<Campaign>,
-    rule: &'a Rule,
+    name: &'a str,
     moment: Moment,
-    /// Only those whom the condition may be true for, or fail for, are read.
-    filter: Option<Filter>,
+    scan: Scan<'a>,
     lease: &'a Lease,
     renewed_at: UnixMs,
     cursor: Id,
@@ -226,8 +223,8 @@ struct Pages<'a> {
 impl<'a> Pages<'a> {
     fn of(ctx: &'a Ctx, campaign: &'a Arc<Campaign>, rule: &'a Rule, tick_at: UnixMs, cursor: Id, lease: &'a Lease) -> Self {
         let moment = Moment { now: tick_at, zone: ctx.config.shop.zone() };
-        let filter = rule.predicate().and_then(|predicate| Filter::of(predicate, &moment));
-        Self { ctx, campaign, rule, moment, filter, lease, renewed_at: UnixMs(i64::MIN), cursor, ahead: VecDeque::new() }
+        let scan = Scan::new(ctx, campaign, rule, moment, None, cursor);
+        Self { ctx, campaign, name: &rule.spec.name, moment, scan, lease, renewed_at: UnixMs(i64::MIN), cursor, ahead: VecDeque::new() }
     }
 
     async fn next(&mut self) -> Result<Option<Page>, FlowError> {
@@ -238,11 +235,9 @@ impl<'a> Pages<'a> {
     }
 
     async fn read(&mut self) -> Result<Option<Page>, FlowError> {
-        let Some((page, last)) = page(self.ctx, self.cursor, self.rule.needs, self.filter.as_ref()).await? else { return Ok(None) };
+        let Some(Found { candidates, last }) = self.scan.next().await? else { return Ok(None) };
         self.cursor = last;
-        let name = &self.rule.spec.name;
-        let candidates = candidates(self.campaign, name, page, self.moment).await?;
-        let entries = decide::decide(self.ctx, self.campaign, name, self.moment, candidates, &Past::Logged).await?;
+        let entries = decide::decide(self.ctx, self.campaign, self.name, self.moment, candidates, &Past::Logged).await?;
         Ok(Some(Page { entries, last }))
     }
 
@@ -259,6 +254,7 @@ impl<'a> Pages<'a> {
             }
         }
         self.cursor = kept_to;
+        self.scan.back_to(kept_to);
         Ok(messages)
     }
 
@@ -289,42 +285,5 @@ impl<'a> Pages<'a> {
             self.write().await?.commit().await?;
         }
         Ok(())
-    }
-}
-
-/// The next customers after `after` (all, or those whom the filter lets pass) with the stored scores and the parts of their
-/// history that are asked for, and the last one's id; `None` after the last.
-pub(super) async fn page(ctx: &Ctx, after: Id, needs: Needs, filter: Option<&Filter>) -> Result<Option<(Vec<Facts>, Id)>, FlowError> {
-    let mut tx = ctx.db.read().await?;
-    let page = match filter {
-        Some(filter) => facts::page_where(&mut tx, after, PAGE, needs, filter).await?,
-        None => facts::page(&mut tx, after, PAGE, needs).await?,
-    };
-    Ok(page.last().map(|facts| facts.customer.id).map(|last| (page, last)))
-}
-
-/// How many customers there are.
-pub(super) async fn count(ctx: &Ctx) -> Result<usize, FlowError> {
-    let mut tx = ctx.db.read().await?;
-    Ok(usize::try_from(facts::count(&mut tx).await?).unwrap_or(usize::MAX))
-}
-
-/// Customers of a page that the rule wants to write to, and those for whom its condition failed.
-pub(super) async fn candidates(campaign: &Arc<Campaign>, name: &str, page: Vec<Facts>, moment: Moment) -> Result<Vec<Candidate>, FlowError> {
-    let (campaign, rule_name) = (Arc::clone(campaign), name.to_owned());
-    let evaluated = tokio::task::spawn_blocking(move || {
-        let found = campaign.rules.rule(&rule_name).map(|rule| rule.evaluate(&page, moment)).unwrap_or_default();
-        (page, found)
-    });
-    let (page, evaluations) = evaluated.await.map_err(|error| FlowError::Worker(error.to_string()))?;
-    Ok(page.into_iter().zip(evaluations).filter_map(|(facts, evaluation)| candidate(|| facts, evaluation)).collect())
-}
-
-/// Whoever the condition is true for, or failed for.
-pub(super) fn candidate(facts: impl FnOnce() -> Facts, evaluation: Evaluation) -> Option<Candidate> {
-    match evaluation {
-        Evaluation::NoMatch => None,
-        Evaluation::Match { inputs } => Some(Candidate { facts: facts(), inputs, failure: None }),
-        Evaluation::Failed(sentence) => Some(Candidate { facts: facts(), inputs: serde_json::Map::new(), failure: Some(sentence) }),
     }
 }

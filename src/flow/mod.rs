@@ -16,6 +16,7 @@ pub mod plan;
 pub mod recall;
 pub mod record;
 pub mod rescore;
+mod scan;
 pub mod survey;
 pub mod trigger;
 pub mod verify;

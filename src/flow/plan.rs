@@ -9,8 +9,8 @@ use super::brake::{Brake, Foreseen};
 use super::campaign::Campaign;
 use super::decide;
 use super::dispatch::compose;
-use super::evaluate;
 use super::recall::Past;
+use super::scan::{self, Found, Scan};
 use super::{Ctx, FlowError, rescore};
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
@@ -21,9 +21,7 @@ use crate::model::facts::{Facts, Moment};
 use crate::model::pause::Pause;
 use crate::model::rule::RuleSpec;
 use crate::model::score::Score;
-use crate::rules::Rule;
 use crate::store::decisions::Entry;
-use crate::store::filter::Filter;
 use crate::store::pauses;
 
 /// What a rule would do at a moment.
@@ -112,7 +110,7 @@ pub async fn plan(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, other: Option
     plan.paused = pauses::one(&mut ctx.db.read().await?, name).await?;
     plan.variants = spec.variants.iter().map(|variant| Arm { name: variant.name.clone(), people: 0 }).collect();
     let scores = rescore::unless_stored(ctx, plan.as_of).await?;
-    plan.customers = evaluate::count(ctx).await?;
+    plan.customers = scan::count(ctx).await?;
     let mut voucher_cents = Vec::new();
     rehearse(ctx, campaign, name, scores.as_ref(), |facts, entry| {
         plan.note(ctx, campaign, &spec, facts, entry);
@@ -143,19 +141,9 @@ async fn rehearse(
     mut each: impl FnMut(&Facts, &Entry),
 ) -> Result<(), FlowError> {
     let moment = Moment { now: ctx.clock.now(), zone: ctx.config.shop.zone() };
-    // The database knows only the stored scores.
-    let rule = campaign.rules.rule(name);
-    let filter = rule.and_then(Rule::predicate).filter(|_| scores.is_none()).and_then(|predicate| Filter::of(predicate, &moment));
-    let needs = rule.map(|rule| rule.needs).unwrap_or_default();
-    let mut cursor = Id(0);
-    while let Some((mut page, last)) = evaluate::page(ctx, cursor, needs, filter.as_ref()).await? {
-        cursor = last;
-        if let Some(scores) = scores {
-            for facts in &mut page {
-                facts.score = scores.get(&facts.customer.id).copied();
-            }
-        }
-        let candidates = evaluate::candidates(campaign, name, page, moment).await?;
+    let Some(rule) = campaign.rules.rule(name) else { return Ok(()) };
+    let mut scan = Scan::new(ctx, campaign, rule, moment, scores, Id(0));
+    while let Some(Found { candidates, .. }) = scan.next().await? {
         let known: HashMap<Id, Facts> = candidates.iter().map(|candidate| (candidate.facts.customer.id, candidate.facts.clone())).collect();
         let entries = decide::decide(ctx, campaign, name, moment, candidates, &Past::Logged).await?;
         for entry in &entries {

@@ -9,7 +9,6 @@ use super::campaign::Campaign;
 use super::decide::{self, Candidate, limits};
 use super::recall::{self, Past, Rehearsal};
 use super::{Ctx, FlowError, rescore};
-use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::decision::Refusal;
 use crate::model::facts::{Facts, Moment, Needs};
@@ -102,7 +101,7 @@ pub struct Line {
 pub async fn customer(ctx: &Ctx, external_id: &str) -> Result<Option<Facts>, FlowError> {
     let mut tx = ctx.db.read().await?;
     let Some(customer) = customers::by_external_id(&mut tx, external_id).await? else { return Ok(None) };
-    let mut facts = facts::page(&mut tx, Id(customer.id.0 - 1), 1, Needs::ALL).await?.pop();
+    let mut facts = facts::of(&mut tx, &[customer.id], Needs::ALL).await?.pop();
     drop(tx);
     if let (Some(facts), Some(scores)) = (&mut facts, rescore::unless_stored(ctx, ctx.clock.now()).await?) {
         facts.score = scores.get(&customer.id).copied();

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::customer::Customer;
-use super::fact::{Fact, Reading};
+use super::fact::{ALL, Fact, Reading, Source};
 use super::score::Score;
 use crate::base::money::Cents;
 use crate::base::time::{UnixMs, Zone};
@@ -19,8 +19,10 @@ pub struct Facts {
     pub customer: Customer,
     /// The scores as of the rule's run; `None` when there is no order up to then.
     pub score: Option<Score>,
-    /// What happened; only what the rule asks for is there.
+    /// What happened.
     pub history: Option<Arc<History>>,
+    /// What of all this was read; the rest is not known.
+    pub read: Needs,
     /// What an example beside a rule states: it counts before record, scores and history. `None`: a real customer.
     pub stated: Option<Arc<BTreeMap<Reading, FieldValue>>>,
 }
@@ -47,18 +49,16 @@ impl Facts {
         self.history.as_deref().unwrap_or(&NOTHING)
     }
 
-    /// A real customer without a history.
+    /// A real customer whose history was not read.
     #[must_use]
     pub fn new(customer: Customer, score: Option<Score>) -> Self {
-        Self { customer, score, history: None, stated: None }
+        Self { customer, score, history: None, read: Needs::RECORD, stated: None }
     }
 }
 
 /// What happened to a customer, in the order of time; also what happened after the moment that a rule asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
-    /// Which lists are filled.
-    pub loaded: Needs,
     /// Paid orders.
     pub orders: Vec<PastOrder>,
     /// Their lines.
@@ -101,43 +101,51 @@ pub struct PastEmail {
 }
 
 /// What is known when nothing was asked for.
-pub static NOTHING: History =
-    History { loaded: Needs { orders: false, lines: false, emails: false }, orders: Vec::new(), lines: Vec::new(), emails: Vec::new() };
+pub static NOTHING: History = History { orders: Vec::new(), lines: Vec::new(), emails: Vec::new() };
 
-/// Which parts of the history a rule asks for.
+/// A set of facts: those that a rule asks for, or those that were read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Needs {
-    /// Paid orders.
-    pub orders: bool,
-    /// Their lines.
-    pub lines: bool,
-    /// Emails.
-    pub emails: bool,
-}
+pub struct Needs(u128);
+
+const _: () = assert!(ALL.len() <= 128, "a fact is a bit");
 
 impl Needs {
     /// Everything there is.
-    pub const ALL: Self = Self { orders: true, lines: true, emails: true };
+    pub const ALL: Self = Self(u128::MAX);
+    /// Everything but what takes a look into the history.
+    pub const RECORD: Self = {
+        let (mut bits, mut place) = (0, 0);
+        while place < ALL.len() {
+            if !matches!(ALL[place].source, Source::Orders | Source::Lines | Source::Emails) {
+                bits |= 1 << place;
+            }
+            place += 1;
+        }
+        Self(bits)
+    };
 
-    /// What the facts are read from.
+    /// These facts.
     #[must_use]
     pub fn of(facts: impl IntoIterator<Item = Fact>) -> Self {
-        let mut needs = Self::default();
-        for fact in facts {
-            match fact {
-                Fact::OrdersIn | Fact::RevenueIn => needs.orders = true,
-                Fact::Bought | Fact::BoughtCategory | Fact::Pieces | Fact::PiecesOfCategory => needs.lines = true,
-                Fact::EmailsIn | Fact::EmailsOf => needs.emails = true,
-                _ => {}
-            }
-        }
-        needs
+        Self(facts.into_iter().fold(0, |bits, fact| bits | 1 << fact as u8))
     }
 
-    /// Whether everything in `other` is in this one.
+    /// Those of both.
     #[must_use]
-    pub fn cover(self, other: Self) -> bool {
-        (self.orders || !other.orders) && (self.lines || !other.lines) && (self.emails || !other.emails)
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether a fact is among them.
+    #[must_use]
+    pub const fn has(self, fact: Fact) -> bool {
+        self.0 >> fact as u8 & 1 == 1
+    }
+
+    /// Whether one of them is read from there.
+    #[must_use]
+    pub fn from(self, source: Source) -> bool {
+        ALL.iter().any(|about| about.source == source && self.has(about.fact))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::base::money::Cents;
 use crate::base::time::{UnixMs, days_between, days_until_anniversary, is_marked_in_week_of, years_since};
 use crate::model::customer::Locale;
 use crate::model::fact::{ALL, Fact, Reading, Takes};
-use crate::model::facts::{Facts, FieldValue, Moment, Needs, PastEmail, PastLine, PastOrder};
+use crate::model::facts::{Facts, FieldValue, Moment, PastEmail, PastLine, PastOrder};
 use crate::model::predicate::Literal;
 use crate::model::score::Score;
 
@@ -153,8 +153,7 @@ impl View<'_> {
         if let Some(value) = self.facts.stated.as_ref().and_then(|stated| stated.get(reading)) {
             return Ok(stated(value));
         }
-        let needs = Needs::of([reading.fact]);
-        if !self.facts.history().loaded.cover(needs) {
+        if !self.facts.read.has(reading.fact) {
             return Err(format!("what c.{reading} asks for was not read: name it in the rule's own text"));
         }
         let record = &self.facts.customer;

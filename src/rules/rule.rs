@@ -31,8 +31,10 @@ pub struct Rule {
     pub mentions: Vec<Mention>,
     /// Own facts of the shop's that its condition and actions name in plain text, so that an undeclared one is found before the rule runs.
     pub attributes: Vec<AttributeMention>,
-    /// Parts of the history that its condition and actions ask for.
+    /// The facts that its condition and actions ask for.
     pub needs: Needs,
+    /// Those that its condition asks for.
+    pub condition_needs: Needs,
     /// The file that it stands in.
     pub(super) file: String,
     /// Where each of its verbs stands; `rule` is where it begins.

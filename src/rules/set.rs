@@ -287,6 +287,7 @@ fn finish(draft: Draft, units: &Units, engine: &Arc<Engine>, faults: &mut Vec<Fi
     let mut rule = Rule {
         reads: Vec::new(),
         needs: Needs::of(closures().flat_map(|closure| named(closure, units))),
+        condition_needs: Needs::of(named(&finished.condition, units)),
         clauses: home.and_then(|(unit, function)| finished.condition.clauses(unit, units, &function.parameters)),
         mentions: finished.actions.iter().flat_map(|action| mentions(action, units)).collect(),
         attributes: closures().flat_map(|closure| attributes(closure, units)).chain(finished.examples.iter().flat_map(stated)).collect(),

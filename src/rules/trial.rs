@@ -11,7 +11,7 @@ use crate::base::time::{DAY_MS, UnixMs, Zone};
 use crate::model::attribute::Attributes;
 use crate::model::customer::{Customer as Record, Locale};
 use crate::model::email_address::EmailAddress;
-use crate::model::facts::{Facts, History, Moment, Needs};
+use crate::model::facts::{Facts, Moment, Needs};
 use crate::model::score::{Abc, Score};
 
 /// 2026-01-15T12:00:00Z.
@@ -59,6 +59,5 @@ fn example() -> Facts {
         top_percent: 5,
     };
     // Nothing happened, but everything was looked up.
-    let history = History { loaded: Needs::ALL, ..History::default() };
-    Facts { customer, score: Some(score), history: Some(history.into()), stated: None }
+    Facts { read: Needs::ALL, ..Facts::new(customer, Some(score)) }
 }

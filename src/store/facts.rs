@@ -1,18 +1,18 @@
 //! Customers with their scores, page by page: what rules are evaluated on.
 
 use chrono::NaiveDate;
+use sqlx::{Database, QueryBuilder};
 
-use sqlx::QueryBuilder;
-
-use super::db::{StoreError, Tx};
-use super::filter::Filter;
+use super::db::{Sql, StoreError, Tx, id_list};
+use super::filter::{Filter, Tables};
 use super::history;
 use crate::base::id::Id;
 use crate::base::money::Cents;
 use crate::base::time::UnixMs;
-use crate::model::attribute;
+use crate::model::attribute::{self, Attributes};
 use crate::model::customer::{Customer, Locale};
 use crate::model::email_address::EmailAddress;
+use crate::model::fact::Source;
 use crate::model::facts::{Facts, Needs};
 use crate::model::score::{Abc, Score};
 
@@ -20,56 +20,94 @@ statements! {
     COUNT = "SELECT COUNT(*) FROM customers";
 }
 
-/// A page is one text: each row and each value of it costs the drivers more than its bytes do.
-const COLUMNS: &str = "SELECT string_agg(p.line, '\u{1e}' ORDER BY p.id) FROM (
-            SELECT c.id, concat(c.id, '\u{1f}', c.external_id, '\u{1f}', c.email, '\u{1f}', c.first_name, '\u{1f}', c.last_name, '\u{1f}', c.birthday, '\u{1f}', c.locale, '\u{1f}', c.tags, '\u{1f}', c.attributes,
-                   '\u{1f}', concat_ws(' ', s.as_of, s.recency_days, s.orders, s.revenue_cents, s.average_order_value_cents, s.first_order_at, s.last_order_at,
-                                   s.tenure_days, s.r, s.f, s.m, s.rfm, s.rfm_weighted_e4, s.revenue_rank, s.top_percent, s.abc)) AS line ";
+/// Whose ids are in a list.
+const AMONG: Sql = statements!(@one [" WHERE c.id ", ids "$1"]);
 
-/// CROSS JOIN keeps SQLite from beginning with the customers. Where a page begins is said of both tables, or PostgreSQL, which merges them, reads one of them from
-/// its beginning for each page.
-const BY_SCORES: [&str; 3] =
-    ["FROM scores s CROSS JOIN customers c WHERE c.id = s.customer_id AND c.id > ", " AND s.customer_id > ", " ORDER BY s.customer_id LIMIT "];
-const BY_CUSTOMERS: [&str; 3] =
-    ["FROM customers c LEFT JOIN scores s ON s.customer_id = c.id AND s.customer_id > ", " WHERE c.id > ", " ORDER BY c.id LIMIT "];
-
-/// Between customers, and between the columns of one: no text that was taken in holds a control character, and none that is there is empty.
+/// Between customers, and between the values of one: no text that was taken in holds a control character, and none that is there is empty.
 const BETWEEN_CUSTOMERS: char = '\u{1e}';
-const BETWEEN_COLUMNS: char = '\u{1f}';
+const BETWEEN_VALUES: char = '\u{1f}';
 
-/// The next customers after `after`, by id, with the scores that are stored and the parts of their history that are asked for.
-pub async fn page(tx: &mut Tx, after: Id, limit: u32, needs: Needs) -> Result<Vec<Facts>, StoreError> {
-    read(tx, after, limit, needs, None).await
-}
+/// How a value gets from its column into the record or the scores; `None` when it means nothing.
+type Put<T> = fn(&mut T, &str) -> Option<()>;
 
-/// As [`page`], of those whom the filter lets pass.
-pub async fn page_where(tx: &mut Tx, after: Id, limit: u32, needs: Needs, filter: &Filter) -> Result<Vec<Facts>, StoreError> {
-    read(tx, after, limit, needs, Some(filter)).await
-}
+const RECORD: &[(&str, Put<Customer>)] = &[
+    ("external_id", |customer, text| set(&mut customer.external_id, Some(text.to_owned()))),
+    // An address that an older version accepted and this one does not is nobody's address: the gate says so.
+    ("email", |customer, text| set(&mut customer.email, Some(EmailAddress::parse(text).ok()))),
+    ("first_name", |customer, text| set(&mut customer.first_name, Some(Some(text.to_owned())))),
+    ("last_name", |customer, text| set(&mut customer.last_name, Some(Some(text.to_owned())))),
+    ("birthday", |customer, text| set(&mut customer.birthday, day(text).map(Some))),
+    ("locale", |customer, text| set(&mut customer.locale, Some(Locale::parse(text)))),
+    ("tags", |customer, text| if text == "[]" { Some(()) } else { set(&mut customer.tags, serde_json::from_str(text).ok()) }),
+    ("attributes", |customer, text| if text == "{}" { Some(()) } else { set(&mut customer.attributes, attribute::from_json(text)) }),
+];
 
-async fn read(tx: &mut Tx, after: Id, limit: u32, needs: Needs, filter: Option<&Filter>) -> Result<Vec<Facts>, StoreError> {
+/// None of them is ever empty for whoever has scores.
+const SCORES: &[(&str, Put<Score>)] = &[
+    ("as_of", |score, text| set(&mut score.as_of, text.parse().ok().map(UnixMs))),
+    ("recency_days", |score, text| set(&mut score.recency_days, text.parse().ok())),
+    ("orders", |score, text| set(&mut score.orders, text.parse().ok())),
+    ("revenue_cents", |score, text| set(&mut score.revenue, text.parse().ok().map(Cents))),
+    ("average_order_value_cents", |score, text| set(&mut score.average_order_value, text.parse().ok().map(Cents))),
+    ("first_order_at", |score, text| set(&mut score.first_order_at, text.parse().ok().map(UnixMs))),
+    ("last_order_at", |score, text| set(&mut score.last_order_at, text.parse().ok().map(UnixMs))),
+    ("tenure_days", |score, text| set(&mut score.tenure_days, text.parse().ok())),
+    ("r", |score, text| set(&mut score.r, text.parse().ok())),
+    ("f", |score, text| set(&mut score.f, text.parse().ok())),
+    ("m", |score, text| set(&mut score.m, text.parse().ok())),
+    ("rfm", |score, text| set(&mut score.rfm, text.parse().ok())),
+    ("rfm_weighted_e4", |score, text| set(&mut score.rfm_weighted_e4, text.parse().ok())),
+    ("abc", |score, text| set(&mut score.abc, Abc::parse(text))),
+    ("revenue_rank", |score, text| set(&mut score.revenue_rank, text.parse().ok())),
+    ("top_percent", |score, text| set(&mut score.top_percent, text.parse().ok())),
+];
+
+/// The next customers after `after`, by id, whom the filter lets pass; of each what `needs` names and nothing else, with the scores that are stored.
+///
+/// # Errors
+/// When the database fails, or holds what means nothing.
+pub async fn page(tx: &mut Tx, after: Id, limit: u32, needs: Needs, filter: Option<&Filter>) -> Result<Vec<Facts>, StoreError> {
+    let columns = Columns::of(needs);
+    let tables = columns.tables().and(filter.map(Filter::tables).unwrap_or_default());
     // Who has to have scores is looked for there: the rows are small, and few customers are left to look up.
     let by_scores = filter.is_some_and(Filter::asks_for_scores);
-    let [tables, begin, order] = if by_scores { BY_SCORES } else { BY_CUSTOMERS };
+    // CROSS JOIN keeps SQLite from beginning with the customers. Where a page begins is said of both tables, or PostgreSQL, which merges them, reads one
+    // of them from its beginning for each page.
+    let (id, from, and_from) = match (by_scores, tables) {
+        (true, Tables { customers: false, .. }) => ("s.customer_id", " FROM scores s WHERE s.customer_id > ", None),
+        (true, _) => ("s.customer_id", " FROM scores s CROSS JOIN customers c WHERE c.id = s.customer_id AND c.id > ", Some(" AND s.customer_id > ")),
+        (false, Tables { scores: false, .. }) => ("c.id", " FROM customers c WHERE c.id > ", None),
+        (false, _) => ("c.id", " FROM customers c LEFT JOIN scores s ON s.customer_id = c.id AND s.customer_id > ", Some(" WHERE c.id > ")),
+    };
     let page: Option<String> = on!(tx, |c| {
-        let mut query = QueryBuilder::new(COLUMNS);
-        query.push(tables).push_bind(after.0).push(begin).push_bind(after.0);
+        let mut query = columns.select(id);
+        query.push(from).push_bind(after.0);
+        if let Some(and_from) = and_from {
+            query.push(and_from).push_bind(after.0);
+        }
         if let Some(filter) = filter {
             query.push(" AND ");
             filter.push(&mut query);
         }
         // The limit stands in the text: PostgreSQL plans for a tenth of all rows where it does not know it, and reads whole tables for each page.
-        query.push(order).push(limit).push(") p");
+        query.push(" ORDER BY ").push(id).push(" LIMIT ").push(limit).push(") p");
         query.build_query_scalar().fetch_one(c).await
     })?;
-    with_history(tx, page, needs).await
+    columns.read(tx, page.as_deref()).await
 }
 
-async fn with_history(tx: &mut Tx, page: Option<String>, needs: Needs) -> Result<Vec<Facts>, StoreError> {
-    let lines = page.iter().flat_map(|page| page.split(BETWEEN_CUSTOMERS));
-    let mut people = lines.map(facts).collect::<Result<Vec<_>, _>>()?;
-    history::fill(tx, &mut people, needs).await?;
-    Ok(people)
+/// These customers, by id, as far as they are still there.
+///
+/// # Errors
+/// As [`page`].
+pub async fn of(tx: &mut Tx, ids: &[Id], needs: Needs) -> Result<Vec<Facts>, StoreError> {
+    let (columns, list) = (Columns::of(needs), id_list(ids.iter().copied()));
+    let page: Option<String> = on!(tx, AMONG, |c, q| {
+        let mut query = columns.select("c.id");
+        query.push(" FROM customers c LEFT JOIN scores s ON s.customer_id = c.id").push(q).push(") p");
+        query.build_query_scalar().bind(&list).fetch_one(c).await
+    })?;
+    columns.read(tx, page.as_deref()).await
 }
 
 /// How many customers there are.
@@ -77,56 +115,139 @@ pub async fn count(tx: &mut Tx) -> Result<i64, StoreError> {
     on!(tx, COUNT, |c, q| sqlx::query_scalar(q).fetch_one(c).await)
 }
 
-fn facts(line: &str) -> Result<Facts, StoreError> {
-    let mut parts = line.split(BETWEEN_COLUMNS);
-    let id = parts.next().unwrap_or_default();
-    // The values are personal data and stay out of the message.
-    let corrupt = |column: &'static str| StoreError::Corrupt { table: "customers", column, value: format!("of the customer with id {id}") };
-    let id = Id(id.parse().map_err(|_| corrupt("id"))?);
-    let mut part = || parts.next().map(|text| (!text.is_empty()).then_some(text)).ok_or_else(|| corrupt("(any)"));
-    let (external_id, email, first_name, last_name, birthday) = (part()?.unwrap_or_default(), part()?, part()?, part()?, part()?);
-    let (locale, tags, attributes, scores) = (part()?, part()?.unwrap_or("[]"), part()?.unwrap_or("{}"), part()?);
-    if part().is_ok() {
-        return Err(corrupt("(any)"));
-    }
-    let customer = Customer {
-        id,
-        external_id: external_id.to_owned(),
-        // An address that an older version accepted and this one does not is nobody's address: the gate says so.
-        email: email.and_then(|text| EmailAddress::parse(text).ok()),
-        first_name: first_name.map(str::to_owned),
-        last_name: last_name.map(str::to_owned),
-        birthday: birthday.map(|text| NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| corrupt("birthday"))).transpose()?,
-        locale: locale.and_then(Locale::parse),
-        tags: if tags == "[]" { Vec::new() } else { serde_json::from_str(tags).map_err(|_| corrupt("tags"))? },
-        attributes: attribute::from_json(attributes).ok_or_else(|| corrupt("attributes"))?,
-    };
-    let read = |text: &str| score(id, text).ok_or_else(|| StoreError::Corrupt { table: "scores", column: "(any)", value: text.to_owned() });
-    let score = scores.map(read).transpose()?;
-    Ok(Facts::new(customer, score))
+/// What is read of each customer.
+struct Columns {
+    needs: Needs,
+    record: Vec<&'static (&'static str, Put<Customer>)>,
+    scores: Vec<&'static (&'static str, Put<Score>)>,
 }
 
-fn score(customer_id: Id, text: &str) -> Option<Score> {
-    let mut parts = text.split(' ');
-    let mut next = || parts.next()?.parse::<i64>().ok();
-    let score = Score {
+impl Columns {
+    fn of(needs: Needs) -> Self {
+        // Who asks for the whole record gets what no rule can ask for, too.
+        let whole = needs.and(Needs::RECORD) == needs;
+        Self {
+            needs,
+            record: RECORD.iter().filter(|(name, _)| whole || needs.from(Source::Customer(name))).collect(),
+            scores: SCORES.iter().filter(|(name, _)| whole || needs.from(Source::Score(name))).collect(),
+        }
+    }
+
+    fn tables(&self) -> Tables {
+        Tables { customers: !self.record.is_empty(), scores: !self.scores.is_empty() }
+    }
+
+    /// A page is one text: each row and each value of it costs the drivers more than its bytes do.
+    fn select<DB: Database>(&self, id: &str) -> QueryBuilder<DB> {
+        let mut query = QueryBuilder::new("SELECT string_agg(p.line, '\u{1e}') FROM (SELECT concat(");
+        query.push(id);
+        for (name, _) in &self.record {
+            query.push(", '\u{1f}', c.").push(name);
+        }
+        for (name, _) in &self.scores {
+            query.push(", '\u{1f}', s.").push(name);
+        }
+        query.push(") AS line");
+        query
+    }
+
+    async fn read(&self, tx: &mut Tx, page: Option<&str>) -> Result<Vec<Facts>, StoreError> {
+        let lines = page.into_iter().flat_map(|page| page.split(BETWEEN_CUSTOMERS));
+        let mut people = lines.map(|line| self.facts(line)).collect::<Result<Vec<_>, _>>()?;
+        // They are in this order already; no database promises it.
+        people.sort_by_key(|facts| facts.customer.id);
+        history::fill(tx, &mut people, self.needs).await?;
+        Ok(people)
+    }
+
+    fn facts(&self, line: &str) -> Result<Facts, StoreError> {
+        let mut values = Values(Some(line));
+        let id = values.next().unwrap_or_default();
+        // The values are personal data and stay out of the message.
+        let corrupt =
+            |table: &'static str, column: &'static str| StoreError::Corrupt { table, column, value: format!("of the customer with id {id}") };
+        let id = Id(id.parse().map_err(|_| corrupt("customers", "id"))?);
+        let mut customer = nobody(id);
+        for (column, put) in &self.record {
+            let value = values.next().ok_or_else(|| corrupt("customers", column))?;
+            if !value.is_empty() {
+                put(&mut customer, value).ok_or_else(|| corrupt("customers", column))?;
+            }
+        }
+        let (mut score, mut scored) = (nothing(id), false);
+        for (column, put) in &self.scores {
+            let value = values.next().ok_or_else(|| corrupt("scores", column))?;
+            if !value.is_empty() {
+                put(&mut score, value).ok_or_else(|| corrupt("scores", column))?;
+                scored = true;
+            }
+        }
+        match values.next() {
+            None => Ok(Facts { read: self.needs, ..Facts::new(customer, scored.then_some(score)) }),
+            Some(_) => Err(corrupt("customers", "(any)")),
+        }
+    }
+}
+
+/// The values of a line.
+struct Values<'a>(Option<&'a str>);
+
+impl<'a> Iterator for Values<'a> {
+    type Item = &'a str;
+
+    /// Most are short: looking byte by byte is faster than `split`.
+    fn next(&mut self) -> Option<&'a str> {
+        let rest = self.0?;
+        let end = rest.bytes().position(|byte| u32::from(byte) == u32::from(BETWEEN_VALUES));
+        self.0 = end.map(|end| &rest[end + 1..]);
+        Some(end.map_or(rest, |end| &rest[..end]))
+    }
+}
+
+fn set<T>(place: &mut T, value: Option<T>) -> Option<()> {
+    *place = value?;
+    Some(())
+}
+
+/// `YYYY-MM-DD`, as it is stored.
+fn day(text: &str) -> Option<NaiveDate> {
+    let mut parts = text.splitn(3, '-');
+    let mut next = || parts.next();
+    NaiveDate::from_ymd_opt(next()?.parse().ok()?, next()?.parse().ok()?, next()?.parse().ok()?)
+}
+
+fn nobody(id: Id) -> Customer {
+    Customer {
+        id,
+        external_id: String::new(),
+        email: None,
+        first_name: None,
+        last_name: None,
+        birthday: None,
+        locale: None,
+        tags: Vec::new(),
+        attributes: Attributes::new(),
+    }
+}
+
+fn nothing(customer_id: Id) -> Score {
+    Score {
         customer_id,
-        as_of: UnixMs(next()?),
-        recency_days: next()?,
-        orders: next()?,
-        revenue: Cents(next()?),
-        average_order_value: Cents(next()?),
-        first_order_at: UnixMs(next()?),
-        last_order_at: UnixMs(next()?),
-        tenure_days: next()?,
-        r: next()?,
-        f: next()?,
-        m: next()?,
-        rfm: next()?,
-        rfm_weighted_e4: next()?,
-        revenue_rank: next()?,
-        top_percent: next()?,
+        as_of: UnixMs(0),
+        recency_days: 0,
+        orders: 0,
+        revenue: Cents(0),
+        average_order_value: Cents(0),
+        first_order_at: UnixMs(0),
+        last_order_at: UnixMs(0),
+        tenure_days: 0,
+        r: 0,
+        f: 0,
+        m: 0,
+        rfm: 0,
+        rfm_weighted_e4: 0,
         abc: Abc::C,
-    };
-    Some(Score { abc: Abc::parse(parts.next()?)?, ..score })
+        revenue_rank: 0,
+        top_percent: 0,
+    }
 }

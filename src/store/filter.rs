@@ -7,12 +7,15 @@ use rust_decimal::prelude::ToPrimitive as _;
 use sqlx::{Database, Encode, QueryBuilder, Type};
 
 use self::expression::Expression;
+pub(super) use self::expression::Tables;
+use self::sql::{Sql, Value, all, any, constant, not};
 use crate::model::fact::{Fact, Kind, Reading};
 use crate::model::facts::Moment;
 use crate::model::predicate::{Clause, Leaf, Literal, Operator, Predicate};
 
 mod calendar;
 mod expression;
+mod sql;
 
 /// Most clauses in one filter: SQLite takes no expression deeper than 1,000, and a chain is as deep as it is long. What is longer is not narrowed down.
 const MOST_CLAUSES: usize = 500;
@@ -20,33 +23,9 @@ const MOST_CLAUSES: usize = 500;
 /// Longest text in bytes that is looked for: SQLite takes no pattern longer than 50,000.
 const LONGEST_TEXT: usize = 10_000;
 
-/// Parts of a list that people are shown.
-const SHOWN: usize = 8;
-
 /// A necessary condition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter(Sql);
-
-#[derive(Clone, Debug, PartialEq)]
-enum Sql {
-    Always,
-    Never,
-    All(Vec<Sql>),
-    Any(Vec<Sql>),
-    Not(Box<Sql>),
-    Known(Expression),
-    Compare(Expression, &'static str, Value),
-    Between(Expression, i64, i64),
-    Among(Expression, Vec<String>),
-    /// A column of JSON holds this text, in any case of its letters.
-    Holds(&'static str, String),
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum Value {
-    Whole(i64),
-    Text(String),
-}
 
 /// Where a condition can be true, and where it can be false; where it can fail is in both.
 struct Pair {
@@ -66,6 +45,11 @@ impl Filter {
     /// Whether it lets nobody pass who has no scores.
     pub(super) fn asks_for_scores(&self) -> bool {
         self.0.asks_for_scores()
+    }
+
+    /// Which of the tables `c` (customers) and `s` (scores) it reads.
+    pub(super) fn tables(&self) -> Tables {
+        self.0.tables()
     }
 
     /// Adds it to a statement whose tables are called `c` and `s`.
@@ -112,34 +96,6 @@ fn conjunction(parts: Vec<Pair>) -> Pair {
 impl Pair {
     fn turned(self) -> Self {
         Self { yes: self.no, no: self.yes, fails: self.fails }
-    }
-}
-
-fn all(parts: Vec<Sql>) -> Sql {
-    joined(parts, &Sql::Always, Sql::Never, Sql::All)
-}
-
-fn any(parts: Vec<Sql>) -> Sql {
-    joined(parts, &Sql::Never, Sql::Always, Sql::Any)
-}
-
-/// Without the parts that change nothing; the one that settles it stands for all.
-fn joined(parts: Vec<Sql>, nothing: &Sql, settled: Sql, join: fn(Vec<Sql>) -> Sql) -> Sql {
-    let mut parts: Vec<Sql> = parts.into_iter().filter(|part| part != nothing).collect();
-    match parts.len() {
-        _ if parts.contains(&settled) => settled,
-        0 => nothing.clone(),
-        1 => parts.remove(0),
-        _ => join(parts),
-    }
-}
-
-fn not(part: Sql) -> Sql {
-    match part {
-        Sql::Always => Sql::Never,
-        Sql::Never => Sql::Always,
-        Sql::Not(inner) => *inner,
-        other => Sql::Not(Box::new(other)),
     }
 }
 
@@ -193,8 +149,8 @@ fn exact(clause: &Clause, moment: &Moment) -> Option<Sql> {
 fn necessary(clause: &Clause) -> Option<Sql> {
     match clause {
         // The address may be one that is not read as such any more.
-        Clause::Flag(fact) if fact.fact == Fact::HasEmail => Some(Sql::Known(Expression::Column("c.email"))),
-        Clause::Tagged(tag) => listed("c.tags", &json(tag)),
+        Clause::Flag(fact) if fact.fact == Fact::HasEmail => Some(Sql::Known(Expression::stored(fact.fact)?)),
+        Clause::Tagged(tag) => listed(Fact::Tags, &json(tag)),
         // Whoever has none of that name is out, and for a text whoever has another one.
         Clause::Compare { fact, default: None, operator: Operator::Equal, literal: Literal::Text(text) } if fact.fact == Fact::Attr => {
             attribute(fact, Some(text))
@@ -210,7 +166,7 @@ fn necessary(clause: &Clause) -> Option<Sql> {
 fn attribute(fact: &Reading, text: Option<&str>) -> Option<Sql> {
     let name = json(fact.of.as_deref()?);
     let value = text.map_or_else(String::new, json);
-    listed("c.attributes", &format!("{name}:{value}"))
+    listed(Fact::Attr, &format!("{name}:{value}"))
 }
 
 /// A text in JSON's quotes.
@@ -219,12 +175,9 @@ fn json(text: &str) -> String {
 }
 
 /// A text in a column of JSON; PostgreSQL has no zero byte in texts.
-fn listed(column: &'static str, text: &str) -> Option<Sql> {
-    (text.len() <= LONGEST_TEXT && !text.contains("\\u0000")).then(|| Sql::Holds(column, text.to_owned()))
-}
-
-fn constant(answer: bool) -> Sql {
-    if answer { Sql::Always } else { Sql::Never }
+fn listed(fact: Fact, text: &str) -> Option<Sql> {
+    let column = Expression::stored(fact).filter(|_| text.len() <= LONGEST_TEXT && !text.contains("\\u0000"))?;
+    Some(Sql::Holds(column, text.to_owned()))
 }
 
 /// Where a fact is not missing.
@@ -285,114 +238,5 @@ fn sign(operator: Operator) -> &'static str {
         Operator::LessOrEqual => " <= ",
         Operator::Greater => " > ",
         Operator::GreaterOrEqual => " >= ",
-    }
-}
-
-/// A pattern that finds the text anywhere. It may find more: letters of the other case, a label that looks like the signs between two.
-fn pattern(text: &str) -> String {
-    let escaped: String = text.chars().flat_map(|c| ['!'].into_iter().filter(move |_| "%_!".contains(c)).chain([c])).collect();
-    format!("%{escaped}%")
-}
-
-impl Sql {
-    fn asks_for_scores(&self) -> bool {
-        match self {
-            Self::All(parts) => parts.iter().any(Self::asks_for_scores),
-            Self::Any(parts) => parts.iter().all(Self::asks_for_scores),
-            Self::Known(of) | Self::Compare(of, ..) | Self::Between(of, ..) | Self::Among(of, _) => of.is_score(),
-            Self::Always | Self::Never | Self::Not(_) | Self::Holds(..) => false,
-        }
-    }
-
-    fn clauses(&self) -> usize {
-        match self {
-            Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::clauses).sum(),
-            Self::Not(part) => 1 + part.clauses(),
-            Self::Among(_, values) => values.len(),
-            Self::Always | Self::Never | Self::Known(_) | Self::Compare(..) | Self::Between(..) | Self::Holds(..) => 1,
-        }
-    }
-
-    fn push<DB: Database>(&self, query: &mut QueryBuilder<DB>)
-    where
-        i64: for<'q> Encode<'q, DB> + Type<DB>,
-        String: for<'q> Encode<'q, DB> + Type<DB>,
-    {
-        match self {
-            Self::Always => drop(query.push("1 = 1")),
-            Self::Never => drop(query.push("1 = 0")),
-            Self::Known(expression) => {
-                expression.push(query);
-                query.push(" IS NOT NULL");
-            }
-            Self::Between(expression, from, to) => {
-                expression.push(query);
-                query.push(" BETWEEN ").push_bind(*from).push(" AND ").push_bind(*to);
-            }
-            Self::Among(expression, values) => {
-                expression.push(query);
-                for (position, value) in values.iter().enumerate() {
-                    query.push(if position == 0 { " IN (" } else { ", " }).push_bind(value.clone());
-                }
-                query.push(")");
-            }
-            Self::Holds(column, text) => drop(query.push(*column).push(" LIKE ").push_bind(pattern(text)).push(" ESCAPE '!'")),
-            Self::Not(part) => {
-                // What is unknown is not true, so its opposite is.
-                query.push("NOT COALESCE(");
-                part.push(query);
-                query.push(", 1 = 0)");
-            }
-            Self::Compare(expression, sign, value) => {
-                expression.push(query);
-                query.push(*sign);
-                match value {
-                    Value::Whole(number) => query.push_bind(*number),
-                    Value::Text(text) => query.push_bind(text.clone()),
-                };
-            }
-            Self::All(parts) | Self::Any(parts) => {
-                let between = if matches!(self, Self::All(_)) { " AND " } else { " OR " };
-                for (position, part) in parts.iter().enumerate() {
-                    query.push(if position == 0 { "(" } else { between });
-                    part.push(query);
-                }
-                query.push(")");
-            }
-        }
-    }
-}
-
-/// The first parts of a long list: nobody reads the days of sixty anniversaries.
-fn shortened(mut parts: Vec<String>, between: &str) -> String {
-    let more = parts.len().saturating_sub(SHOWN);
-    if more > 1 {
-        parts.truncate(SHOWN);
-        parts.push(format!("… {more} more"));
-    }
-    parts.join(between)
-}
-
-impl fmt::Display for Sql {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Always => f.write_str("all"),
-            Self::Never => f.write_str("none"),
-            Self::Known(expression) => write!(f, "{expression} IS NOT NULL"),
-            Self::Between(expression, from, to) if from == to => write!(f, "{expression} = {from}"),
-            Self::Between(expression, from, to) => write!(f, "{expression} BETWEEN {from} AND {to}"),
-            Self::Among(expression, values) => {
-                let values: Vec<String> = values.iter().map(|value| format!("'{value}'")).collect();
-                write!(f, "{expression} IN ({})", shortened(values, ", "))
-            }
-            Self::Holds(column, text) => write!(f, "{column} LIKE '{}'", pattern(text)),
-            Self::Not(part) => write!(f, "NOT ({part})"),
-            Self::Compare(expression, sign, Value::Whole(number)) => write!(f, "{expression}{sign}{number}"),
-            Self::Compare(expression, sign, Value::Text(text)) => write!(f, "{expression}{sign}'{text}'"),
-            Self::All(parts) | Self::Any(parts) => {
-                let between = if matches!(self, Self::All(_)) { " AND " } else { " OR " };
-                write!(f, "({})", shortened(parts.iter().map(ToString::to_string).collect(), between))
-            }
-        }
     }
 }

@@ -7,6 +7,7 @@ use super::db::{StoreError, Tx, id_list};
 use crate::base::id::Id;
 use crate::base::money::Cents;
 use crate::base::time::UnixMs;
+use crate::model::fact::Source;
 use crate::model::facts::{Facts, History, Needs, PastEmail, PastLine, PastOrder};
 
 statements! {
@@ -21,33 +22,33 @@ type LineRow = (i64, i64, Option<String>, Option<String>, Option<String>, i64);
 
 /// Gives each of the customers the parts of their history that are asked for.
 pub async fn fill(tx: &mut Tx, people: &mut [Facts], needs: Needs) -> Result<(), StoreError> {
-    if needs == Needs::default() || people.is_empty() {
+    let [orders, lines, emails] = [Source::Orders, Source::Lines, Source::Emails].map(|source| needs.from(source));
+    if people.is_empty() || !(orders || lines || emails) {
         return Ok(());
     }
     let list = id_list(people.iter().map(|facts| facts.customer.id));
     let mut found: HashMap<i64, History> = HashMap::new();
-    if needs.orders {
+    if orders {
         let rows: Vec<(i64, i64, i64)> = on!(tx, ORDERS, |c, q| sqlx::query_as(q).bind(&list).fetch_all(c).await)?;
         for (id, at, revenue) in rows {
             found.entry(id).or_default().orders.push(PastOrder { at: UnixMs(at), revenue: Cents(revenue) });
         }
     }
-    if needs.lines {
+    if lines {
         let rows: Vec<LineRow> = on!(tx, LINES, |c, q| sqlx::query_as(q).bind(&list).fetch_all(c).await)?;
         for (id, at, sku, name, category, quantity) in rows {
             found.entry(id).or_default().lines.push(PastLine { at: UnixMs(at), sku, name, category, quantity });
         }
     }
-    if needs.emails {
+    if emails {
         let rows: Vec<(i64, i64, String)> = on!(tx, EMAILS, |c, q| sqlx::query_as(q).bind(&list).fetch_all(c).await)?;
         for (id, at, rule) in rows {
             found.entry(id).or_default().emails.push(PastEmail { at: UnixMs(at), rule });
         }
     }
-    let nothing = Arc::new(History { loaded: needs, ..History::default() });
     for facts in people {
         let Id(id) = facts.customer.id;
-        facts.history = Some(found.remove(&id).map_or_else(|| Arc::clone(&nothing), |history| Arc::new(History { loaded: needs, ..history })));
+        facts.history = found.remove(&id).map(Arc::new);
     }
     Ok(())
 }

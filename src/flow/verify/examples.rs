@@ -9,8 +9,8 @@ use crate::base::clock::Clock;
 use crate::base::time::{DAY_MS, UnixMs, Zone};
 use crate::flow::campaign::Campaign;
 use crate::flow::decide::{self, Arms, Candidate};
-use crate::flow::evaluate::candidate;
 use crate::flow::recall::{Past, Rehearsal, Stated};
+use crate::flow::scan::candidate;
 use crate::flow::why::{self, Why};
 use crate::flow::{Ctx, FlowError};
 use crate::model::action::Channel;
@@ -69,7 +69,7 @@ pub async fn examples(ctx: &Ctx, campaign: &Arc<Campaign>) -> Result<Vec<Tried>,
 
 async fn one(ctx: &Ctx, campaign: &Arc<Campaign>, spec: &RuleSpec, example: &Example, moment: Moment, mails: bool) -> Result<Tried, FlowError> {
     let stated = stated(spec, example, moment, mails);
-    let facts = Facts { history: Some(Arc::new(history(spec, &stated))), ..example.facts.clone() };
+    let facts = Facts { history: Some(Arc::new(history(spec, &stated))), read: Needs::ALL, ..example.facts.clone() };
     let rehearsal = Rehearsal::of(facts.customer.id, stated);
     let why = why::given(ctx, campaign, spec, &facts, moment, &rehearsal).await?;
     let (short, full) = evaluations(campaign, spec, &facts, moment).await?;
@@ -136,7 +136,7 @@ fn history(spec: &RuleSpec, stated: &Stated) -> History {
     let rule = |at: UnixMs| if own == Some(at) { spec.name.clone() } else { String::new() };
     let mut emails: Vec<PastEmail> = stated.emails.iter().map(|at| PastEmail { at: *at, rule: rule(*at) }).collect();
     emails.sort_by_key(|email| email.at);
-    History { loaded: Needs::ALL, emails, ..History::default() }
+    History { emails, ..History::default() }
 }
 
 /// The past that an example states.

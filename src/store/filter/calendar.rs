@@ -3,19 +3,23 @@
 use chrono::{Datelike, Days, NaiveDate};
 
 use super::expression::Expression;
-use super::{Sql, any, constant};
+use super::sql::{Sql, Value, all, any, constant, not};
 use crate::base::time::{days_until_anniversary, is_marked_in_week_of, years_since};
 use crate::model::fact::Fact;
 use crate::model::facts::Moment;
 
-/// Days of tenure that are tried out: sixty years, or two days before the calendar's start for a shop in the future.
+/// Whether there is a birthday.
+const BIRTHDAY: Expression = Expression::Customer("birthday");
+/// The days since the first order.
+const TENURE: Expression = Expression::Score("tenure_days");
+/// Days of tenure that are tried out: sixty years.
 const LONGEST_TENURE: i64 = 60 * 366;
 
 /// Where such a fact is not missing.
 pub(super) fn known(fact: Fact) -> Option<Sql> {
     match fact {
         Fact::Month | Fact::Day | Fact::Weekday | Fact::BirthdayThisWeek => Some(Sql::Always),
-        Fact::BirthdayInDays | Fact::BirthdayMonth => Some(Sql::Known(Expression::Column("c.birthday"))),
+        Fact::BirthdayInDays | Fact::BirthdayMonth => Some(Sql::Known(BIRTHDAY)),
         _ => None,
     }
 }
@@ -31,7 +35,7 @@ pub(super) fn compare(fact: Fact, moment: &Moment, holds: impl Fn(i64) -> bool) 
         Fact::BirthdayMonth => Some(birthdays(|day| holds(day.month().into()))),
         Fact::BirthdayThisWeek => {
             let within = birthdays(|day| is_marked_in_week_of(day, today));
-            Some(any(vec![if holds(1) { within.clone() } else { Sql::Never }, if holds(0) { super::not(within) } else { Sql::Never }]))
+            Some(any(vec![if holds(1) { within.clone() } else { Sql::Never }, if holds(0) { not(within) } else { Sql::Never }]))
         }
         Fact::AnniversaryInDays => tenures(today, |first| first < today && holds(days_until_anniversary(first, today))),
         Fact::AnniversaryYears => tenures(today, |first| holds(years_since(first, today))),
@@ -47,9 +51,9 @@ fn birthdays(holds: impl Fn(NaiveDate) -> bool) -> Sql {
     let among = |days: Vec<NaiveDate>| Sql::Among(Expression::BirthdayInYear, days.iter().map(|day| day.format("%m-%d").to_string()).collect());
     match (on.len(), off.len()) {
         (0, _) => Sql::Never,
-        (_, 0) => Sql::Known(Expression::Column("c.birthday")),
+        (_, 0) => Sql::Known(BIRTHDAY),
         (on_days, off_days) if on_days <= off_days => among(on),
-        _ => super::all(vec![Sql::Known(Expression::Column("c.birthday")), super::not(among(off))]),
+        _ => all(vec![Sql::Known(BIRTHDAY), not(among(off))]),
     }
 }
 
@@ -65,7 +69,7 @@ fn tenures(today: NaiveDate, holds: impl Fn(NaiveDate) -> bool) -> Option<Sql> {
         }
     }
     // Who came before that is left to the condition.
-    let older = Sql::Compare(Expression::Tenure, " > ", super::Value::Whole(LONGEST_TENURE));
-    let ranges = ranges.into_iter().map(|(from, to)| Sql::Between(Expression::Tenure, from, to));
+    let older = Sql::Compare(TENURE, " > ", Value::Whole(LONGEST_TENURE));
+    let ranges = ranges.into_iter().map(|(from, to)| Sql::Between(TENURE, from, to));
     Some(any(ranges.chain([older]).collect()))
 }

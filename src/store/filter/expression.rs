@@ -5,22 +5,38 @@ use std::sync::Arc;
 
 use sqlx::{Database, Encode, QueryBuilder, Type};
 
-use crate::model::fact::{Column, Fact, Reading, Table};
+use crate::model::fact::{self, Fact, Reading};
 use crate::model::facts::Moment;
 
 /// An expression over the tables `c` and `s`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Expression {
-    /// A fact as it is stored.
-    Stored(Column),
+    /// A column of the customer's record.
+    Customer(&'static str),
+    /// A column of their scores.
+    Score(&'static str),
+    /// The same, 0 for whoever has none.
+    ScoreOrZero(&'static str),
     /// Day and month of the birthday, `MM-DD`.
     BirthdayInYear,
-    /// Whether there is a birthday, an address: a column that is only asked for NULL.
-    Column(&'static str),
-    /// The days since the first order.
-    Tenure,
     /// Counted from the history.
     Figure(Figure),
+}
+
+/// Tables of a statement about customers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::store) struct Tables {
+    /// `c`.
+    pub customers: bool,
+    /// `s`.
+    pub scores: bool,
+}
+
+impl Tables {
+    /// Those of both.
+    pub(in crate::store) fn and(self, other: Self) -> Self {
+        Self { customers: self.customers || other.customers, scores: self.scores || other.scores }
+    }
 }
 
 /// A subquery about one customer.
@@ -73,8 +89,8 @@ const EMAILS: Source = Source {
 impl Expression {
     /// How the database says a fact, and the power of ten that its whole number is larger by.
     pub(super) fn of(reading: &Reading, moment: &Moment) -> Option<(Self, u32)> {
-        if let Some(column) = reading.fact.about().column {
-            return Some((Self::Stored(column), column.scale));
+        if let Some(stored) = reading.fact.about().stored {
+            return Some((Self::stored(reading.fact)?, stored.scale));
         }
         let (source, scale) = match reading.fact {
             Fact::OrdersIn => (&ORDERS, 0),
@@ -94,13 +110,26 @@ impl Expression {
         Some((Self::Figure(Figure { source, of: reading.of.clone(), since, now: moment.now.0, text: reading.to_string() }), scale))
     }
 
+    /// The column that a fact is read from.
+    pub(super) fn stored(fact: Fact) -> Option<Self> {
+        let or_zero = fact.about().stored.is_some_and(|stored| stored.or_zero);
+        match fact.about().source {
+            fact::Source::Customer(column) => Some(Self::Customer(column)),
+            fact::Source::Score(column) if or_zero => Some(Self::ScoreOrZero(column)),
+            fact::Source::Score(column) => Some(Self::Score(column)),
+            _ => None,
+        }
+    }
+
     /// Whether it is NULL for whoever has no scores.
     pub(super) fn is_score(&self) -> bool {
-        match self {
-            Self::Stored(column) => column.table == Table::Scores && !column.or_zero,
-            Self::Tenure => true,
-            Self::BirthdayInYear | Self::Column(_) | Self::Figure(_) => false,
-        }
+        matches!(self, Self::Score(_))
+    }
+
+    /// Which of the tables `c` and `s` it reads.
+    pub(super) fn tables(&self) -> Tables {
+        let scores = matches!(self, Self::Score(_) | Self::ScoreOrZero(_));
+        Tables { customers: !scores, scores }
     }
 
     pub(super) fn push<DB: Database>(&self, query: &mut QueryBuilder<DB>)
@@ -130,13 +159,10 @@ impl Expression {
 impl fmt::Display for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Stored(Column { table, name, or_zero, .. }) => {
-                let table = if *table == Table::Customers { "c" } else { "s" };
-                if *or_zero { write!(f, "COALESCE({table}.{name}, 0)") } else { write!(f, "{table}.{name}") }
-            }
+            Self::Customer(column) => write!(f, "c.{column}"),
+            Self::Score(column) => write!(f, "s.{column}"),
+            Self::ScoreOrZero(column) => write!(f, "COALESCE(s.{column}, 0)"),
             Self::BirthdayInYear => f.write_str("substr(c.birthday, 6, 5)"),
-            Self::Column(name) => f.write_str(name),
-            Self::Tenure => f.write_str("s.tenure_days"),
             Self::Figure(figure) => f.write_str(&figure.text),
         }
     }

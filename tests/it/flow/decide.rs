@@ -235,7 +235,7 @@ on_both!(two_deciders_at_once_make_one_message_an_occasion, |test| {
 async fn entries(stage: &Stage) -> Vec<decisions::Entry> {
     let moment = Moment { now: stage.ctx.clock.now(), zone: stage.ctx.config.shop.zone() };
     let campaign = stage.in_force.get();
-    let page = facts::page(&mut stage.ctx.db.read().await.unwrap(), Id(0), 1_000, Needs::ALL).await.unwrap();
+    let page = facts::page(&mut stage.ctx.db.read().await.unwrap(), Id(0), 1_000, Needs::ALL, None).await.unwrap();
     let found = campaign.rules.rule("race").unwrap().evaluate(&page, moment);
     let candidate = |(facts, evaluation)| match evaluation {
         Evaluation::Match { inputs } => decide::Candidate { facts, inputs, failure: None },

@@ -158,3 +158,13 @@ on_both!(a_lease_that_ran_out_is_not_prolonged, |test| {
     assert!(!leases::renew(&mut tx, "x", "a/1", now.plus(40), now.plus(20)).await.unwrap());
     assert!(!leases::renew(&mut tx, "x", "b/1", now.plus(40), now.plus(1)).await.unwrap());
 });
+
+on_both!(a_condition_that_names_a_fact_only_as_it_goes_is_asked_about_the_whole_customer, |test| {
+    people(&test.db, 1..=1_100).await;
+    execute(&test.db, "UPDATE customers SET first_name = NULL WHERE id % 2 = 0".to_owned()).await;
+    let dynamic =
+        "rule(\"named\").basis(\"consent\").when(|c| { let which = \"first\" + \"_name\"; c.has(which) }).send(|c| email(\"win-back-plain\"));";
+    let stage = Stage::new(&test.db, MONDAY_NINE, dynamic, "[guards]\nhold_percent = 0");
+    let report = stage.tick("named").await;
+    assert_eq!((report.customers, report.proposed, report.failed), (1_100, 550, 0));
+});

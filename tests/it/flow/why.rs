@@ -57,7 +57,7 @@ on_both!(what_is_told_agrees_with_the_log_for_every_customer_and_rule, |test| {
         .iter()
         .map(|row| row.split_once(':').map(|(pair, rest)| (pair.to_owned(), rest.to_owned())).unwrap())
         .collect();
-        let page = facts::page(&mut test.db.read().await.unwrap(), Id(0), 1_000, Needs::ALL).await.unwrap();
+        let page = facts::page(&mut test.db.read().await.unwrap(), Id(0), 1_000, Needs::ALL, None).await.unwrap();
         for facts in &page {
             for rule in ["first", "second", "third"] {
                 let why = why::why(&stage.ctx, &stage.in_force.get(), rule, facts).await.unwrap();

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 use stammgast::base::money::Cents;
-use stammgast::model::fact::{self, About, Takes};
+use stammgast::model::fact::{self, About, Fact, Takes};
 use stammgast::model::facts::{Facts, Needs};
 use stammgast::rules::Evaluation;
 
@@ -69,14 +69,17 @@ fn brackets_that_mean_nothing_are_faults_of_the_rule() {
 }
 
 #[test]
-fn a_rule_asks_for_the_parts_of_the_history_that_its_text_names() {
-    let needs = |text: &str| load(text).unwrap().rules()[0].needs;
-    let (orders, lines, emails) = (true, true, true);
-    assert_eq!(needs(&with_condition("|c| c.orders > 1")), Needs::default());
-    assert_eq!(needs(&with_condition("|c| c.orders_in(days(c.orders + 1)) > 1")), Needs { orders, ..Needs::default() });
-    assert_eq!(needs(&with_action("|c| email(\"t\", #{ n: c.pieces(\"P-1\") })")), Needs { lines, ..Needs::default() });
+fn a_rule_asks_for_the_facts_that_its_text_names() {
+    let needs = |text: &str| {
+        let set = load(text).unwrap();
+        (set.rules()[0].condition_needs, set.rules()[0].needs)
+    };
+    let of = |facts: &[Fact]| (Needs::of(facts.iter().copied()), Needs::of(facts.iter().copied()));
+    assert_eq!(needs(&with_condition("|c| c.orders > 1 && c.has(\"age\")")), of(&[Fact::Orders, Fact::Age]));
+    assert_eq!(needs(&with_condition("|c| c.orders_in(days(c.orders + 1)) > 1")), of(&[Fact::OrdersIn, Fact::Orders]));
+    assert_eq!(needs(&with_action("|c| email(\"t\", #{ n: c.pieces(\"P-1\") })")), (Needs::default(), Needs::of([Fact::Pieces])));
     let function = "fn unwritten(c) { c.emails_in(days(7)) == 0 }\n";
-    assert_eq!(needs(&format!("{function}{}", with_condition("|c| unwritten(c)"))), Needs { emails, ..Needs::default() });
+    assert_eq!(needs(&format!("{function}{}", with_condition("|c| unwritten(c)"))), of(&[Fact::EmailsIn]));
     // A text cannot hide what it asks for.
     assert!(load(&with_condition("|c| { let f = Fn(\"orders\" + \"_in\"); f.call(c, days(3)) == 0 }")).is_err());
 }

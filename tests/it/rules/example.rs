@@ -37,8 +37,7 @@ pub(super) fn stranger() -> Facts {
         tags: vec![],
         attributes: Attributes::new(),
     };
-    let history = History { loaded: Needs::ALL, ..History::default() };
-    Facts { customer, score: None, history: Some(history.into()), stated: None }
+    Facts { read: Needs::ALL, ..Facts::new(customer, None) }
 }
 
 /// A customer with everything: three orders, the first on 2024-07-01, the last 70 days ago; 123.45 in all; birthday 1984-07-01.
@@ -90,7 +89,6 @@ pub(super) fn regular() -> Facts {
     let email = |date: &str, rule: &str| PastEmail { at: at(date), rule: rule.to_owned() };
     // The order of this evening is yet to come.
     let history = History {
-        loaded: Needs::ALL,
         orders: vec![
             order("2026-04-22", 10_000),
             PastOrder { at: moment.window(2), revenue: Cents(2_000) },
@@ -100,7 +98,7 @@ pub(super) fn regular() -> Facts {
         lines: vec![line("2026-04-22", "P-1", 2), line("2026-06-30", "P-2", 1), line("2026-07-01", "P-9", 9)],
         emails: vec![email("2026-04-20", "win-back"), email("2026-06-20", "thanks"), email("2026-07-01", "thanks")],
     };
-    Facts { customer, score: Some(score), history: Some(history.into()), stated: None }
+    Facts { history: Some(history.into()), read: Needs::ALL, ..Facts::new(customer, Some(score)) }
 }
 
 /// A regular with other scores.

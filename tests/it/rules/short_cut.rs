@@ -6,7 +6,7 @@ use proptest::test_runner::TestRunner;
 use rust_decimal::Decimal;
 use stammgast::base::money::Cents;
 use stammgast::model::customer::Locale;
-use stammgast::model::facts::{Facts, History, Needs, PastEmail, PastLine, PastOrder};
+use stammgast::model::facts::{Facts, History, PastEmail, PastLine, PastOrder};
 use stammgast::model::predicate::Literal;
 use stammgast::model::score::Abc;
 
@@ -114,7 +114,7 @@ fn history() -> impl Strategy<Value = History> {
     let order = (-20_000_i64..720_000, -500_i64..5_000, prop::collection::vec(line, 0..3));
     let email = (-20_000_i64..150_000, prop::sample::select(&["win-back", "thanks"][..]));
     (prop::collection::vec(order, 0..7), prop::collection::vec(email, 0..8)).prop_map(|(mut orders, mut emails)| {
-        let mut history = History { loaded: Needs::ALL, ..History::default() };
+        let mut history = History::default();
         let at = |minutes_ago: i64| today().now.plus(-minutes_ago * 60_000);
         orders.sort_by_key(|(minutes_ago, ..)| -minutes_ago);
         emails.sort_by_key(|(minutes_ago, _)| -minutes_ago);
