@@ -16,6 +16,7 @@ use crate::daemon::files::Fingerprint;
 use crate::daemon::{self, lock};
 use crate::flow::campaign::InForce;
 use crate::flow::dispatch::Dispatcher;
+use crate::flow::share::Round;
 use crate::flow::{Ctx, analyse, evaluate, ingest, record, trigger};
 use crate::intake::sample_shop;
 use crate::store::{messages, settings};
@@ -153,9 +154,8 @@ async fn play(ctx: &mut Ctx, in_force: &Arc<InForce>, who: &str, start: UnixMs, 
     while ctx.clock.now() < end && !stop.is_cancelled() {
         let campaign = in_force.get();
         let lease = evaluate::lease(ctx, who).await?.context("another daemon is deciding")?;
-        for due in trigger::due(ctx, &campaign).await? {
-            evaluate::tick(ctx, &campaign, &due.rule, due.tick_at, &lease).await?;
-        }
+        let mut round = Round::of(trigger::due(ctx, &campaign).await?);
+        while round.next(ctx, &campaign, &lease).await?.is_some() {}
         lease.release(ctx).await?;
         sent += dispatcher.drain(stop).await?.sent;
         record::conversions(ctx).await?;

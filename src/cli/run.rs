@@ -12,6 +12,7 @@ use crate::daemon::lock;
 use crate::flow::campaign::InForce;
 use crate::flow::dispatch::{DispatchReport, Dispatcher};
 use crate::flow::evaluate::TickReport;
+use crate::flow::share::Round;
 use crate::flow::trigger::Due;
 use crate::flow::{Ctx, evaluate, record, trigger, watch};
 use crate::model::hold::Hold;
@@ -74,9 +75,9 @@ async fn decide(ctx: &Ctx, in_force: &InForce, named: &[String], who: &str) -> a
     let due = trigger::due(ctx, &campaign).await?;
     let now = ctx.clock.now();
     let due = if named.is_empty() { due } else { runs_of(named, due, now) };
-    let mut runs = Vec::new();
-    for run in due {
-        runs.push(evaluate::tick(ctx, &campaign, &run.rule, run.tick_at, &lease).await?);
+    let (mut runs, mut round) = (Vec::new(), Round::of(due));
+    while let Some(report) = round.next(ctx, &campaign, &lease).await? {
+        runs.push(report);
     }
     lease.release(ctx).await?;
     Ok(runs)

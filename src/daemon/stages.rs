@@ -11,6 +11,7 @@ use crate::base::clock::Clock;
 use crate::base::time::{HOUR_MS, UnixMs};
 use crate::flow::campaign::InForce;
 use crate::flow::dispatch::{DispatchReport, Dispatcher};
+use crate::flow::share::Round;
 use crate::flow::{Ctx, FlowError, evaluate, pause, record, trigger, watch};
 use crate::model::hold::Hold;
 use crate::model::pause::Pause;
@@ -126,30 +127,28 @@ async fn decide_once(shared: &Shared, who: &str) -> Result<String, FlowError> {
 async fn run_due(shared: &Shared, lease: &evaluate::Lease) -> Result<String, FlowError> {
     let campaign = shared.in_force.get();
     let due = trigger::due(&shared.ctx, &campaign).await?;
-    let mut messages = 0;
-    for run in &due {
-        if shared.stop.is_cancelled() {
-            break;
-        }
-        let report = evaluate::tick(&shared.ctx, &campaign, &run.rule, run.tick_at, lease).await?;
+    let (mut messages, runs, mut round) = (0, due.len(), Round::of(due));
+    while !shared.stop.is_cancelled()
+        && let Some(report) = round.next(&shared.ctx, &campaign, lease).await?
+    {
         if let Some(hold) = &report.held {
-            metrics::counter!("stammgast_holds_total", "rule" => run.rule.clone(), "guard" => hold.barrier.guard.code()).increment(1);
+            metrics::counter!("stammgast_holds_total", "rule" => report.rule.clone(), "guard" => hold.barrier.guard.code()).increment(1);
         }
-        metrics::counter!("stammgast_runs_total", "rule" => run.rule.clone()).increment(1);
-        metrics::counter!("stammgast_proposals_total", "rule" => run.rule.clone()).increment(report.proposed as u64);
+        metrics::counter!("stammgast_runs_total", "rule" => report.rule.clone()).increment(1);
+        metrics::counter!("stammgast_proposals_total", "rule" => report.rule.clone()).increment(report.proposed as u64);
         let became = match (&report.paused, &report.held) {
             (Some(_), _) => "stopped",
             (_, Some(_)) => "is held",
             _ => "ran",
         };
-        shared.note("decide", Ok(format!("{} {became}", run.rule)));
+        shared.note("decide", Ok(format!("{} {became}", report.rule)));
         messages += report.messages;
         if messages > 0 {
             shared.wake.notify_one();
         }
     }
     let converted = record::conversions(&shared.ctx).await?;
-    Ok(format!("{} runs, {messages} messages, {converted} conversions", due.len()))
+    Ok(format!("{runs} runs, {messages} messages, {converted} conversions"))
 }
 
 /// Empties the outbox.

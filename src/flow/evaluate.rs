@@ -3,12 +3,14 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::brake::Brake;
 use super::campaign::Campaign;
 use super::decide;
 use super::recall::Past;
 use super::scan::{self, Found, Scan};
+use super::share::Shared;
 use super::{Ctx, FlowError, pause, rescore};
 use crate::base::clock::Clock;
 use crate::base::id::Id;
@@ -16,7 +18,6 @@ use crate::base::time::UnixMs;
 use crate::model::facts::Moment;
 use crate::model::hold::Hold;
 use crate::model::pause::Pause;
-use crate::rules::Rule;
 use crate::store::decisions::Entry;
 use crate::store::schema::Grown;
 use crate::store::{Tx, decisions, holds, leases, pauses, ticks};
@@ -71,8 +72,8 @@ impl TickReport {
 
 /// Takes the lease to decide for `who` (`NAME/PROCESS`); `None` when another daemon has it.
 pub async fn lease(ctx: &Ctx, who: &str) -> Result<Option<Lease>, FlowError> {
-    let lease = Lease { owner: who.to_owned() };
     let now = Clock::System.now();
+    let lease = Lease { owner: who.to_owned(), renewed_at: AtomicI64::new(now.0) };
     let mut tx = ctx.db.write().await?;
     let ours = leases::take(&mut tx, LEASE, &lease.owner, now.plus(LEASE_MS), now).await?;
     tx.commit().await?;
@@ -83,9 +84,29 @@ pub async fn lease(ctx: &Ctx, who: &str) -> Result<Option<Lease>, FlowError> {
 #[derive(Debug)]
 pub struct Lease {
     owner: String,
+    renewed_at: AtomicI64,
 }
 
 impl Lease {
+    /// Begins a transaction that writes, unless the lease is lost.
+    async fn write(&self, ctx: &Ctx) -> Result<Tx, FlowError> {
+        let mut tx = ctx.db.write().await?;
+        let now = Clock::System.now();
+        if !leases::renew(&mut tx, LEASE, &self.owner, now.plus(LEASE_MS), now).await? {
+            return Err(FlowError::LeaseLost);
+        }
+        self.renewed_at.store(now.0, Ordering::Relaxed);
+        Ok(tx)
+    }
+
+    /// Who looks only shows now and then that it is alive.
+    pub(super) async fn renew_in_time(&self, ctx: &Ctx) -> Result<(), FlowError> {
+        if Clock::System.now().since(UnixMs(self.renewed_at.load(Ordering::Relaxed))) > LEASE_MS / 4 {
+            self.write(ctx).await?.commit().await?;
+        }
+        Ok(())
+    }
+
     /// Gives it back.
     pub async fn release(self, ctx: &Ctx) -> Result<(), FlowError> {
         let mut tx = ctx.db.write().await?;
@@ -97,6 +118,17 @@ impl Lease {
 /// Runs a rule for one moment, or goes on with a run that a crash or a guard left. Whoever holds `lease` is the only one who decides. While a run of the
 /// rule is held no other one begins.
 pub async fn tick(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, tick_at: UnixMs, lease: &Lease) -> Result<TickReport, FlowError> {
+    run(ctx, campaign, (name, tick_at), lease, &mut Shared::default()).await
+}
+
+/// As [`tick`], one of several that share what they find.
+pub(super) async fn run(
+    ctx: &Ctx,
+    campaign: &Arc<Campaign>,
+    (name, tick_at): (&str, UnixMs),
+    lease: &Lease,
+    shared: &mut Shared,
+) -> Result<TickReport, FlowError> {
     let mut report = TickReport { rule: name.to_owned(), tick_at, ..TickReport::default() };
     let Some(rule) = campaign.rules.rule(name) else { return Ok(report) };
     let mut tx = ctx.db.write().await?;
@@ -113,13 +145,18 @@ pub async fn tick(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, tick_at: Unix
     }
     rescore::ensure_fresh(ctx, tick_at).await?;
     report.customers = scan::count(ctx).await?;
-    let mut pages = Pages::of(ctx, campaign, rule, tick_at, tick.cursor, lease);
+    let moment = Moment { now: tick_at, zone: ctx.config.shop.zone() };
+    let begins = tick.cursor == Id(0);
+    let found = if begins { shared.take(ctx, campaign, rule, moment, lease).await? } else { None };
+    let mut scan = Scan::new(ctx, campaign, rule, moment).among(found);
+    scan.go_to(tick.cursor);
+    let mut pages = Pages { ctx, campaign, name, moment, scan, lease, cursor: tick.cursor, ahead: VecDeque::new() };
     let mut brake = Brake::read(ctx, &rule.spec, tick_at, tick.messages, report.customers).await?;
     if brake.asks_about_size() {
         let messages = pages.look_ahead().await?;
         if let Some(barrier) = brake.too_large(messages) {
             let hold = brake.hold(barrier, false, messages, ctx.clock.now());
-            let mut tx = pages.write().await?;
+            let mut tx = lease.write(ctx).await?;
             report.paused = pauses::one(&mut tx, name).await?;
             if report.paused.is_some() {
                 return Ok(report);
@@ -130,7 +167,7 @@ pub async fn tick(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, tick_at: Unix
             return Ok(report);
         }
     }
-    let mut first_page = tick.cursor == Id(0);
+    let mut first_page = begins;
     while let Some(page) = pages.next().await? {
         let now = ctx.clock.now();
         brake.move_to(ctx, now).await?;
@@ -140,7 +177,7 @@ pub async fn tick(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, tick_at: Unix
             None => (page, 0),
         };
         let waiting = if stop.is_some() { rest + pages.messages_ahead().await? } else { 0 };
-        let mut tx = pages.write().await?;
+        let mut tx = lease.write(ctx).await?;
         report.paused = pauses::one(&mut tx, name).await?;
         if report.paused.is_some() {
             return Ok(report);
@@ -214,19 +251,12 @@ struct Pages<'a> {
     moment: Moment,
     scan: Scan<'a>,
     lease: &'a Lease,
-    renewed_at: UnixMs,
     cursor: Id,
     /// Pages that were looked at and are still to be written.
     ahead: VecDeque<Page>,
 }
 
-impl<'a> Pages<'a> {
-    fn of(ctx: &'a Ctx, campaign: &'a Arc<Campaign>, rule: &'a Rule, tick_at: UnixMs, cursor: Id, lease: &'a Lease) -> Self {
-        let moment = Moment { now: tick_at, zone: ctx.config.shop.zone() };
-        let scan = Scan::new(ctx, campaign, rule, moment, None, cursor);
-        Self { ctx, campaign, name: &rule.spec.name, moment, scan, lease, renewed_at: UnixMs(i64::MIN), cursor, ahead: VecDeque::new() }
-    }
-
+impl Pages<'_> {
     async fn next(&mut self) -> Result<Option<Page>, FlowError> {
         match self.ahead.pop_front() {
             Some(page) => Ok(Some(page)),
@@ -245,7 +275,7 @@ impl<'a> Pages<'a> {
     async fn look_ahead(&mut self) -> Result<usize, FlowError> {
         let (mut messages, mut entries, mut kept_to) = (0, 0, self.cursor);
         while let Some(page) = self.read().await? {
-            self.renew_in_time().await?;
+            self.lease.renew_in_time(self.ctx).await?;
             messages += page.messages();
             entries += page.entries.len();
             if entries <= MOST_AHEAD {
@@ -254,7 +284,7 @@ impl<'a> Pages<'a> {
             }
         }
         self.cursor = kept_to;
-        self.scan.back_to(kept_to);
+        self.scan.go_to(kept_to);
         Ok(messages)
     }
 
@@ -262,28 +292,9 @@ impl<'a> Pages<'a> {
     async fn messages_ahead(&mut self) -> Result<usize, FlowError> {
         let mut messages = 0;
         while let Some(page) = self.next().await? {
-            self.renew_in_time().await?;
+            self.lease.renew_in_time(self.ctx).await?;
             messages += page.messages();
         }
         Ok(messages)
-    }
-
-    /// Begins a transaction that writes, unless the lease is lost.
-    async fn write(&mut self) -> Result<Tx, FlowError> {
-        let mut tx = self.ctx.db.write().await?;
-        let now = Clock::System.now();
-        if !leases::renew(&mut tx, LEASE, &self.lease.owner, now.plus(LEASE_MS), now).await? {
-            return Err(FlowError::LeaseLost);
-        }
-        self.renewed_at = now;
-        Ok(tx)
-    }
-
-    /// Who looks only shows now and then that it is alive.
-    async fn renew_in_time(&mut self) -> Result<(), FlowError> {
-        if Clock::System.now().since(self.renewed_at) > LEASE_MS / 4 {
-            self.write().await?.commit().await?;
-        }
-        Ok(())
     }
 }

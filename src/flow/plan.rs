@@ -142,7 +142,7 @@ async fn rehearse(
 ) -> Result<(), FlowError> {
     let moment = Moment { now: ctx.clock.now(), zone: ctx.config.shop.zone() };
     let Some(rule) = campaign.rules.rule(name) else { return Ok(()) };
-    let mut scan = Scan::new(ctx, campaign, rule, moment, scores, Id(0));
+    let mut scan = Scan::new(ctx, campaign, rule, moment).with_scores(scores);
     while let Some(Found { candidates, .. }) = scan.next().await? {
         let known: HashMap<Id, Facts> = candidates.iter().map(|candidate| (candidate.facts.customer.id, candidate.facts.clone())).collect();
         let entries = decide::decide(ctx, campaign, name, moment, candidates, &Past::Logged).await?;

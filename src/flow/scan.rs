@@ -19,19 +19,74 @@ const PAGE: u32 = 1_000;
 /// Pages that are looked through at once: whoever waits for candidates has to show in between that he is alive.
 const MOST_PAGES: usize = 64;
 
-/// A walk through all customers, by id.
-pub(super) struct Scan<'a> {
+/// A walk through the customers, by id, that asks the conditions of some rules what they ask for and nothing else.
+pub struct Walk<'a> {
     ctx: &'a Ctx,
     campaign: &'a Arc<Campaign>,
-    rule: &'a Rule,
+    rules: Vec<&'a Rule>,
     moment: Moment,
     /// Scores that count in place of the stored ones.
     scores: Option<&'a HashMap<Id, Score>>,
+    /// What the database narrows them down by: one rule's condition, as far as it can tell.
     filter: Option<Filter>,
     /// Up to here all were asked.
     cursor: Id,
     /// The page that comes, read while the one before it was asked.
     ahead: Option<Vec<Facts>>,
+}
+
+impl<'a> Walk<'a> {
+    /// Begins with the first customer.
+    #[must_use]
+    pub fn new(ctx: &'a Ctx, campaign: &'a Arc<Campaign>, rules: Vec<&'a Rule>, moment: Moment) -> Self {
+        let only = if let [rule] = rules.as_slice() { rule.predicate() } else { None };
+        let filter = only.and_then(|predicate| Filter::of(predicate, &moment));
+        Self { ctx, campaign, rules, moment, scores: None, filter, cursor: Id(0), ahead: None }
+    }
+
+    /// Asks the next page of people; for each rule those whom its condition is true for, or fails for. `None` after the last customer.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn step(&mut self) -> Result<Option<Vec<Vec<Id>>>, FlowError> {
+        let page = match self.ahead.take() {
+            Some(page) => page,
+            None => self.page(self.cursor).await?,
+        };
+        let Some(last) = page.last().map(|facts| facts.customer.id) else { return Ok(None) };
+        let names: Vec<String> = self.rules.iter().map(|rule| rule.spec.name.clone()).collect();
+        let (campaign, moment) = (Arc::clone(self.campaign), self.moment);
+        let asked = tokio::task::spawn_blocking(move || {
+            let meant = |name: &String| campaign.rules.rule(name).map(|rule| rule.meant(&page, moment)).unwrap_or_default();
+            names.iter().map(meant).collect()
+        });
+        let (asked, ahead) = tokio::join!(asked, self.page(last));
+        (self.cursor, self.ahead) = (last, Some(ahead?));
+        asked.map(Some).map_err(|error| FlowError::Worker(error.to_string()))
+    }
+
+    async fn page(&self, after: Id) -> Result<Vec<Facts>, FlowError> {
+        let needs = self.rules.iter().fold(Needs::default(), |needs, rule| needs.and(rule.condition_needs));
+        let page = facts::page(&mut self.ctx.db.read().await?, after, PAGE, needs, self.filter.as_ref()).await?;
+        Ok(self.scored(page))
+    }
+
+    fn scored(&self, mut people: Vec<Facts>) -> Vec<Facts> {
+        if let Some(scores) = self.scores {
+            for facts in &mut people {
+                facts.score = scores.get(&facts.customer.id).copied();
+            }
+        }
+        people
+    }
+}
+
+/// Looks for the people of one rule, by id.
+pub(super) struct Scan<'a> {
+    walk: Walk<'a>,
+    rule: &'a Rule,
+    /// Only these may be meant.
+    among: Option<Vec<Id>>,
 }
 
 /// A part of them.
@@ -43,80 +98,70 @@ pub(super) struct Found {
 }
 
 impl<'a> Scan<'a> {
-    /// Begins after a customer.
-    pub(super) fn new(
-        ctx: &'a Ctx,
-        campaign: &'a Arc<Campaign>,
-        rule: &'a Rule,
-        moment: Moment,
-        scores: Option<&'a HashMap<Id, Score>>,
-        after: Id,
-    ) -> Self {
-        // The database knows only the stored scores.
-        let filter = rule.predicate().filter(|_| scores.is_none()).and_then(|predicate| Filter::of(predicate, &moment));
-        Self { ctx, campaign, rule, moment, scores, filter, cursor: after, ahead: None }
+    /// Begins with the first customer.
+    pub(super) fn new(ctx: &'a Ctx, campaign: &'a Arc<Campaign>, rule: &'a Rule, moment: Moment) -> Self {
+        Self { walk: Walk::new(ctx, campaign, vec![rule], moment), rule, among: None }
     }
 
-    /// Goes on after another customer than the one that it came to.
-    pub(super) fn back_to(&mut self, after: Id) {
-        (self.cursor, self.ahead) = (after, None);
+    /// With these scores, which the database does not know.
+    pub(super) fn with_scores(mut self, scores: Option<&'a HashMap<Id, Score>>) -> Self {
+        self.walk.scores = scores;
+        self.walk.filter = self.walk.filter.filter(|_| scores.is_none());
+        self
+    }
+
+    /// Only these, by id, when it is known that nobody else is meant.
+    pub(super) fn among(self, ids: Option<Vec<Id>>) -> Self {
+        Self { among: ids, ..self }
+    }
+
+    /// Goes on after a customer.
+    pub(super) fn go_to(&mut self, after: Id) {
+        (self.walk.cursor, self.walk.ahead) = (after, None);
     }
 
     /// The next candidates, about a page of them, perhaps none; `None` after the last customer.
     pub(super) async fn next(&mut self) -> Result<Option<Found>, FlowError> {
-        let (mut ids, begin) = (Vec::new(), self.cursor);
+        let begin = self.walk.cursor;
+        let ids = self.look().await?;
+        let last = self.walk.cursor;
+        if last == begin {
+            return Ok(None);
+        }
+        let candidates = if ids.is_empty() { Vec::new() } else { self.load(&ids).await? };
+        Ok(Some(Found { candidates, last }))
+    }
+
+    /// Who may be meant, about a page of them.
+    async fn look(&mut self) -> Result<Vec<Id>, FlowError> {
+        if let Some(among) = &self.among {
+            let rest = among.iter().skip(among.partition_point(|id| *id <= self.walk.cursor));
+            let ids: Vec<Id> = rest.take(PAGE as usize).copied().collect();
+            self.walk.cursor = ids.last().copied().unwrap_or(self.walk.cursor);
+            return Ok(ids);
+        }
+        let mut ids = Vec::new();
         for _ in 0..MOST_PAGES {
-            let page = match self.ahead.take() {
-                Some(page) => page,
-                None => self.page(self.cursor).await?,
-            };
-            let Some(last) = page.last().map(|facts| facts.customer.id) else { break };
-            let (asked, ahead) = tokio::join!(ask(self.campaign, self.rule, Rule::answer, page, self.moment), self.page(last));
-            ids.extend(asked?.into_iter().map(|(facts, _)| facts.customer.id));
-            (self.cursor, self.ahead) = (last, Some(ahead?));
+            let Some(meant) = self.walk.step().await? else { break };
+            ids.extend(meant.into_iter().flatten());
             if ids.len() >= PAGE as usize {
                 break;
             }
         }
-        if self.cursor == begin {
-            return Ok(None);
-        }
-        let people = facts::of(&mut self.ctx.db.read().await?, &ids, self.rule.needs.and(Needs::RECORD)).await?;
-        let asked = ask(self.campaign, self.rule, Rule::evaluate, self.with_scores(people), self.moment).await?;
-        let candidates = asked.into_iter().filter_map(|(facts, evaluation)| candidate(|| facts, evaluation)).collect();
-        Ok(Some(Found { candidates, last: self.cursor }))
+        Ok(ids)
     }
 
-    async fn page(&self, after: Id) -> Result<Vec<Facts>, FlowError> {
-        let mut tx = self.ctx.db.read().await?;
-        let page = facts::page(&mut tx, after, PAGE, self.rule.condition_needs, self.filter.as_ref()).await?;
-        Ok(self.with_scores(page))
+    /// Loads them in full and asks once more.
+    async fn load(&self, ids: &[Id]) -> Result<Vec<Candidate>, FlowError> {
+        let Walk { ctx, campaign, moment, .. } = self.walk;
+        let people = facts::of(&mut ctx.db.read().await?, ids, self.rule.needs.and(Needs::RECORD)).await?;
+        let (people, campaign, name) = (self.walk.scored(people), Arc::clone(campaign), self.rule.spec.name.clone());
+        let asked = tokio::task::spawn_blocking(move || {
+            let evaluations = campaign.rules.rule(&name).map(|rule| rule.evaluate(&people, moment)).unwrap_or_default();
+            people.into_iter().zip(evaluations).filter_map(|(facts, evaluation)| candidate(|| facts, evaluation)).collect()
+        });
+        asked.await.map_err(|error| FlowError::Worker(error.to_string()))
     }
-
-    fn with_scores(&self, mut people: Vec<Facts>) -> Vec<Facts> {
-        if let Some(scores) = self.scores {
-            for facts in &mut people {
-                facts.score = scores.get(&facts.customer.id).copied();
-            }
-        }
-        people
-    }
-}
-
-/// With or without telling what the condition read.
-type Asking = fn(&Rule, &[Facts], Moment) -> Vec<Evaluation>;
-
-/// Those whom the condition is not false for.
-async fn ask(campaign: &Arc<Campaign>, rule: &Rule, how: Asking, people: Vec<Facts>, moment: Moment) -> Result<Vec<(Facts, Evaluation)>, FlowError> {
-    if people.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (campaign, name) = (Arc::clone(campaign), rule.spec.name.clone());
-    let asked = tokio::task::spawn_blocking(move || {
-        let evaluations = campaign.rules.rule(&name).map(|rule| how(rule, &people, moment)).unwrap_or_default();
-        people.into_iter().zip(evaluations).filter(|(_, evaluation)| *evaluation != Evaluation::NoMatch).collect()
-    });
-    asked.await.map_err(|error| FlowError::Worker(error.to_string()))
 }
 
 /// Whoever the condition is true for, or failed for.

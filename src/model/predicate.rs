@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
 
 use super::fact::Reading;
 
@@ -119,6 +120,42 @@ impl Operator {
             Self::LessOrEqual => order.is_le(),
             Self::Greater => order.is_gt(),
             Self::GreaterOrEqual => order.is_ge(),
+        }
+    }
+}
+
+/// A comparison of whole numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whole {
+    /// No whole number is so.
+    Never,
+    /// Every whole number is.
+    Always,
+    /// Those that compare so with this one.
+    Is(Operator, i64),
+}
+
+impl Whole {
+    /// What a comparison with `number` asks of whole numbers that are larger by a power of ten; `None` when the number is too large.
+    #[must_use]
+    pub fn of(operator: Operator, number: &Decimal, scale: u32) -> Option<Self> {
+        let number = number.checked_mul(Decimal::from(10_i64.checked_pow(scale)?))?;
+        let (floor, ceiling) = (number.floor().to_i64()?, number.ceil().to_i64()?);
+        Some(match operator {
+            Operator::Equal if floor != ceiling => Self::Never,
+            Operator::NotEqual if floor != ceiling => Self::Always,
+            Operator::Greater | Operator::LessOrEqual | Operator::Equal | Operator::NotEqual => Self::Is(operator, floor),
+            Operator::GreaterOrEqual | Operator::Less => Self::Is(operator, ceiling),
+        })
+    }
+
+    /// Whether it holds for a number.
+    #[must_use]
+    pub fn holds(self, number: i64) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Always => true,
+            Self::Is(operator, other) => operator.holds(number.cmp(&other)),
         }
     }
 }

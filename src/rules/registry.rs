@@ -167,21 +167,25 @@ impl View<'_> {
             Fact::HasEmail => record.email.is_some().into(),
             Fact::BirthdayInDays => whole(record.birthday.map(|born| days_until_anniversary(born, self.today))),
             Fact::Age => whole(self.age()),
-            Fact::RecencyDays => whole(self.score(|score| score.recency_days)),
-            Fact::Orders => self.score(|score| score.orders).unwrap_or(0).into(),
-            Fact::Revenue => amount(self.score(|score| score.revenue).unwrap_or_default()),
-            Fact::AverageOrderValue => self.score(|score| amount(score.average_order_value)).unwrap_or_default(),
-            Fact::TenureDays | Fact::FirstOrderDays => whole(self.score(|score| score.tenure_days)),
             Fact::AnniversaryInDays => whole(self.anniversary_in_days()),
             Fact::AnniversaryYears => whole(self.first_order().map(|day| years_since(day, self.today))),
-            Fact::R => whole(self.score(|score| score.r)),
-            Fact::F => whole(self.score(|score| score.f)),
-            Fact::M => whole(self.score(|score| score.m)),
-            Fact::Rfm => whole(self.score(|score| score.rfm)),
-            Fact::RfmWeighted => self.score(|score| Dynamic::from(Decimal::new(score.rfm_weighted_e4, 4))).unwrap_or_default(),
             Fact::Abc => text(self.score(|score| score.abc.code())),
-            Fact::RevenueRank => whole(self.score(|score| score.revenue_rank)),
-            Fact::TopPercent => whole(self.score(|score| score.top_percent)),
+            Fact::RecencyDays
+            | Fact::Orders
+            | Fact::Revenue
+            | Fact::AverageOrderValue
+            | Fact::TenureDays
+            | Fact::FirstOrderDays
+            | Fact::R
+            | Fact::F
+            | Fact::M
+            | Fact::Rfm
+            | Fact::RfmWeighted
+            | Fact::RevenueRank
+            | Fact::TopPercent => match (self.figure(reading.fact), reading.fact.about().stored) {
+                (Some(figure), Some(stored)) if stored.scale > 0 => Decimal::new(figure, stored.scale).into(),
+                (figure, _) => whole(figure),
+            },
             Fact::Month => i64::from(self.today.month()).into(),
             Fact::Day => i64::from(self.today.day()).into(),
             Fact::Weekday => i64::from(self.today.weekday().number_from_monday()).into(),
@@ -194,6 +198,28 @@ impl View<'_> {
             Fact::Pieces | Fact::PiecesOfCategory => self.lines(reading).fold(0_i64, |sum, line| sum.saturating_add(line.quantity)).into(),
             Fact::EmailsIn | Fact::EmailsOf => count(self.emails(reading)).into(),
         })
+    }
+
+    /// A number of the scores as it is stored; `None` when it is missing.
+    pub(super) fn figure(&self, fact: Fact) -> Option<i64> {
+        let figure = self.score(|score| {
+            Some(match fact {
+                Fact::RecencyDays => score.recency_days,
+                Fact::Orders => score.orders,
+                Fact::Revenue => score.revenue.0,
+                Fact::AverageOrderValue => score.average_order_value.0,
+                Fact::TenureDays | Fact::FirstOrderDays => score.tenure_days,
+                Fact::R => score.r,
+                Fact::F => score.f,
+                Fact::M => score.m,
+                Fact::Rfm => score.rfm,
+                Fact::RfmWeighted => score.rfm_weighted_e4,
+                Fact::RevenueRank => score.revenue_rank,
+                Fact::TopPercent => score.top_percent,
+                _ => return None,
+            })
+        });
+        figure.unwrap_or_else(|| fact.about().stored.filter(|stored| stored.or_zero).map(|_| 0))
     }
 
     fn score<T>(&self, read: impl FnOnce(&Score) -> T) -> Option<T> {

@@ -13,7 +13,8 @@ use super::internals::condition::Condition;
 use super::internals::{Bound, Calls, Place};
 use super::registry::{Customer, View};
 use super::sandbox;
-use super::tell::tell;
+use super::tell::tell_quickly;
+use crate::base::id::Id;
 use crate::model::action::{Action, Channel, Voucher};
 use crate::model::example::Example;
 use crate::model::fact::Reading;
@@ -138,6 +139,16 @@ impl Rule {
         self.evaluate_all(facts, moment, |view| self.short_cut(view), |_| Map::new())
     }
 
+    /// Those whom the condition is true for, or cannot be told for. Blocks as [`Self::evaluate`] does.
+    #[must_use]
+    pub fn meant(&self, facts: &[Facts], moment: Moment) -> Vec<Id> {
+        let today = moment.today();
+        let told = facts.iter().map(|facts| self.short_cut(&View::new(facts, moment, today)));
+        let told: Option<Vec<bool>> = told.collect();
+        let meant = told.unwrap_or_else(|| self.answer(facts, moment).into_iter().map(|answer| answer != Evaluation::NoMatch).collect());
+        facts.iter().zip(meant).filter(|(_, meant)| *meant).map(|(facts, _)| facts.customer.id).collect()
+    }
+
     /// The condition as clauses, when it is a single expression.
     #[must_use]
     pub fn predicate(&self) -> Option<&Predicate> {
@@ -167,31 +178,40 @@ impl Rule {
     }
 
     fn short_cut(&self, view: &View<'_>) -> Option<bool> {
-        self.predicate()?.ask(&mut |leaf| tell(leaf, view))
+        let clauses = self.clauses.as_ref()?;
+        clauses.predicate.ask(&mut |leaf| tell_quickly(leaf, clauses.quick.get(leaf.number)?.as_ref(), view))
     }
 
-    fn evaluate_all(
+    fn evaluate_all<'a>(
         &self,
-        facts: &[Facts],
+        facts: &'a [Facts],
         moment: Moment,
         short_cut: impl Fn(&View<'_>) -> Option<bool> + Sync,
         inputs: impl Fn(&View<'_>) -> Map<String, Value> + Sync,
     ) -> Vec<Evaluation> {
         let today = moment.today();
-        let one = |calls: &mut Calls, facts: &Facts| {
-            let view = View::new(facts, moment, today);
-            let answer = short_cut(&view).map_or_else(|| judge(calls, &view.customer()), Ok);
-            match answer {
-                Ok(true) => Evaluation::Match { inputs: inputs(&view) },
-                Ok(false) => Evaluation::NoMatch,
-                Err(trouble) => Evaluation::Failed(self.sentence(&trouble)),
-            }
-        };
-        let all = sandbox::on_big_stack(|| {
+        let view = |facts: &'a Facts| View::new(facts, moment, today);
+        let told: Vec<Option<bool>> = facts.iter().map(|facts| short_cut(&view(facts))).collect();
+        let interpreted = || {
             let mut calls = self.condition.calls(&self.engine);
-            facts.iter().map(|facts| one(&mut calls, facts)).collect()
-        });
-        all.unwrap_or_else(|problem| vec![Evaluation::Failed(problem); facts.len()])
+            let ask = |(facts, told): (&'a Facts, &Option<bool>)| told.map_or_else(|| judge(&mut calls, &view(facts).customer()), Ok);
+            facts.iter().zip(&told).map(ask).collect()
+        };
+        // A thread takes longer than a page of clauses.
+        let known: Option<Vec<Result<bool, Trouble>>> = told.iter().map(|told| told.map(Ok)).collect();
+        let answers = match known {
+            Some(answers) => answers,
+            None => match sandbox::on_big_stack(interpreted) {
+                Ok(answers) => answers,
+                Err(problem) => return vec![Evaluation::Failed(problem); facts.len()],
+            },
+        };
+        let evaluation = |(facts, answer)| match answer {
+            Ok(true) => Evaluation::Match { inputs: inputs(&view(facts)) },
+            Ok(false) => Evaluation::NoMatch,
+            Err(trouble) => Evaluation::Failed(self.sentence(&trouble)),
+        };
+        facts.iter().zip(answers).map(evaluation).collect()
     }
 
     /// Makes the actions; the results have the jobs' order. Blocks as [`Self::evaluate`] does.

@@ -4,8 +4,33 @@ use rhai::Dynamic;
 use rust_decimal::Decimal;
 
 use super::registry::View;
-use crate::model::fact::Reading;
-use crate::model::predicate::{Clause, Leaf, Literal, Operator};
+use crate::model::fact::{Fact, Reading, Source};
+use crate::model::predicate::{Clause, Leaf, Literal, Operator, Whole};
+
+/// A clause that is a comparison of two whole numbers: most are, and they are asked of everybody.
+pub(super) struct Quick(Fact, Whole);
+
+impl Quick {
+    pub(super) fn of(leaf: &Leaf) -> Option<Self> {
+        let Clause::Compare { fact: Reading { fact, .. }, default: None, operator, literal: Literal::Number(number) } = &leaf.clause else {
+            return None;
+        };
+        let about = fact.about();
+        let scale = about.stored.filter(|_| matches!(about.source, Source::Score(_)))?.scale;
+        Some(Self(*fact, Whole::of(*operator, number, scale)?))
+    }
+
+    fn tell(&self, view: &View<'_>) -> Option<bool> {
+        let Self(fact, whole) = self;
+        let known = view.facts.stated.is_none() && view.facts.read.has(*fact);
+        known.then(|| view.figure(*fact).is_some_and(|figure| whole.holds(figure)))
+    }
+}
+
+/// The answer; `None` when only the interpreter can tell.
+pub(super) fn tell_quickly(leaf: &Leaf, quick: Option<&Quick>, view: &View<'_>) -> Option<bool> {
+    quick.and_then(|quick| quick.tell(view)).or_else(|| tell(leaf, view))
+}
 
 /// The answer; `None` when only the interpreter can tell.
 pub(super) fn tell(leaf: &Leaf, view: &View<'_>) -> Option<bool> {

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive as _;
 use sqlx::{Database, Encode, QueryBuilder, Type};
 
 use self::expression::Expression;
@@ -11,7 +10,7 @@ pub(super) use self::expression::Tables;
 use self::sql::{Sql, Value, all, any, constant, not};
 use crate::model::fact::{Fact, Kind, Reading};
 use crate::model::facts::Moment;
-use crate::model::predicate::{Clause, Leaf, Literal, Operator, Predicate};
+use crate::model::predicate::{Clause, Leaf, Literal, Operator, Predicate, Whole};
 
 mod calendar;
 mod expression;
@@ -212,22 +211,17 @@ fn compare(fact: &Reading, operator: Operator, literal: &Literal, moment: &Momen
         return Some(told);
     }
     let (expression, scale) = Expression::of(fact, moment)?;
-    let number = match literal {
+    match literal {
         // PostgreSQL has no such text.
-        Literal::Text(text) if text.contains('\0') => return None,
-        Literal::Text(text) => return Some(Sql::Compare(expression, sign(operator), Value::Text(text.clone()))),
-        Literal::Flag(_) => return None,
-        Literal::Number(number) => number.checked_mul(Decimal::from(10_i64.checked_pow(scale)?))?,
-    };
-    let (floor, ceiling) = (number.floor().to_i64()?, number.ceil().to_i64()?);
-    let whole = floor == ceiling;
-    let value = |value| Value::Whole(value);
-    Some(match operator {
-        Operator::Equal if !whole => Sql::Never,
-        Operator::NotEqual if !whole => Sql::Known(expression),
-        Operator::Greater | Operator::LessOrEqual | Operator::Equal | Operator::NotEqual => Sql::Compare(expression, sign(operator), value(floor)),
-        Operator::GreaterOrEqual | Operator::Less => Sql::Compare(expression, sign(operator), value(ceiling)),
-    })
+        Literal::Text(text) if text.contains('\0') => None,
+        Literal::Text(text) => Some(Sql::Compare(expression, sign(operator), Value::Text(text.clone()))),
+        Literal::Flag(_) => None,
+        Literal::Number(number) => Some(match Whole::of(operator, number, scale)? {
+            Whole::Never => Sql::Never,
+            Whole::Always => Sql::Known(expression),
+            Whole::Is(operator, number) => Sql::Compare(expression, sign(operator), Value::Whole(number)),
+        }),
+    }
 }
 
 fn sign(operator: Operator) -> &'static str {

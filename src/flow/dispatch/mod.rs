@@ -3,9 +3,9 @@
 //! No transaction is open while the network is used. One message per connection is between mark and record at any time, so that a crash leaves at most
 //! as many messages in doubt as connections were open.
 
-mod brake;
 pub(super) mod compose;
 mod email;
+mod paused;
 mod settle;
 mod webhook;
 mod writer;
@@ -31,7 +31,7 @@ use crate::model::message::{LeasedMessage, MessageState};
 use crate::policy::quiet;
 use crate::store::deliveries::Finish;
 use crate::store::messages;
-use brake::Brake;
+use paused::Paused;
 use writer::Change;
 
 /// What a pass over the outbox did.
@@ -107,7 +107,7 @@ struct Pass {
     beginning: Arc<AtomicUsize>,
     tally: Tally,
     stop: CancellationToken,
-    brake: Brake,
+    paused: Paused,
     /// No more emails in this pass: the relay is down, or our database.
     no_more_emails: AtomicBool,
     relay_fault: Mutex<Option<String>>,
@@ -141,7 +141,7 @@ impl Dispatcher {
             beginning,
             tally: Tally::default(),
             stop: stop.clone(),
-            brake: Brake::new(self.ctx.db.clone()),
+            paused: Paused::new(self.ctx.db.clone()),
             no_more_emails: AtomicBool::new(false),
             relay_fault: Mutex::new(None),
             unused: Mutex::new(Vec::new()),
@@ -304,7 +304,7 @@ impl Pass {
 
     /// Whether this message is to be begun; else it is set aside to be given back.
     async fn may_begin(&self, message: &LeasedMessage, channel: Channel) -> bool {
-        if !self.is_halted(channel) && !self.brake.holds(&message.rule).await {
+        if !self.is_halted(channel) && !self.paused.has(&message.rule).await {
             return true;
         }
         self.unused.lock().await.push(message.id);

@@ -11,6 +11,7 @@ use crate::base::suggest::hint;
 use crate::base::time::UnixMs;
 use crate::config::Config;
 use crate::flow::campaign::Campaign;
+use crate::flow::share::Round;
 use crate::flow::why::{self, Why};
 use crate::flow::{Ctx, FlowError, evaluate, ingest, trigger};
 use crate::model::decision::Refusal;
@@ -144,8 +145,9 @@ async fn days(ctx: &Ctx, campaign: &Arc<Campaign>, scenario: &Scenario, end: Uni
     let mut happened = Vec::new();
     loop {
         suppress(ctx, scenario).await?;
-        for due in trigger::due(ctx, campaign).await?.into_iter().filter(|due| names.contains(due.rule.as_str())) {
-            evaluate::tick(ctx, campaign, &due.rule, due.tick_at, &lease).await?;
+        let due = trigger::due(ctx, campaign).await?.into_iter().filter(|due| names.contains(due.rule.as_str()));
+        let mut round = Round::of(due.collect());
+        while let Some(due) = round.next(ctx, campaign, &lease).await? {
             *runs += 1;
             let mut tx = ctx.db.read().await?;
             for decision in decisions::of_run(&mut tx, &due.rule, due.tick_at).await? {

@@ -7,6 +7,7 @@ use crate::model::fact::{Fact, Kind, Reading, Takes};
 use crate::model::predicate::{Clause, Leaf, Literal, Operator, Predicate};
 use crate::rules::helpers::{MAX_DAYS, Span};
 use crate::rules::modules::{Unit, Units};
+use crate::rules::tell::Quick;
 
 /// What is known where a condition stands.
 pub(in crate::rules) struct Site<'a> {
@@ -25,6 +26,8 @@ pub(in crate::rules) struct Site<'a> {
 /// A condition and, for each leaf, the script that answers it alone.
 pub(in crate::rules) struct Condition {
     pub predicate: Predicate,
+    /// For each leaf, what is asked in its place when it is that simple.
+    pub quick: Vec<Option<Quick>>,
     pub scripts: Vec<LeafScript>,
     /// The values that the closure captured, by the names that they have inside.
     pub world: Vec<(String, Dynamic)>,
@@ -54,7 +57,8 @@ pub(in crate::rules) fn condition(name: &str, site: &Site<'_>) -> Option<Conditi
     let mut scripts = Vec::new();
     let predicate = Reader { site, scripts: &mut scripts, depth: 0 }.statement(&statement)?;
     let world = site.parameters.iter().cloned().zip(site.captured.iter().cloned()).collect();
-    (scripts.len() <= MAX_LEAVES).then_some(Condition { predicate, scripts, world })
+    let quick = predicate.leaves().into_iter().map(Quick::of).collect();
+    (scripts.len() <= MAX_LEAVES).then_some(Condition { predicate, quick, scripts, world })
 }
 
 /// The only statement of a function.

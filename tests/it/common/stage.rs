@@ -11,6 +11,7 @@ use stammgast::config::Config;
 use stammgast::flow::campaign::{Campaign, InForce};
 use stammgast::flow::dispatch::{DispatchReport, Dispatcher};
 use stammgast::flow::evaluate::{self, TickReport};
+use stammgast::flow::share::Round;
 use stammgast::flow::{Ctx, trigger};
 use stammgast::rules::RuleSet;
 use stammgast::store::Db;
@@ -69,10 +70,10 @@ impl Stage {
     pub async fn run_due(&self) -> Vec<String> {
         let mut ran = Vec::new();
         let lease = evaluate::lease(&self.ctx, "test/1").await.unwrap().expect("nobody else decides");
-        for due in trigger::due(&self.ctx, &self.in_force.get()).await.unwrap() {
-            let report = evaluate::tick(&self.ctx, &self.in_force.get(), &due.rule, due.tick_at, &lease).await.unwrap();
+        let mut round = Round::of(trigger::due(&self.ctx, &self.in_force.get()).await.unwrap());
+        while let Some(report) = round.next(&self.ctx, &self.in_force.get(), &lease).await.unwrap() {
             if !report.already_ran {
-                ran.push(format!("{} {}", due.rule, &self.ctx.config.shop.zone().format(due.tick_at)[..16]));
+                ran.push(format!("{} {}", report.rule, &self.ctx.config.shop.zone().format(report.tick_at)[..16]));
             }
         }
         ran

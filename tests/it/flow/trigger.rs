@@ -168,3 +168,38 @@ on_both!(a_condition_that_names_a_fact_only_as_it_goes_is_asked_about_the_whole_
     let report = stage.tick("named").await;
     assert_eq!((report.customers, report.proposed, report.failed), (1_100, 550, 0));
 });
+
+on_both!(rules_of_the_same_moment_that_share_a_walk_decide_what_each_decides_alone, |test| {
+    people(&test.db, 1..=1_050).await;
+    execute(&test.db, "UPDATE customers SET first_name = NULL WHERE id % 3 = 0".to_owned()).await;
+    let mut rules = String::new();
+    // Told by the database, told by the interpreter, everybody's, about what the others write, failing, about the history.
+    for (number, condition) in (0..12)
+        .map(|number| format!("c.revenue_rank <= {} && c.has(\"first_name\")", 1_250 - 100 * number))
+        .chain(
+            ["(c.orders + 1) % 2 == 0", "true", "c.emails_in(days(7)) == 0", "10 / (c.orders - 1) > 0", "c.orders_in(days(3650)) >= 1"]
+                .map(str::to_owned),
+        )
+        .enumerate()
+    {
+        let rule =
+            format!("rule(\"r{number:02}\").basis(\"consent\").every(\"0 9 * * *\").when(|c| {condition}).send(|c| email(\"win-back-plain\"))");
+        writeln!(rules, "{rule}.priority({});", number % 3).unwrap();
+    }
+    let settings = "[guards]\nhold_percent = 0\n[policy]\ncap_messages = 3\ncap_days = 7\n[rules]\npause_after_failures = 0";
+    let stage = Stage::new(&test.db, "2024-07-01T08:59", &rules, settings);
+    stage.run_due().await;
+    stage.set(MONDAY_NINE);
+    assert_eq!(stage.run_due().await.len(), 17);
+    let together = stage.decisions().await;
+    assert!(together.len() > 5_000, "{}", together.len());
+    for table in ["messages", "vouchers", "decisions", "tallies", "ticks"] {
+        execute(&test.db, format!("DELETE FROM {table}")).await;
+    }
+    let mut alone: Vec<(u8, String)> = (0..17_u8).map(|number| (number, format!("r{number:02}"))).collect();
+    alone.sort_by_key(|(number, rule)| (2 - number % 3, rule.clone()));
+    for (_, rule) in alone {
+        stage.tick(&rule).await;
+    }
+    assert_eq!(stage.decisions().await, together);
+});

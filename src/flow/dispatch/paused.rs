@@ -14,24 +14,24 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The rules that are paused, looked up each second while messages leave.
 #[derive(Debug)]
-pub(super) struct Brake {
+pub(super) struct Paused {
     db: Db,
     known: Mutex<(Instant, HashSet<String>)>,
 }
 
-impl Brake {
+impl Paused {
     /// A pass begins with a claim, which leaves out what paused rules want to send: the first look may wait.
     pub(super) fn new(db: Db) -> Self {
         Self { db, known: Mutex::new((Instant::now(), HashSet::new())) }
     }
 
     /// Whether messages of this rule have to wait.
-    pub(super) async fn holds(&self, rule: &str) -> bool {
+    pub(super) async fn has(&self, rule: &str) -> bool {
         let mut known = self.known.lock().await;
         let (looked_at, rules) = &mut *known;
         if looked_at.elapsed() >= LOOK_EVERY {
             *looked_at = Instant::now();
-            match self.paused().await {
+            match self.look().await {
                 Ok(paused) => *rules = paused,
                 // Nothing leaves without its mark in the same database.
                 Err(error) => tracing::debug!(%error, "the paused rules cannot be looked up"),
@@ -40,7 +40,7 @@ impl Brake {
         rules.contains(rule)
     }
 
-    async fn paused(&self) -> Result<HashSet<String>, StoreError> {
+    async fn look(&self) -> Result<HashSet<String>, StoreError> {
         Ok(pauses::open(&mut self.db.read().await?).await?.into_iter().map(|pause| pause.rule).collect())
     }
 }
