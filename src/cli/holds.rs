@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{App, Done};
+use super::{App, By, Done};
 use crate::flow::{Ctx, brake, watch};
 use crate::model::hold::{Ending, Hold};
 use crate::store::holds;
@@ -36,9 +36,8 @@ enum Action {
 struct Answer {
     /// The rule
     rule: String,
-    /// Who says so
-    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "somebody")]
-    by: String,
+    #[command(flatten)]
+    by: By,
 }
 
 pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
@@ -54,7 +53,7 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
 
 async fn said(ctx: &Ctx, app: &App, answer: &Answer, ending: Ending) -> anyhow::Result<()> {
     let rule = &answer.rule;
-    let Some(hold) = brake::answer(ctx, rule, ending, &answer.by).await? else {
+    let Some(hold) = brake::answer(ctx, rule, ending, &answer.by.name()).await? else {
         let held: Vec<String> = watch::held(ctx).await?.into_iter().map(|hold| hold.rule).collect();
         let only = if held.is_empty() { String::new() } else { format!(", only of {}", held.join(", ")) };
         anyhow::bail!("no run of a rule '{rule}' is held{only}: nothing was changed");

@@ -34,6 +34,7 @@ use crate::base::clock::Clock;
 use crate::config::Config;
 use crate::flow::Ctx;
 use crate::flow::campaign::Campaign;
+use crate::model::text::one_line;
 use crate::store::{Db, settings};
 
 /// Campaign automation that a shop can run itself.
@@ -71,6 +72,20 @@ enum Command {
     Serve(serve::Args),
     Test(test::Args),
     Why(why::Args),
+}
+
+/// A person who does something.
+#[derive(Debug, clap::Args)]
+struct By {
+    /// Who does it
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "somebody")]
+    by: String,
+}
+
+impl By {
+    fn name(&self) -> String {
+        one_line(&self.by)
+    }
 }
 
 /// How a command ended that did not fail outright.

@@ -1,4 +1,4 @@
-//! The brake: a person pauses a rule and lets it go on; a rule that fails too often pauses itself.
+//! A person pauses a rule and lets it go on; a rule that fails too often pauses itself.
 
 use serde::Serialize;
 
@@ -14,9 +14,9 @@ use crate::store::{Tx, pauses, ticks};
 /// Fewer failures than this say nothing about a whole page.
 const FEW: usize = 3;
 
-/// A rule after a person's hand on the brake.
+/// A rule after a person paused it or let it go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Braked {
+pub struct AfterPause {
     /// The pause that holds now (after `pause`), or the one that is over (after `resume`); `None`: there was none to end.
     pub pause: Option<Pause>,
     /// Whether this call changed it.
@@ -31,7 +31,7 @@ pub struct Braked {
 
 /// A person pauses a rule. A person's pause takes the place of the rule's own; one that a person began before stays as it is. With `discard` the
 /// messages that wait are cancelled.
-pub async fn pause(ctx: &Ctx, rule: &str, by: &str, reason: &str, discard: bool) -> Result<Braked, FlowError> {
+pub async fn pause(ctx: &Ctx, rule: &str, by: &str, reason: &str, discard: bool) -> Result<AfterPause, FlowError> {
     let now = ctx.clock.now();
     let mut tx = ctx.db.write().await?;
     if pauses::one(&mut tx, rule).await?.is_some_and(|pause| pause.by_itself()) {
@@ -40,26 +40,26 @@ pub async fn pause(ctx: &Ctx, rule: &str, by: &str, reason: &str, discard: bool)
     let pause = Pause { rule: rule.to_owned(), since: now, by: by.to_owned(), failed: None, reason: reason.to_owned() };
     let changed = pauses::begin(&mut tx, &pause).await?;
     let pause = pauses::one(&mut tx, rule).await?;
-    braked(ctx, tx, rule, pause, changed, discard).await
+    after(ctx, tx, rule, pause, changed, discard).await
 }
 
 /// A person lets a rule go on. Runs that were missed meanwhile are not made up for; one that was under way goes on, unless it is a day old.
 /// With `discard` the messages that waited for the end of the pause are cancelled.
-pub async fn resume(ctx: &Ctx, rule: &str, by: &str, discard: bool) -> Result<Braked, FlowError> {
+pub async fn resume(ctx: &Ctx, rule: &str, by: &str, discard: bool) -> Result<AfterPause, FlowError> {
     let mut tx = ctx.db.write().await?;
     let pause = pauses::one(&mut tx, rule).await?;
     let changed = pauses::end(&mut tx, rule, by, ctx.clock.now()).await?;
-    braked(ctx, tx, rule, pause, changed, discard && changed).await
+    after(ctx, tx, rule, pause, changed, discard && changed).await
 }
 
-async fn braked(ctx: &Ctx, mut tx: Tx, rule: &str, pause: Option<Pause>, changed: bool, discard: bool) -> Result<Braked, FlowError> {
+async fn after(ctx: &Ctx, mut tx: Tx, rule: &str, pause: Option<Pause>, changed: bool, discard: bool) -> Result<AfterPause, FlowError> {
     let now = ctx.clock.now();
     let discarded = if discard { messages::discard(&mut tx, rule, now).await? } else { 0 };
     let open = messages::open_by_rule(&mut tx).await?.remove(rule).unwrap_or_default();
     let unfinished = ticks::unfinished(&mut tx, now).await?;
     let run = unfinished.into_iter().filter(|(of, at)| of == rule && now.since(*at) <= super::trigger::GRACE_MS).map(|(_, at)| at).max();
     tx.commit().await?;
-    Ok(Braked { pause, changed, open, discarded, run })
+    Ok(AfterPause { pause, changed, open, discarded, run })
 }
 
 /// The pauses that hold, by rule.

@@ -1,11 +1,11 @@
-//! `stammgast rules pause` and `resume`: the brake.
+//! `stammgast rules pause` and `resume`.
 
 use serde_json::{Value, json};
 
-use super::super::{App, Done};
+use super::super::{App, By, Done};
 use super::exists;
 use crate::flow::Ctx;
-use crate::flow::pause::{self, Braked};
+use crate::flow::pause::{self, AfterPause};
 
 /// The rule begins no run and sends nothing until `resume`, whatever daemon runs it
 ///
@@ -40,28 +40,27 @@ struct More {
     /// Cancel the messages of the rule that wait; those people do not get them later either
     #[arg(long)]
     discard: bool,
-    /// Who does it
-    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "")]
-    by: String,
+    #[command(flatten)]
+    by: By,
 }
 
 pub(super) async fn pause(args: Pause, ctx: &Ctx, app: &App) -> anyhow::Result<Done> {
     let Pause { rule, reason, more } = args;
     exists(ctx, &rule).await?;
-    let braked = pause::pause(ctx, &rule, &one_line(&more.by), &one_line(&reason), more.discard).await?;
+    let after = pause::pause(ctx, &rule, &more.by.name(), &one_line(&reason), more.discard).await?;
     if app.json {
-        println!("{}", document(&rule, "paused", &braked));
+        println!("{}", document(&rule, "paused", &after));
         return Ok(Done::Well);
     }
-    match &braked.pause {
-        Some(pause) if !braked.changed => println!("Nothing was changed: rule {rule} is {}", pause.sentence(ctx.config.shop.zone())),
+    match &after.pause {
+        Some(pause) if !after.changed => println!("Nothing was changed: rule {rule} is {}", pause.sentence(ctx.config.shop.zone())),
         _ => println!("Rule {rule} is paused: it begins no run and sends nothing until `stammgast rules resume {rule}`."),
     }
-    print_messages(&braked, "wait; --discard cancels them");
-    if braked.open.on_the_way > 0 {
-        println!("  {} messages are on their way at this moment and may still arrive", braked.open.on_the_way);
+    print_messages(&after, "wait; --discard cancels them");
+    if after.open.on_the_way > 0 {
+        println!("  {} messages are on their way at this moment and may still arrive", after.open.on_the_way);
     }
-    if let Some(at) = braked.run {
+    if let Some(at) = after.run {
         println!("  its run for {} stops and goes on after `resume`, unless that comes more than a day later", ctx.config.shop.zone().format(at));
     }
     Ok(Done::Well)
@@ -70,39 +69,39 @@ pub(super) async fn pause(args: Pause, ctx: &Ctx, app: &App) -> anyhow::Result<D
 pub(super) async fn resume(args: Resume, ctx: &Ctx, app: &App) -> anyhow::Result<Done> {
     let Resume { rule, more } = args;
     exists(ctx, &rule).await?;
-    let braked = pause::resume(ctx, &rule, &one_line(&more.by), more.discard).await?;
+    let after = pause::resume(ctx, &rule, &more.by.name(), more.discard).await?;
     if app.json {
-        println!("{}", document(&rule, "resumed", &braked));
+        println!("{}", document(&rule, "resumed", &after));
         return Ok(Done::Well);
     }
     let zone = ctx.config.shop.zone();
-    let Some(pause) = &braked.pause else {
+    let Some(pause) = &after.pause else {
         println!("Rule {rule} is not paused: nothing was changed.");
         return Ok(Done::Well);
     };
     println!("Rule {rule} goes on; it was {}", pause.sentence(zone));
-    let since = braked.open.oldest_at.map_or_else(String::new, |at| format!(", the oldest of them decided at {}", zone.format(at)));
-    print_messages(&braked, &format!("may leave now{since}"));
-    match braked.run {
+    let since = after.open.oldest_at.map_or_else(String::new, |at| format!(", the oldest of them decided at {}", zone.format(at)));
+    print_messages(&after, &format!("may leave now{since}"));
+    match after.run {
         Some(at) => println!("  its run for {} goes on; runs that it missed are not made up for", zone.format(at)),
         None => println!("  runs that it missed are not made up for"),
     }
     Ok(Done::Well)
 }
 
-fn print_messages(braked: &Braked, what: &str) {
-    if braked.discarded > 0 {
-        println!("  {} messages that waited were cancelled", braked.discarded);
+fn print_messages(after: &AfterPause, what: &str) {
+    if after.discarded > 0 {
+        println!("  {} messages that waited were cancelled", after.discarded);
     }
-    if braked.open.waiting > 0 {
-        println!("  {} messages {what}", braked.open.waiting);
+    if after.open.waiting > 0 {
+        println!("  {} messages {what}", after.open.waiting);
     }
 }
 
-fn document(rule: &str, done: &str, braked: &Braked) -> Value {
-    let mut document = json!(braked);
+fn document(rule: &str, done: &str, after: &AfterPause) -> Value {
+    let mut document = json!(after);
     document["rule"] = json!(rule);
-    document["state"] = json!(if done == "paused" || braked.pause.is_some() { done } else { "not_paused" });
+    document["state"] = json!(if done == "paused" || after.pause.is_some() { done } else { "not_paused" });
     document
 }
 

@@ -4,6 +4,10 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use stammgast::base::id::Id;
+use stammgast::model::facts::Needs;
+use stammgast::store::facts;
+
 use crate::common::databases::{TestDb, sqlite};
 use crate::store::{number, texts};
 
@@ -192,4 +196,30 @@ on_both!(own_attributes_are_declared_imported_read_by_rules_and_kept, |db| {
     assert_eq!(rule("c.attr(\"city\") != \"Ulm\""), "1", "whoever has no city is left out");
     let fault = rule("c.attr(\"citty\") == \"Ulm\"");
     assert!(fault.contains("rules/r.rhai:1:40 [attributes] of the configuration declares no 'citty': expected one of city, points"), "{fault}");
+});
+
+on_both!(signs_that_part_the_values_of_a_page_come_into_no_customer, |db| {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("stammgast.toml"), "[attributes]\ncity = \"text\"\n").unwrap();
+    let odd = |text: &str| format!("{text}\\u001e2\\u001f\\u0000{text}");
+    let line = |id: &str| {
+        format!(
+            "{{\"id\": \"{}\", \"email\": \"{id}@kunde.example\", \"first_name\": \"{}\", \"last_name\": \"{}\", \"tags\": [\"{}\"], \"city\": \"{}\"}}\n",
+            odd(id),
+            odd("Erika"),
+            odd("Muster"),
+            odd("vip"),
+            odd("Bonn")
+        )
+    };
+    std::fs::write(folder.path().join("c.jsonl"), [line("a"), line("b")].concat()).unwrap();
+    let (imported, _) = counts(&import(db, folder.path(), &["customers", "c.jsonl", "--config", "stammgast.toml", "--json"]));
+    assert_eq!(imported, [2, 0, 0, 0]);
+    let mut tx = db.db.read().await.unwrap();
+    let people = facts::page(&mut tx, Id(0), 10, Needs::ALL, None).await.unwrap();
+    assert_eq!(people.len(), 2);
+    for facts in people {
+        assert!(facts.customer.first_name.as_deref().is_some_and(|name| name.starts_with("Erika") && !name.contains(char::is_control)), "{facts:?}");
+        assert_eq!((facts.customer.tags.len(), facts.customer.attributes.len()), (1, 1), "{facts:?}");
+    }
 });

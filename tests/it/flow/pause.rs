@@ -24,11 +24,11 @@ fn fails_from(digits: usize, more: &str) -> String {
     format!("rule(\"daily\").basis(\"consent\").when(|c| c.orders >= 1){action}{more};\n")
 }
 
-async fn brake(stage: &Stage) -> pause::Braked {
+async fn halt(stage: &Stage) -> pause::AfterPause {
     pause::pause(&stage.ctx, "daily", "anna", "the voucher is wrong", false).await.unwrap()
 }
 
-async fn resume(stage: &Stage) -> pause::Braked {
+async fn resume(stage: &Stage) -> pause::AfterPause {
     pause::resume(&stage.ctx, "daily", "ben", false).await.unwrap()
 }
 
@@ -41,15 +41,15 @@ on_both!(a_paused_rule_begins_no_run_and_what_it_missed_is_not_made_up_for, |tes
     people(&test.db, 1..=3).await;
     let stage = Stage::new(&test.db, "2024-07-01T08:00", &rule(&format!("{EVERY_MORNING}.missed(\"all\")")), "");
     stage.run_due().await;
-    let braked = brake(&stage).await;
-    assert_eq!((braked.changed, braked.run, braked.open.waiting), (true, None, 0));
+    let after = halt(&stage).await;
+    assert_eq!((after.changed, after.run, after.open.waiting), (true, None, 0));
     stage.set("2024-07-01T09:30");
     assert_eq!(stage.due().await, [""; 0]);
     let named = stage.tick("daily").await;
     let paused = named.paused.expect("told");
     assert_eq!((paused.by.as_str(), paused.reason.as_str(), paused.by_itself()), ("anna", "the voucher is wrong", false));
     assert_eq!((named.messages, number(&test.db, "SELECT COUNT(*) FROM ticks").await), (0, 0));
-    assert!(!brake(&stage).await.changed, "once is enough");
+    assert!(!halt(&stage).await.changed, "once is enough");
     let again = Stage::new(&test.db, "2024-07-01T10:00", &rule(&format!("{EVERY_MORNING}.missed(\"all\").priority(1)")), "");
     assert_eq!(again.due().await, [""; 0], "a new version does not end a person's pause");
     let over = resume(&again).await;
@@ -117,8 +117,8 @@ on_both!(messages_of_a_paused_rule_wait_and_those_of_others_leave, |test| {
     let stage = Stage::new(&test.db, MONDAY_NINE, &both, &to_sink(&sink));
     stage.tick("daily").await;
     stage.tick("other").await;
-    let braked = brake(&stage).await;
-    assert_eq!((braked.open.waiting, braked.open.on_the_way, braked.open.oldest_at), (4, 0, Some(stage.ctx.clock.now())));
+    let after = halt(&stage).await;
+    assert_eq!((after.open.waiting, after.open.on_the_way, after.open.oldest_at), (4, 0, Some(stage.ctx.clock.now())));
     assert_eq!((stage.drain().await.sent, stage.drain().await.idle()), (4, true));
     assert_eq!(texts(&test.db, "SELECT DISTINCT rule || ' ' || state FROM messages ORDER BY 1").await, ["daily queued", "other sent"]);
     resume(&stage).await;
@@ -132,7 +132,7 @@ on_both!(discarded_messages_are_cancelled_in_sight_and_nothing_comes_after_them,
     stage.tick("daily").await;
     let not_paused = pause::resume(&stage.ctx, "daily", "ben", true).await.unwrap();
     assert_eq!((not_paused.changed, not_paused.discarded), (false, 0), "what runs is not emptied by the way");
-    brake(&stage).await;
+    halt(&stage).await;
     let discarded = pause::pause(&stage.ctx, "daily", "anna", "", true).await.unwrap();
     assert_eq!((discarded.changed, discarded.discarded, discarded.open.waiting), (false, 3, 0));
     assert_eq!(stage.messages().await, ["1 cancelled 0 -", "2 cancelled 0 -", "3 cancelled 0 -"]);
@@ -151,10 +151,10 @@ on_both!(messages_that_a_daemon_has_claimed_stop_within_a_second_or_so, |test| {
         while sink.messages().is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        brake(&stage).await
+        halt(&stage).await
     };
-    let (report, braked) = tokio::join!(stage.drain(), braking);
-    assert!(braked.open.on_the_way > 50, "claimed all at once: {braked:?}");
+    let (report, after) = tokio::join!(stage.drain(), braking);
+    assert!(after.open.on_the_way > 50, "claimed all at once: {after:?}");
     let sent = usize::try_from(report.sent).unwrap();
     assert!((1..100).contains(&sent) && sink.messages().len() == sent, "{report:?}");
     let queued = "SELECT COUNT(*) FROM messages WHERE state = 'queued' AND attempts = 0 AND lease_owner IS NULL";
@@ -223,7 +223,7 @@ on_both!(a_persons_pause_takes_the_place_of_the_rules_own, |test| {
     people(&test.db, 1..=3).await;
     let stage = Stage::new(&test.db, MONDAY_NINE, &fails_from(0, EVERY_MORNING), "");
     assert!(stage.tick("daily").await.paused.is_some());
-    assert!(brake(&stage).await.changed);
+    assert!(halt(&stage).await.changed);
     let mended = Stage::new(&test.db, "2024-07-01T09:30", &rule(EVERY_MORNING), "");
     assert_eq!(mended.due().await, [""; 0]);
     let open: Vec<Pause> = pause::all(&mended.ctx).await.unwrap();
