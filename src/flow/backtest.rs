@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZero;
 use std::sync::Arc;
+use std::thread::ScopedJoinHandle;
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -18,12 +19,13 @@ use crate::base::clock::Clock;
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::action::Channel;
-use crate::model::decision::Verdict;
+use crate::model::decision::{Refusal, Verdict};
 use crate::model::fact::Source;
 use crate::model::facts::{Facts, Moment, Needs, PastEmail};
 use crate::model::rule::RuleSpec;
 use crate::model::score::PaidOrder;
 use crate::rules::crontab::Crontab;
+use crate::rules::{Evaluation, Rule};
 use crate::score::{Ledger, compute};
 use crate::store::decisions::Entry;
 use crate::store::scores;
@@ -147,31 +149,31 @@ pub async fn backtest(
     }
     let ids: Vec<Id> = people.iter().map(|facts| facts.customer.id).collect();
     let mut brake = Rehearsed::begin(ctx, &spec, begin, people.len()).await?;
-    let mut rehearsal = Rehearsal::begin(ctx, campaign, &spec, &ids, (begin, end)).await?;
-    let mut tx = ctx.db.read().await?;
-    let mut ledger = Ledger::new(scores::paid(&mut tx, UnixMs(i64::MAX)).await?);
-    drop(tx);
+    let rehearsal = Rehearsal::begin(ctx, campaign, &spec, &ids, (begin, end)).await?;
+    let ledger = Ledger::new(scores::paid(&mut ctx.db.read().await?, UnixMs(i64::MAX)).await?);
+    let mut shop = Shop { people, ledger, rehearsal };
     for (number, &tick_at) in runs.iter().enumerate() {
         // The night that counts is that of the run.
         let then = Ctx { clock: Clock::simulated(tick_at), ..ctx.clone() };
         let moment = Moment { now: tick_at, zone };
-        let candidates;
-        (people, ledger, candidates) = candidates_of(&then, campaign, name, moment, people, ledger).await?;
-        let entries = decide::decide(&then, campaign, name, moment, candidates, &Past::Rehearsed(&rehearsal)).await?;
+        let proposed;
+        (shop, proposed) = shop.propose(&then, campaign, name, moment).await?;
+        let entries = decide::decide(&then, campaign, name, moment, proposed.candidates, &Past::Rehearsed(&shop.rehearsal)).await?;
         let held = brake.run(tick_at, &entries).map(|foreseen| HeldRun { at: tick_at, foreseen });
         found.backtest.held.extend(held);
+        found.refuse(zone.date(tick_at), &proposed.refused);
         for entry in &entries {
-            rehearsal.note(&spec, tick_at, entry);
-            if let Ok(place) = people.binary_search_by_key(&entry.decision.customer_id, |facts| facts.customer.id) {
-                found.note(zone.date(tick_at), &people[place], entry);
+            shop.rehearsal.note(&spec, tick_at, entry);
+            if let Ok(place) = shop.people.binary_search_by_key(&entry.decision.customer_id, |facts| facts.customer.id) {
+                found.note(zone.date(tick_at), &shop.people[place], entry);
                 if remembers {
-                    remember(&mut people[place], name, tick_at, entry);
+                    remember(&mut shop.people[place], name, tick_at, entry);
                 }
             }
         }
         progress(number + 1, runs.len());
     }
-    Ok(found.ended(ledger.orders(), spec.goal.is_some()))
+    Ok(found.ended(shop.ledger.orders(), spec.goal.is_some()))
 }
 
 /// Of this rule the log counts up to the beginning. What a rule whose turn is later decided for the same moment was not there yet.
@@ -193,41 +195,64 @@ fn remember(facts: &mut Facts, rule: &str, at: UnixMs, entry: &Entry) {
     }
 }
 
-/// Gives everybody the scores of the moment, and asks the condition, on all processors.
-async fn candidates_of(
-    ctx: &Ctx,
-    campaign: &Arc<Campaign>,
-    name: &str,
-    moment: Moment,
-    mut people: Vec<Facts>,
-    mut ledger: Ledger,
-) -> Result<(Vec<Facts>, Ledger, Vec<Candidate>), FlowError> {
-    let (campaign, name, rules) = (Arc::clone(campaign), name.to_owned(), rescore::rules(&ctx.config));
-    let work = tokio::task::spawn_blocking(move || {
-        let scored = compute(ledger.advance(moment.now), moment.now, moment.zone, &rules);
-        for facts in &mut people {
-            facts.score = ledger.place(facts.customer.id).and_then(|place| scored.scores.get(place)).copied();
+/// The shop as it was at a moment.
+struct Shop {
+    people: Vec<Facts>,
+    ledger: Ledger,
+    rehearsal: Rehearsal,
+}
+
+/// What a rule wants at a moment.
+#[derive(Default)]
+struct Proposed {
+    /// Those whom no gate up to the frequency cap stops, and those whom the rule failed for.
+    candidates: Vec<Candidate>,
+    /// How many each gate stops: most are stopped every day, and nothing is made of them.
+    refused: BTreeMap<Refusal, usize>,
+}
+
+impl Shop {
+    /// Gives everybody the scores of the moment, asks the condition and the gates, on all processors.
+    async fn propose(mut self, ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, moment: Moment) -> Result<(Self, Proposed), FlowError> {
+        let (ctx, campaign, name, rules) = (ctx.clone(), Arc::clone(campaign), name.to_owned(), rescore::rules(&ctx.config));
+        let work = tokio::task::spawn_blocking(move || {
+            let Some(rule) = campaign.rules.rule(&name) else { return Ok((self, Proposed::default())) };
+            let scored = compute(self.ledger.advance(moment.now), moment.now, moment.zone, &rules);
+            for facts in &mut self.people {
+                facts.score = self.ledger.place(facts.customer.id).and_then(|place| scored.scores.get(place)).copied();
+            }
+            let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+            let share = self.people.len().div_ceil(processors).max(1);
+            let parts: Vec<Proposed> = std::thread::scope(|scope| {
+                let ask = |people| self.ask(&ctx, rule, people, moment);
+                let workers: Vec<_> = self.people.chunks(share).map(|people| scope.spawn(move || ask(people))).collect();
+                let join = |worker: ScopedJoinHandle<_>| worker.join().map_err(|_| FlowError::Worker("a worker panicked".to_owned()));
+                workers.into_iter().map(join).collect::<Result<_, _>>()
+            })?;
+            let mut all = Proposed::default();
+            for part in parts {
+                all.candidates.extend(part.candidates);
+                for (reason, count) in part.refused {
+                    *all.refused.entry(reason).or_default() += count;
+                }
+            }
+            Ok((self, all))
+        });
+        work.await.map_err(|error| FlowError::Worker(error.to_string()))?
+    }
+
+    fn ask(&self, ctx: &Ctx, rule: &Rule, people: &[Facts], moment: Moment) -> Proposed {
+        let limits = decide::limits(&ctx.config.policy);
+        let stops = |facts: &Facts| decide::judge(&rule.spec, &self.rehearsal.standing(ctx, facts, moment.now), &limits, &moment).1.err();
+        let mut proposed = Proposed::default();
+        for (facts, evaluation) in people.iter().zip(rule.answer(people, moment)) {
+            match if matches!(evaluation, Evaluation::Match { .. }) { stops(facts) } else { None } {
+                Some(reason) => *proposed.refused.entry(reason).or_default() += 1,
+                None => proposed.candidates.extend(candidate(|| facts.clone(), evaluation)),
+            }
         }
-        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let share = people.len().div_ceil(processors).max(1);
-        let rule = campaign.rules.rule(&name);
-        let part = |people: &[Facts]| -> Vec<Candidate> {
-            let evaluations = rule.map(|rule| rule.answer(people, moment)).unwrap_or_default();
-            people.iter().zip(evaluations).filter_map(|(facts, evaluation)| candidate(|| facts.clone(), evaluation)).collect()
-        };
-        let candidates: Vec<Candidate> = std::thread::scope(|scope| {
-            let workers: Vec<_> = people.chunks(share).map(|people| scope.spawn(|| part(people))).collect();
-            workers
-                .into_iter()
-                .map(|worker| worker.join().map_err(|_| FlowError::Worker("a worker panicked".to_owned())))
-                .collect::<Result<Vec<_>, _>>()
-        })?
-        .into_iter()
-        .flatten()
-        .collect();
-        Ok((people, ledger, candidates))
-    });
-    work.await.map_err(|error| FlowError::Worker(error.to_string()))?
+        proposed
+    }
 }
 
 /// What a replay has found so far.
@@ -244,22 +269,36 @@ impl Found {
         Self { backtest, windows: Vec::new(), times: HashMap::new() }
     }
 
+    fn day(&mut self, date: NaiveDate) -> Option<&mut Day> {
+        let place = self.backtest.days.binary_search_by_key(&date, |day| day.date).ok()?;
+        self.backtest.days.get_mut(place)
+    }
+
+    fn refuse(&mut self, date: NaiveDate, refused: &BTreeMap<Refusal, usize>) {
+        if let Some(day) = self.day(date) {
+            day.refused += refused.values().sum::<usize>();
+        }
+        for (reason, count) in refused {
+            *self.backtest.refused.entry(reason.code()).or_default() += count;
+        }
+    }
+
     fn note(&mut self, date: NaiveDate, facts: &Facts, entry: &Entry) {
-        let (decision, found) = (&entry.decision, &mut self.backtest);
-        let day = found.days.binary_search_by_key(&date, |day| day.date).ok().and_then(|place| found.days.get_mut(place));
-        let Some(day) = day else { return };
+        let decision = &entry.decision;
+        if let Verdict::Refused(reason) = &decision.verdict {
+            self.refuse(date, &[(*reason, 1)].into());
+            if !decision.detail.is_empty() {
+                self.backtest.failure.get_or_insert_with(|| decision.detail.clone());
+            }
+            return;
+        }
+        let Some(day) = self.day(date) else { return };
         match &decision.verdict {
             Verdict::Send { .. } => day.sent += 1,
             Verdict::Control => day.control += 1,
-            Verdict::Refused(reason) => {
-                day.refused += 1;
-                *found.refused.entry(reason.code()).or_default() += 1;
-                if !decision.detail.is_empty() {
-                    found.failure.get_or_insert_with(|| decision.detail.clone());
-                }
-                return;
-            }
+            Verdict::Refused(_) => {}
         }
+        let found = &mut self.backtest;
         found.vouchers += entry.vouchers.len();
         found.voucher_exposure_cents = found.voucher_exposure_cents.saturating_add(entry.voucher_cents);
         let (customer, variant) = (facts.customer.external_id.clone(), decision.verdict.variant().map(str::to_owned));

@@ -14,7 +14,7 @@ use crate::model::action::{Action, Channel};
 use crate::model::decision::{Decision, Refusal, Verdict};
 use crate::model::facts::{Facts, Moment};
 use crate::model::rule::{QuietHours, RuleSpec};
-use crate::policy::gates::{self, Limits};
+use crate::policy::gates::{self, Limits, Standing};
 use crate::policy::{bucket, exposure, occasion, quiet};
 use crate::rules::{ActJob, Acted};
 use crate::store::decisions::Entry;
@@ -80,10 +80,10 @@ pub async fn decide_in(
     let limits = limits(&ctx.config.policy);
     let (mut entries, mut cases) = (Vec::with_capacity(candidates.len()), Vec::new());
     for (candidate, standing) in candidates.into_iter().zip(standings) {
-        let key = occasion::key(spec.occasion, &moment, standing.taken.len(), standing.last_order_at);
+        let (key, judged) = judge(&spec, &standing, &limits, &moment);
         let stopped = match &candidate.failure {
             Some(sentence) => Some((Refusal::RuleFailed, sentence.clone())),
-            None => gates::judge(&spec, &key, &standing, &limits, moment.now).err().map(|reason| (reason, String::new())),
+            None => judged.err().map(|reason| (reason, String::new())),
         };
         match stopped {
             Some((reason, detail)) => entries.push(refused(candidate, key, reason, detail, moment.now)),
@@ -101,6 +101,13 @@ pub async fn decide_in(
     }
     entries.sort_by_key(|entry| entry.decision.customer_id);
     Ok(entries)
+}
+
+/// A proposal's occasion, and what the gates up to the frequency cap say to it.
+pub(super) fn judge(spec: &RuleSpec, standing: &Standing, limits: &Limits, moment: &Moment) -> (String, Result<(), Refusal>) {
+    let key = occasion::key(spec.occasion, moment, standing.taken.len(), standing.last_order_at);
+    let judged = gates::judge(spec, &key, standing, limits, moment.now);
+    (key, judged)
 }
 
 fn case(campaign: &Campaign, spec: &RuleSpec, candidate: Candidate, occasion: String) -> Case {

@@ -93,6 +93,11 @@ impl Rehearsal {
         })
     }
 
+    /// How a customer stands at a moment.
+    pub(super) fn standing(&self, ctx: &Ctx, facts: &Facts, now: UnixMs) -> Standing {
+        self.0.standing(facts, cap_begins(ctx, now), now, now)
+    }
+
     /// Notes what was decided for a moment.
     pub fn note(&mut self, spec: &RuleSpec, tick_at: UnixMs, entry: &Entry) {
         let decision = &entry.decision;
@@ -115,16 +120,16 @@ pub(super) async fn standings(
     now: UnixMs,
     past: &Past<'_>,
 ) -> Result<Vec<Standing>, FlowError> {
-    let since = cap_begins(ctx, now);
-    let of = |known: &Known, dead_by| candidates.iter().map(|candidate| known.standing(&candidate.facts, since, now, dead_by)).collect();
     match past {
-        Past::Rehearsed(rehearsal) => Ok(of(&rehearsal.0, now)),
+        Past::Rehearsed(rehearsal) => Ok(candidates.iter().map(|candidate| rehearsal.standing(ctx, &candidate.facts, now)).collect()),
         Past::Logged => {
+            let since = cap_begins(ctx, now);
             let ids: Vec<Id> = candidates.iter().map(|candidate| candidate.facts.customer.id).collect();
             let mut known = Known::default();
             known.read(ctx, &ids, since..=now, Until { rule: &spec.name, before: UnixMs(i64::MAX) }, |_| false).await?;
             // A pass that looks back would still write to a dead address of today.
-            Ok(of(&known, UnixMs(i64::MAX)))
+            let dead_by = UnixMs(i64::MAX);
+            Ok(candidates.iter().map(|candidate| known.standing(&candidate.facts, since, now, dead_by)).collect())
         }
     }
 }

@@ -20,12 +20,12 @@ pub(super) enum Range {
 /// Most buckets that a shop can have for r, f and m.
 pub const MOST_BUCKETS: i64 = 20;
 
-/// The fact's values and whether it can be missing; facts that are not here may be anything, also missing. `buckets` is the greatest r, f and m
+/// The fact's values and whether it can be missing. `buckets` is the greatest r, f and m
 /// (`[score] buckets`).
 pub(super) fn range(fact: Fact, buckets: i64) -> (Range, bool) {
     match fact {
         // Refunds may exceed what was paid, returns what was bought.
-        Fact::Id | Fact::Revenue | Fact::RevenueIn | Fact::Pieces | Fact::PiecesOfCategory | Fact::DaysUntil => (Range::Any, false),
+        Fact::Id | Fact::Tags | Fact::Revenue | Fact::RevenueIn | Fact::Pieces | Fact::PiecesOfCategory | Fact::DaysUntil => (Range::Any, false),
         Fact::Locale => (Range::OneOf(&["de", "en"]), true),
         Fact::HasEmail | Fact::Bought | Fact::BoughtCategory | Fact::BirthdayThisWeek => (Range::Flag, false),
         Fact::Age => (Range::Whole(0, Some(115)), true),
@@ -43,7 +43,7 @@ pub(super) fn range(fact: Fact, buckets: i64) -> (Range, bool) {
         Fact::Month => (Range::Whole(1, Some(12)), false),
         Fact::Day => (Range::Whole(1, Some(31)), false),
         Fact::Weekday => (Range::Whole(1, Some(7)), false),
-        _ => (Range::Any, true),
+        Fact::FirstName | Fact::LastName | Fact::Attr | Fact::AverageOrderValue => (Range::Any, true),
     }
 }
 
