@@ -1,7 +1,7 @@
 //! Means: revenue per person, how sure we are of it, and of the difference of two.
 
 use super::Interval;
-use super::student::critical_95;
+use super::student::{critical_95, two_sided_tail};
 
 /// A sample by its sums; amounts in any unit, the squares in its square.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,11 +51,22 @@ impl Sample {
 #[must_use]
 pub fn difference(variant: Sample, control: Sample) -> Option<(f64, Option<Interval>)> {
     let difference = variant.mean()? - control.mean()?;
-    let interval = variant.error().zip(control.error()).and_then(|((a, freedom_a), (b, freedom_b))| {
-        let freedom = (a + b).powi(2) / (a * a / freedom_a + b * b / freedom_b);
-        around(difference, a + b, freedom)
-    });
+    let interval = error_of_difference(variant, control).and_then(|(square, freedom)| around(difference, square, freedom));
     Some((difference, interval))
+}
+
+/// The two-sided p-value of Welch's test, for one look at the end; `None` where [`difference`] has no interval.
+#[must_use]
+pub fn welch_test(variant: Sample, control: Sample) -> Option<f64> {
+    let difference = variant.mean()? - control.mean()?;
+    let (square, freedom) = error_of_difference(variant, control).filter(|(square, _)| *square > 0.0)?;
+    Some(two_sided_tail(difference / square.sqrt(), freedom))
+}
+
+/// The squared standard error of the difference, and its degrees of freedom; `None` when one has fewer than two.
+pub(super) fn error_of_difference(variant: Sample, control: Sample) -> Option<(f64, f64)> {
+    let ((a, freedom_a), (b, freedom_b)) = variant.error().zip(control.error())?;
+    Some((a + b, (a + b).powi(2) / (a * a / freedom_a + b * b / freedom_b)))
 }
 
 fn around(centre: f64, square: f64, freedom: f64) -> Option<Interval> {

@@ -1,7 +1,14 @@
 //! Floor 2: the mathematics of comparisons: pure.
 
+pub mod bayes;
+pub mod exact;
+pub mod holm;
 pub mod mean;
+pub mod power;
 pub mod proportion;
+pub mod sequential;
+mod special;
+pub mod srm;
 mod student;
 
 /// A 95 % interval, lower and upper end.

@@ -1,8 +1,7 @@
-//! Student's t distribution: how many standard errors a 95 % interval reaches to either side.
-//!
-//! Of our own, because only this one quantile is needed: sixty lines instead of a statistics crate with its dependencies.
+//! Student's t distribution: how many standard errors a 95 % interval reaches to either side, and how far out a value is.
 
 use super::Z_95;
+use super::special::beta_below;
 
 /// The 97.5 % quantile of t with `freedom` degrees, at least 1 (12.706…) and not necessarily whole; `None` below or not a number.
 pub(super) fn critical_95(freedom: f64) -> Option<f64> {
@@ -34,54 +33,8 @@ fn far(freedom: f64) -> f64 {
 }
 
 /// The chance of being further than `t` from 0 on either side: I_x(freedom/2, 1/2) with x = freedom/(freedom + t²).
-fn two_sided_tail(t: f64, freedom: f64) -> f64 {
-    let (a, b) = (freedom / 2.0, 0.5);
-    let x = freedom / (freedom + t * t);
-    let front = (ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (1.0 - x).ln()).exp();
-    // The fraction converges fast on its own side of the mean only.
-    if x < (a + 1.0) / (a + b + 2.0) { front * fraction(a, b, x) / a } else { 1.0 - front * fraction(b, a, 1.0 - x) / b }
-}
-
-/// The continued fraction of the incomplete beta function (DLMF 8.17.22), evaluated forwards by Lentz's method.
-fn fraction(a: f64, b: f64, x: f64) -> f64 {
-    let keep_off_zero = |value: f64| if value.abs() < 1e-300 { 1e-300 } else { value };
-    let mut upper = 1.0;
-    let mut lower = 1.0 / keep_off_zero(1.0 - (a + b) * x / (a + 1.0));
-    let mut result = lower;
-    for step in 1..500 {
-        let m = f64::from(step);
-        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
-        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
-        let before = result;
-        for factor in [even, odd] {
-            lower = 1.0 / keep_off_zero(1.0 + factor * lower);
-            upper = keep_off_zero(1.0 + factor / upper);
-            result *= upper * lower;
-        }
-        if (result - before).abs() < 1e-16 * result.abs() {
-            break;
-        }
-    }
-    result
-}
-
-/// ln Γ(x) for x > 0 by Lanczos' approximation (g = 7, nine terms): 15 digits.
-fn ln_gamma(x: f64) -> f64 {
-    const TERMS: [f64; 8] = [
-        676.520_368_121_885_1,
-        -1_259.139_216_722_402_8,
-        771.323_428_777_653_1,
-        -176.615_029_162_140_6,
-        12.507_343_278_686_905,
-        -0.138_571_095_265_720_12,
-        9.984_369_578_019_572e-6,
-        1.505_632_735_149_311_6e-7,
-    ];
-    // The series is meant for x ≥ 1/2, and so are all our arguments.
-    let x = x - 1.0;
-    let shifted = x + 7.5;
-    let sum = (1..).zip(TERMS).fold(0.999_999_999_999_809_9, |sum, (place, term)| sum + term / (x + f64::from(place)));
-    0.5 * (2.0 * std::f64::consts::PI).ln() + (x + 0.5) * shifted.ln() - shifted + sum.ln()
+pub(super) fn two_sided_tail(t: f64, freedom: f64) -> f64 {
+    beta_below(freedom / 2.0, 0.5, freedom / (freedom + t * t))
 }
 
 #[cfg(test)]

@@ -1,0 +1,225 @@
+//! Looking at any time: p-values and intervals of a difference that hold at every look together, however often one looks and whenever one stops.
+//!
+//! # The boundary
+//! Information grows like the time of a Brownian motion: after a share τ of the planned information the difference, in standard errors, is B(τ)/√τ if there is
+//! no true difference. We call it found when |B(τ)|/√τ ≥ u(τ) with
+//!
+//! u(τ)² = c² + 2·|ln τ| before the plan is fulfilled (τ < 1), c² + 4·ln τ after it.
+//!
+//! The boundary is lowest where it matters, at the planned number of people, a little higher early, and goes on for ever. The chance of ever reaching it without
+//! a true difference is at most 1.5·c·φ(c) + 3.5·(1 − Φ(c)): √τ·u(τ) is concave, so the chance of the first passage before τ = 1 is at most the integral of Durbin's
+//! tangent approximation (Durbin 1992, J. Appl. Prob. 29), which is 2·[(c·φ(c) + Q)/(2a) + Q] for u² = c² + 2a·|ln τ| on both sides of zero, Q = 1 − Φ(c). Time
+//! inversion, τ·B(1/τ), turns what comes after τ = 1 into the same with a = 2. Those who are beyond at τ = 1 (2·Q) are in both. For 5 % c is 2.733; the true chance
+//! is 4.1 % (by simulating Brownian motion). Boundaries that hold for ever as well, but spread over all sample sizes (the normal mixture of Robbins 1970, which
+//! GrowthBook and others use) are 3.0 at their lowest: that is where the power comes from.
+//!
+//! # The standard errors
+//! Rates: the signed root of the likelihood ratio instead of a z-score: its tails are right with few conversions and unequal arms, where a z-score's are
+//! not. The interval holds the differences whose likelihood ratio stays below the boundary, so it excludes 0 exactly when p < 5 %.
+//! Means: the larger of Welch's and the pooled standard error (a small arm that has not seen a large order yet does not know its variance), and Student's t.
+
+use super::Interval;
+use super::mean::Sample;
+use super::proportion::{self, Proportion};
+use super::special::{normal_density, normal_tail};
+
+/// c² for 5 %.
+const C_SQUARE_95: f64 = 7.471_055_940_955_828;
+/// c for 5 % and the 80 % quantile of the normal distribution: with so many standard errors the planned effect is found in 80 % at τ = 1.
+const DRIFT: f64 = 2.733_323_241 + 0.841_621_234;
+
+/// What is known of a difference at a look.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Look {
+    /// Holds at every look together: whoever stops as soon as it is below 0.05 is wrong in at most 5 % of the comparisons without a difference.
+    pub p_value: f64,
+    /// 95 % interval that holds at every look together.
+    pub interval: Interval,
+    /// Share of the planned information, τ: at 1 an effect that is just worth having has been found in 80 %.
+    pub progress: f64,
+}
+
+/// How many standard errors the boundary is away after the share `progress` of the plan.
+#[must_use]
+pub fn boundary(progress: f64) -> f64 {
+    (C_SQUARE_95 + rise(progress)).sqrt()
+}
+
+fn rise(progress: f64) -> f64 {
+    let log = progress.ln();
+    if log < 0.0 { -2.0 * log } else { 4.0 * log }
+}
+
+/// The p-value of a difference of `z` standard errors after the share `progress` of the plan.
+fn p_value(z: f64, progress: f64) -> f64 {
+    let square = z * z - rise(progress);
+    if square <= 0.0 {
+        return 1.0;
+    }
+    let c = square.sqrt();
+    (1.5 * c * normal_density(c) + 3.5 * normal_tail(c)).min(1.0)
+}
+
+/// The difference of two rates at a look; `smallest` is the smallest effect worth finding, relative to the common rate (0.2: 20 %), fixed before the first look. `None`
+/// when one of them has nobody or `smallest` is not above 0.
+#[must_use]
+pub fn rates(variant: Proportion, control: Proportion, smallest: f64) -> Option<Look> {
+    let pair = Pair::of(variant, control)?;
+    let progress = pair.progress(smallest)?;
+    let reach = boundary(progress);
+    Some(Look { p_value: p_value(pair.root(0.0).abs(), progress), interval: (pair.end(-reach), pair.end(reach)), progress })
+}
+
+/// The p-value of [`rates`] alone: a tenth of the time.
+#[must_use]
+pub fn p_value_of_rates(variant: Proportion, control: Proportion, smallest: f64) -> Option<f64> {
+    let pair = Pair::of(variant, control)?;
+    Some(p_value(pair.root(0.0).abs(), pair.progress(smallest)?))
+}
+
+/// The difference of two means at a look, `smallest` relative to the common mean. `None` when one of them has fewer than two people, nobody brought anything, or
+/// neither varies.
+#[must_use]
+pub fn means(variant: Sample, control: Sample, smallest: f64) -> Option<Look> {
+    let all = Sample {
+        count: variant.count + control.count,
+        sum: variant.sum + control.sum,
+        sum_of_squares: variant.sum_of_squares + control.sum_of_squares,
+    };
+    let (welch, freedom) = super::mean::error_of_difference(variant, control)?;
+    let share = 1.0 / count(variant.count) + 1.0 / count(control.count);
+    let square = welch.max(all.variance()? * share);
+    let (difference, common) = (variant.mean()? - control.mean()?, all.mean()?);
+    let progress = (smallest * common / DRIFT).powi(2) / square;
+    if !(progress > 0.0 && progress.is_finite()) {
+        return None;
+    }
+    // Student's t as the normal value with the same tail, nearly (Wallace 1959), and back.
+    let shrink = (8.0 * freedom + 1.0) / (8.0 * freedom + 3.0);
+    let normal = shrink * (freedom * (difference * difference / square / freedom).ln_1p()).sqrt();
+    let reach = (freedom * ((boundary(progress) / shrink).powi(2) / freedom).exp_m1()).sqrt() * square.sqrt();
+    Some(Look { p_value: p_value(normal, progress), interval: (difference - reach, difference + reach), progress })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "people are fewer than 2^53")]
+fn count(people: i64) -> f64 {
+    people as f64
+}
+
+/// Hits and people of the variant and of control, and what speaks for a difference of their rates.
+struct Pair {
+    variant: (f64, f64),
+    control: (f64, f64),
+    /// Difference of the observed rates.
+    observed: f64,
+    /// The log-likelihood of the observed rates.
+    best: f64,
+}
+
+impl Pair {
+    fn of(variant: Proportion, control: Proportion) -> Option<Self> {
+        let observed = variant.rate()? - control.rate()?;
+        let numbers = |arm: Proportion| (count(arm.hits), count(arm.of));
+        let (variant, control) = (numbers(variant), numbers(control));
+        let best = ln_likelihood(variant, variant.0 / variant.1) + ln_likelihood(control, control.0 / control.1);
+        Some(Self { variant, control, observed, best })
+    }
+
+    /// τ: the information there is, by the variance without a difference, as a share of what finding the effect `smallest` takes.
+    fn progress(&self, smallest: f64) -> Option<f64> {
+        let (hits, all) = (self.variant.0 + self.control.0, self.variant.1 + self.control.1);
+        // Half a hit more, or a rate of 0 (or 1) would know nothing (or everything).
+        let rate = (hits + 0.5) / (all + 1.0);
+        let progress = (smallest / DRIFT).powi(2) * rate / (1.0 - rate) * (self.variant.1 / all * self.control.1);
+        (progress > 0.0 && progress.is_finite()).then_some(progress)
+    }
+
+    /// The signed root of the likelihood ratio against the difference `supposed`; falls as it rises.
+    fn root(&self, supposed: f64) -> f64 {
+        let control = self.control_rate(supposed);
+        let ratio = self.best - ln_likelihood(self.variant, control + supposed) - ln_likelihood(self.control, control);
+        (2.0 * ratio).max(0.0).sqrt().copysign(self.observed - supposed)
+    }
+
+    /// Control's likeliest rate when the difference is `supposed`: the root of the cubic of Miettinen and Nurminen (1985, Stat. Med. 4, appendix).
+    fn control_rate(&self, supposed: f64) -> f64 {
+        let ((x1, n1), (x2, n2)) = (self.variant, self.control);
+        let (hits, all) = (x1 + x2, n1 + n2);
+        let (low, high) = ((-supposed).max(0.0), (1.0 - supposed).min(1.0));
+        if supposed.total_cmp(&0.0).is_eq() {
+            return hits / all;
+        }
+        let square = ((n1 + 2.0 * n2) * supposed - all - hits) / (3.0 * all);
+        let linear = ((n2 * supposed - all - 2.0 * x2) * supposed + hits) / (3.0 * all);
+        let constant = x2 * supposed * (1.0 - supposed) / all;
+        let cube = square.powi(3) - 1.5 * square * linear + 0.5 * constant;
+        let length = (square * square - linear).max(0.0).sqrt().copysign(cube);
+        let angle = if length.abs() > 0.0 { (cube / length.powi(3)).clamp(-1.0, 1.0).acos() } else { 0.0 };
+        (2.0 * length * ((std::f64::consts::PI + angle) / 3.0).cos() - square).clamp(low, high)
+    }
+
+    /// The end of the interval on the side of `reach`'s sign: where the root is −`reach`.
+    fn end(&self, reach: f64) -> f64 {
+        let value = |supposed: f64| self.root(supposed) + reach;
+        let (mut low, mut high) = if reach > 0.0 { (self.observed, 1.0) } else { (-1.0, self.observed) };
+        let outer = if reach > 0.0 { high } else { low };
+        // All of one arm and nobody of the other: the likeliest difference is the end itself. Everywhere else the likelihood falls to nothing before it.
+        if (self.observed - outer).abs() < 1e-15 {
+            return outer;
+        }
+        // The root is nearly a straight line in the difference, so the secant finds the end in a few steps from a good guess; the bracket keeps it in.
+        let (mut before, mut at_before) = (self.observed, reach);
+        let mut guess = proportion::newcombe_end(self.variant, self.control, reach);
+        for _ in 0..100 {
+            if !(guess > low && guess < high) {
+                guess = f64::midpoint(low, high);
+            }
+            let at = value(guess);
+            if at > 0.0 {
+                low = guess;
+            } else {
+                high = guess;
+            }
+            let slope = (at - at_before) / (guess - before);
+            (before, at_before) = (guess, at);
+            guess += if slope < 0.0 { -at / slope } else { f64::INFINITY };
+            // So near the next step leaves an error far below a millionth of a standard error.
+            if at.abs() < 1e-4 || high - low < 1e-14 {
+                break;
+            }
+        }
+        if guess >= low && guess <= high { guess } else { before }
+    }
+}
+
+/// ln of the chance of the hits at this rate, without the binomial coefficient; 0·ln 0 is 0.
+fn ln_likelihood((hits, all): (f64, f64), rate: f64) -> f64 {
+    let part = |times: f64, chance: f64| if times > 0.0 { times * chance.ln() } else { 0.0 };
+    part(hits, rate) + part(all - hits, 1.0 - rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_boundary_spends_five_percent() {
+        assert!((p_value(C_SQUARE_95.sqrt(), 1.0) - 0.05).abs() < 1e-6, "{}", p_value(C_SQUARE_95.sqrt(), 1.0));
+        for progress in [1e-4, 0.03, 0.5, 1.0, 2.0, 100.0] {
+            assert!((p_value(boundary(progress), progress) - 0.05).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn the_likeliest_rates_of_a_difference_are_the_likeliest() {
+        for (x1, n1, x2, n2, supposed) in [(5.0, 20.0, 50.0, 1000.0, 0.1), (0.0, 100.0, 3.0, 90.0, 0.02), (560.0, 1e4, 500.0, 1e4, -0.004)] {
+            let pair = Pair { variant: (x1, n1), control: (x2, n2), observed: 0.0, best: 0.0 };
+            let found = pair.control_rate(supposed);
+            let likelihood = |rate: f64| ln_likelihood((x1, n1), rate + supposed) + ln_likelihood((x2, n2), rate);
+            for aside in [-1e-4, 1e-4] {
+                let rate = (found + aside).clamp((-supposed).max(0.0), (1.0 - supposed).min(1.0));
+                assert!(likelihood(found) >= likelihood(rate), "{x1} of {n1}, {x2} of {n2}, {supposed}: {found}");
+            }
+        }
+    }
+}

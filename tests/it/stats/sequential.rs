@@ -1,0 +1,78 @@
+//! The promise of looking at any time: whoever stops at the first finding is wrong in at most 5 % of the comparisons without a difference.
+
+use proptest::prelude::*;
+use stammgast::stats::mean::Sample;
+use stammgast::stats::proportion::{self, Proportion};
+use stammgast::stats::sequential::{self, Look};
+
+/// The default of `[experiments] smallest_effect_percent`.
+const SMALLEST: f64 = 0.2;
+const LOOKS: usize = 20;
+
+/// In how many of the experiments of a file some look finds a difference.
+fn found(text: &str, finds: impl Fn(Proportion, Proportion) -> bool) -> usize {
+    let experiments: Vec<&[u8]> = text.lines().map(str::as_bytes).collect();
+    assert_eq!(experiments.len(), 2000);
+    let stops = |line: &&&[u8]| {
+        let (mut control, mut variant) = (Proportion { hits: 0, of: 0 }, Proportion { hits: 0, of: 0 });
+        (0..LOOKS).any(|look| {
+            control = Proportion { hits: control.hits + i64::from(line[look] - 48), of: control.of + 500 };
+            variant = Proportion { hits: variant.hits + i64::from(line[LOOKS + look] - 48), of: variant.of + 500 };
+            finds(variant, control)
+        })
+    };
+    experiments.iter().filter(stops).count()
+}
+
+fn surely(variant: Proportion, control: Proportion) -> bool {
+    sequential::rates(variant, control, SMALLEST).unwrap().p_value < 0.05
+}
+
+#[test]
+fn stopping_at_the_first_finding_is_seldom_wrong() {
+    let same = include_str!("../../fixtures/ab/peeking_aa.txt");
+    // The harness itself: the plain z-test at every look is wrong in 23.2 %.
+    assert_eq!(found(same, |variant, control| proportion::z_test(variant, control).unwrap() < 0.05), 464);
+    let wrong = found(same, surely);
+    assert!(wrong <= 100, "{wrong} of 2,000");
+}
+
+#[test]
+fn a_true_difference_is_found_more_often_than_by_a_normal_mixture() {
+    // gbstats' sequential test finds 1,208.
+    let right = found(include_str!("../../fixtures/ab/peeking_lift20.txt"), surely);
+    assert!(right >= 1_380, "{right} of 2,000");
+}
+
+#[test]
+fn few_people_and_zero_hits_have_an_answer() {
+    let look =
+        |hits, of, control_hits, control_of| sequential::rates(Proportion { hits, of }, Proportion { hits: control_hits, of: control_of }, SMALLEST);
+    let Look { p_value, interval: (low, high), progress } = look(0, 100, 0, 100).unwrap();
+    assert!(p_value >= 1.0 && low < -0.05 && high > 0.05 && progress < 0.01, "{low} to {high}");
+    assert_eq!(look(0, 0, 5, 100), None);
+    assert_eq!(look(5, 4, 5, 100), None);
+    assert!(look(1, 1, 0, 1).unwrap().p_value >= 1.0);
+    assert!(look(20, 20, 0, 20).unwrap().p_value < 0.001);
+    // Five of twenty beside 5 % of a large control: a z-score of 4.1, but a chance of 1 in 400.
+    assert!(look(5, 20, 50, 1_000).unwrap().p_value > 0.05);
+    let nobody_bought = Sample { count: 50, sum: 0.0, sum_of_squares: 0.0 };
+    assert_eq!(sequential::means(nobody_bought, nobody_bought, SMALLEST), None);
+}
+
+proptest! {
+    #[test]
+    fn the_interval_excludes_zero_when_the_p_value_says_so(a in 0i64..=400, b in 0i64..=400, more_a in 0i64..4000, more_b in 0i64..4000) {
+        let (variant, control) = (Proportion { hits: a, of: a + more_a }, Proportion { hits: b, of: b + more_b });
+        prop_assume!(variant.of > 0 && control.of > 0);
+        let look = sequential::rates(variant, control, SMALLEST).unwrap();
+        let (low, high) = look.interval;
+        let difference = variant.rate().unwrap() - control.rate().unwrap();
+        prop_assert!((-1.0..=difference).contains(&low) && (difference..=1.0).contains(&high), "{look:?}");
+        prop_assert_eq!(look.p_value < 0.05 - 1e-6, low > 1e-7 || high < -1e-7, "{:?}", look);
+        // The other way round everything turns its sign.
+        let other = sequential::rates(control, variant, SMALLEST).unwrap();
+        prop_assert!((other.p_value - look.p_value).abs() < 1e-9 && (other.interval.0 + high).abs() < 1e-6, "{look:?} {other:?}");
+        prop_assert_eq!(sequential::p_value_of_rates(variant, control, SMALLEST), Some(look.p_value));
+    }
+}
