@@ -167,7 +167,7 @@ pub fn main() -> ExitCode {
 async fn run(command: Command, app: &App) -> anyhow::Result<Done> {
     match command {
         Command::Backtest(args) => backtest::run(args, app).await,
-        Command::Calc(args) => Ok(calc::run(args, app)),
+        Command::Calc(args) => calc::run(args, app),
         Command::Check(args) => check::run(&args, app),
         Command::Cron(args) => cron::run(&args, app),
         Command::Demo(args) => demo::run(args, app).await,

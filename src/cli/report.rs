@@ -4,14 +4,15 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::{App, Done};
 use crate::base::money::Cents;
-use crate::flow::analyse::{self, ArmReport, Comparison, Report};
+use crate::flow::analyse::{self, AlwaysValid, ArmReport, Comparison, Report};
 use crate::flow::{Ctx, record};
 use crate::model::decision::Refusal;
 
 /// What each rule earned: variants and control side by side, with intervals; refusals by reason
 ///
 /// People count for the arm they were assigned to, also when their mail failed. A rate is the share of people with an order inside the goal's window.
-/// Intervals are 95 %: Wilson for rates, Newcombe for differences of rates, Welch for differences of revenue per person.
+/// Intervals are 95 %. Those of a rate are for this look; those of differences, and the verdict, hold at every look together: look as often as you like. What is
+/// worth having says [experiments] smallest_effect_percent; docs/comparing-variants.md explains every number.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  stammgast report\n  stammgast report win-back --json")]
 pub(super) struct Args {
@@ -66,8 +67,15 @@ pub(super) fn print(ctx: &Ctx, report: &Report) {
             column.set_cell_alignment(CellAlignment::Right);
         }
         println!("{table}");
+        if let Some(verdict) = &rule.verdict {
+            println!("  {}", verdict.sentence);
+        }
         for comparison in &rule.comparisons {
-            println!("  {}", sentence(comparison, currency));
+            println!("  {}", sentence(comparison, rule.cap_cents, currency));
+        }
+        for guardrail in rule.guardrails.iter().filter(|guardrail| guardrail.worse) {
+            let points = guardrail.unsubscribed_difference * 100.0;
+            println!("  mind: {} makes {points:.1} points more people unsubscribe than {}", guardrail.arm, guardrail.against);
         }
         if !rule.goal {
             println!("  no goal: nothing is counted as bought");
@@ -105,19 +113,28 @@ fn row(arm: &ArmReport, goal: bool, currency: &str) -> Vec<String> {
     ]
 }
 
-fn sentence(comparison: &Comparison, currency: &str) -> String {
+fn sentence(comparison: &Comparison, cap_cents: i64, currency: &str) -> String {
     let points = |ratio: f64| format!("{:+.1}", ratio * 100.0);
-    let rates = match (comparison.rate_difference, comparison.rate_interval) {
-        (Some(difference), Some((low, high))) => format!("rate {} points ({} to {})", points(difference), points(low), points(high)),
+    let rates = match (comparison.rate_difference, comparison.always_valid) {
+        (Some(difference), Some(AlwaysValid { interval: (low, high), .. })) => {
+            format!("rate {} points ({} to {})", points(difference), points(low), points(high))
+        }
         _ => "too few people to compare rates".to_owned(),
     };
-    let revenue = match (comparison.revenue_difference_cents, comparison.revenue_interval_cents) {
-        (Some(difference), Some((low, high))) => {
+    let revenue = match (comparison.revenue_difference_cents, comparison.revenue_always_valid) {
+        (Some(difference), Some(AlwaysValid { interval: (low, high), .. })) => {
             format!("revenue {:+.2} {currency} per person ({:+.2} to {:+.2})", difference / 100.0, low / 100.0, high / 100.0)
         }
         _ => "too few buyers to compare revenue".to_owned(),
     };
-    format!("{} against {}: {rates}; {revenue}", comparison.arm, comparison.against)
+    // A few large orders may turn the sign: then the difference without their upper part says more.
+    let capped = match (comparison.revenue_difference_cents, comparison.revenue_capped_difference_cents) {
+        (Some(difference), Some(capped)) if difference * capped < 0.0 => {
+            format!(", {:+.2} {currency} where nobody counts for more than {} {currency}", capped / 100.0, Cents(cap_cents))
+        }
+        _ => String::new(),
+    };
+    format!("{} against {}: {rates}; {revenue}{capped}", comparison.arm, comparison.against)
 }
 
 fn money(cents: f64, currency: &str) -> String {

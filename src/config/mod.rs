@@ -38,6 +38,8 @@ pub struct Config {
     pub policy: sections::Policy,
     /// When a run stops and asks.
     pub guards: sections::Guards,
+    /// What comparisons are about.
+    pub experiments: sections::Experiments,
     /// How mail leaves.
     pub mail: mail::Mail,
     /// Targets of webhooks.
@@ -126,6 +128,7 @@ impl Config {
         self.score.check().map_err(|(key, problem)| ("score", key, problem))?;
         self.policy.check().map_err(|(key, problem)| ("policy", key, problem))?;
         self.guards.check().map_err(|(key, problem)| ("guards", key, problem))?;
+        self.experiments.check().map_err(|(key, problem)| ("experiments", key, problem))?;
         self.mail.check().map_err(|(key, problem)| ("mail", key, problem))?;
         self.webhook.check().map_err(|(key, problem)| ("webhook", key, problem))?;
         for target in &self.webhooks {

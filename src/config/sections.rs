@@ -181,6 +181,29 @@ impl Policy {
     }
 }
 
+/// `[experiments]`: what comparisons are about.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Experiments {
+    /// The smallest effect worth having, in percent of the rate.
+    pub smallest_effect_percent: u32,
+}
+
+impl Experiments {
+    /// The smallest effect as a share.
+    #[must_use]
+    pub fn smallest_effect(&self) -> f64 {
+        f64::from(self.smallest_effect_percent) / 100.0
+    }
+
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        if !(1..=200).contains(&self.smallest_effect_percent) {
+            return Err(("smallest_effect_percent", format!("{} is out of range: expected 1 to 200", self.smallest_effect_percent)));
+        }
+        Ok(())
+    }
+}
+
 /// `[guards]`: when a run stops and asks; 0 switches a guard off.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

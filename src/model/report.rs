@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::base::time::UnixMs;
+
 /// One arm's counts. `people` are all who were assigned to it (intention to treat): also those whose mail failed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ArmCounts {
@@ -26,6 +28,21 @@ pub struct ArmCounts {
     /// Sum of squares of the revenue per decision, in cents²; for the variance. As f64: it may pass 64 bits.
     #[serde(skip)]
     pub revenue_squares: f64,
+    /// The same revenue, each decision's counted up to [`RuleCounts::cap_cents`] only.
+    #[serde(skip)]
+    pub capped_cents: i64,
+    /// Sum of squares of the capped revenue.
+    #[serde(skip)]
+    pub capped_squares: f64,
+}
+
+/// How people were assigned under one version of a rule: each counts once, in the version that assigned them first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assigned {
+    /// The version.
+    pub hash: String,
+    /// People by variant; the empty name is control.
+    pub people: Vec<(String, i64)>,
 }
 
 /// One rule's counts.
@@ -39,6 +56,12 @@ pub struct RuleCounts {
     pub with_goal: i64,
     /// Those of them whose goal's window is still open.
     pub open: i64,
+    /// When the first decision to send or to hold out took effect.
+    pub first_at: Option<UnixMs>,
+    /// What 95 of 100 decisions that converted did not pass, in cents, in all arms together; 0 when none did.
+    pub cap_cents: i64,
+    /// Who was assigned to which arm, by version.
+    pub assigned: Vec<Assigned>,
     /// Refusals by reason word.
     pub refused: Vec<(String, i64)>,
     /// The held-out arm.

@@ -1,6 +1,6 @@
 //! Fisher's exact test: right for any counts, however small.
 
-use super::proportion::Proportion;
+use super::proportion::{self, Proportion};
 
 /// Tables whose chance is larger than the observed one's by less than this share count as equally likely (as in R and scipy: rounding must not decide).
 const TIE: f64 = 1e-7;
@@ -25,6 +25,16 @@ pub fn fisher(variant: Proportion, control: Proportion) -> Option<f64> {
     let total: f64 = weights.iter().map(|(weight, _)| weight).sum();
     let extreme: f64 = weights.iter().map(|(weight, _)| weight).filter(|weight| **weight <= observed * (1.0 + TIE)).sum();
     Some((extreme / total).min(1.0))
+}
+
+/// The p-value for one look at the end: Fisher's test where an arm is expected to hold fewer than five hits or five misses (Cochran 1954), else the z-test. `None` when one
+/// of them has nobody.
+#[must_use]
+pub fn p_value(variant: Proportion, control: Proportion) -> Option<f64> {
+    let hits = variant.hits + control.hits;
+    let rarer = hits.min(variant.of + control.of - hits);
+    let few = i128::from(rarer) * i128::from(variant.of.min(control.of)) < 5 * i128::from(variant.of + control.of);
+    if few { fisher(variant, control) } else { proportion::z_test(variant, control) }
 }
 
 fn next(weight: &mut f64, factor: f64) -> Option<f64> {

@@ -10,6 +10,8 @@ pub mod sequential;
 mod special;
 pub mod srm;
 mod student;
+pub mod verdict;
+pub mod words;
 
 /// A 95 % interval, lower and upper end.
 pub type Interval = (f64, f64);

@@ -101,6 +101,13 @@ pub fn means(variant: Sample, control: Sample, smallest: f64) -> Option<Look> {
     Some(Look { p_value: p_value(normal, progress), interval: (difference - reach, difference + reach), progress })
 }
 
+/// People in both arms together at which the plan is fulfilled (τ = 1): an effect that is just worth having has been found in 80 %. `rate` is the common rate and
+/// `share` one arm's share of the people, both between 0 and 1.
+#[must_use]
+pub fn people_planned(rate: f64, smallest: f64, share: f64) -> f64 {
+    (DRIFT / smallest).powi(2) * (1.0 - rate) / rate / (share * (1.0 - share))
+}
+
 #[expect(clippy::cast_precision_loss, reason = "people are fewer than 2^53")]
 fn count(people: i64) -> f64 {
     people as f64

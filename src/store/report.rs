@@ -4,34 +4,56 @@ use std::collections::BTreeMap;
 
 use super::db::{StoreError, Tx};
 use crate::base::time::UnixMs;
-use crate::model::report::{ArmCounts, RuleCounts};
+use crate::model::report::{ArmCounts, Assigned, RuleCounts};
 
 statements! {
-    DECISIONS = "SELECT rule, slot, COALESCE(variant, ''), COUNT(*), COUNT(goal_until), SUM(CASE WHEN goal_until > $1 THEN 1 ELSE 0 END)
+    DECISIONS = "SELECT rule, slot, COALESCE(variant, ''), COUNT(*), COUNT(goal_until), SUM(CASE WHEN goal_until > $1 THEN 1 ELSE 0 END), MIN(effective_at)
                  FROM decisions GROUP BY rule, slot, COALESCE(variant, '') ORDER BY 1, 2, 3";
+    /// Each customer once, in the version that assigned them first: an arm's later decisions depend on what its messages did.
+    ASSIGNED = "SELECT d.rule, d.rule_hash, COALESCE(d.variant, ''), COUNT(*) FROM decisions d
+                JOIN (SELECT MIN(id) AS id FROM decisions WHERE slot = 'arm' GROUP BY rule, customer_id) earliest ON earliest.id = d.id
+                GROUP BY d.rule, d.rule_hash, COALESCE(d.variant, '') ORDER BY 1, 2, 3";
     MESSAGES = "SELECT rule, variant, state, COUNT(*) FROM messages GROUP BY rule, variant, state";
     UNSUBSCRIBED = "SELECT d.rule, COALESCE(d.variant, ''), COUNT(*) FROM outcomes x JOIN decisions d ON d.id = x.decision_id
                     WHERE x.kind = 'unsubscribed' GROUP BY d.rule, COALESCE(d.variant, '')";
-    CONVERSIONS = "SELECT rule, variant, COUNT(*), CAST(SUM(total) AS BIGINT), SUM(CAST(total AS DOUBLE PRECISION) * CAST(total AS DOUBLE PRECISION))
-                   FROM (SELECT d.rule AS rule, COALESCE(d.variant, '') AS variant, CAST(SUM(o.revenue_cents) AS BIGINT) AS total
+    /// The cap is the 95th percentile of the decisions that converted, over all arms of the rule, so that it knows nothing of the arms.
+    CONVERSIONS = "WITH people AS (SELECT d.rule AS rule, COALESCE(d.variant, '') AS variant, CAST(SUM(o.revenue_cents) AS BIGINT) AS total
                          FROM outcomes x JOIN decisions d ON d.id = x.decision_id JOIN orders o ON o.id = x.ref
-                         WHERE x.kind = 'converted' AND o.status = 'paid' GROUP BY d.id, d.rule, d.variant) AS people
-                   GROUP BY rule, variant";
+                         WHERE x.kind = 'converted' AND o.status = 'paid' GROUP BY d.id, d.rule, d.variant),
+                   placed AS (SELECT rule, total, ROW_NUMBER() OVER (PARTITION BY rule ORDER BY total) AS place, COUNT(*) OVER (PARTITION BY rule) AS bought
+                         FROM people),
+                   caps AS (SELECT rule, MAX(total) AS cap FROM placed WHERE place <= (bought * 95 + 99) / 100 GROUP BY rule),
+                   capped AS (SELECT p.rule AS rule, p.variant AS variant, p.total AS total, c.cap AS cap, CASE WHEN p.total < c.cap THEN p.total ELSE c.cap END AS held
+                         FROM people p JOIN caps c ON c.rule = p.rule)
+                   SELECT rule, variant, COUNT(*), CAST(SUM(total) AS BIGINT), SUM(CAST(total AS DOUBLE PRECISION) * CAST(total AS DOUBLE PRECISION)),
+                          CAST(SUM(held) AS BIGINT), SUM(CAST(held AS DOUBLE PRECISION) * CAST(held AS DOUBLE PRECISION)), CAST(MAX(cap) AS BIGINT)
+                   FROM capped GROUP BY rule, variant";
     STATES = "SELECT state, COUNT(*) FROM messages GROUP BY state";
 }
 
 /// Counts of every rule that has decisions, by name. An order that was cancelled after it converted does not count any more.
 pub async fn rules(tx: &mut Tx, now: UnixMs) -> Result<Vec<RuleCounts>, StoreError> {
     let mut rules: BTreeMap<String, RuleCounts> = BTreeMap::new();
-    let rows: Vec<(String, String, String, i64, i64, i64)> = on!(tx, DECISIONS, |c, q| sqlx::query_as(q).bind(now.0).fetch_all(c).await)?;
-    for (rule, slot, variant, count, with_goal, open) in rows {
+    let rows: Vec<(String, String, String, i64, i64, i64, i64)> = on!(tx, DECISIONS, |c, q| sqlx::query_as(q).bind(now.0).fetch_all(c).await)?;
+    for (rule, slot, variant, count, with_goal, open, first_at) in rows {
         let counts = rules.entry(rule.clone()).or_insert_with(|| RuleCounts { rule, ..RuleCounts::default() });
         counts.proposed += count;
         counts.with_goal += with_goal;
         counts.open += open;
         match (slot.as_str(), variant.as_str()) {
-            ("arm", _) => arm(counts, &variant).people += count,
+            ("arm", _) => {
+                arm(counts, &variant).people += count;
+                counts.first_at = Some(counts.first_at.map_or(UnixMs(first_at), |known| known.min(UnixMs(first_at))));
+            }
             (reason, _) => counts.refused.push((reason.to_owned(), count)),
+        }
+    }
+    let rows: Vec<(String, String, String, i64)> = on!(tx, ASSIGNED, |c, q| sqlx::query_as(q).fetch_all(c).await)?;
+    for (rule, hash, variant, people) in rows {
+        let Some(counts) = rules.get_mut(&rule) else { continue };
+        match counts.assigned.last_mut() {
+            Some(version) if version.hash == hash => version.people.push((variant, people)),
+            _ => counts.assigned.push(Assigned { hash, people: vec![(variant, people)] }),
         }
     }
     let rows: Vec<(String, String, String, i64)> = on!(tx, MESSAGES, |c, q| sqlx::query_as(q).fetch_all(c).await)?;
@@ -51,16 +73,22 @@ pub async fn rules(tx: &mut Tx, now: UnixMs) -> Result<Vec<RuleCounts>, StoreErr
             arm(counts, &variant).unsubscribed += count;
         }
     }
-    let rows: Vec<(String, String, i64, i64, f64)> = on!(tx, CONVERSIONS, |c, q| sqlx::query_as(q).fetch_all(c).await)?;
-    for (rule, variant, people, revenue_cents, revenue_squares) in rows {
+    let rows: Vec<Converted> = on!(tx, CONVERSIONS, |c, q| sqlx::query_as(q).fetch_all(c).await)?;
+    for (rule, variant, people, revenue_cents, revenue_squares, capped_cents, capped_squares, cap_cents) in rows {
         let Some(counts) = rules.get_mut(&rule) else { continue };
+        counts.cap_cents = cap_cents;
         let arm = arm(counts, &variant);
         arm.converted += people;
         arm.revenue_cents += revenue_cents;
         arm.revenue_squares += revenue_squares;
+        arm.capped_cents += capped_cents;
+        arm.capped_squares += capped_squares;
     }
     Ok(rules.into_values().collect())
 }
+
+/// Rule, variant, people, revenue and its squares, the same capped, and the cap.
+type Converted = (String, String, i64, i64, f64, i64, f64, i64);
 
 /// The arm with this variant's counts; the empty name is control.
 fn arm<'a>(counts: &'a mut RuleCounts, variant: &str) -> &'a mut ArmCounts {

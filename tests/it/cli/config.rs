@@ -30,6 +30,10 @@ fn a_fault_names_file_line_and_what_is_expected() {
         ("[database]\nurl = \"mysql://localhost/shop\"\n", "error: shop.toml:2 [database] url: is not a database URL: expected sqlite://FILE or"),
         ("[server]\nlisten = \"8080\"\n", "error: shop.toml:2 [server] listen: '8080' is no address: expected e.g. 127.0.0.1:8080"),
         ("[rules]\nwatch_s = 4000\n", "error: shop.toml:2 [rules] watch_s: 4000 is out of range: expected 0 to 3600"),
+        (
+            "[experiments]\nsmallest_effect_percent = 0\n",
+            "error: shop.toml:2 [experiments] smallest_effect_percent: 0 is out of range: expected 1 to 200",
+        ),
         ("[daemon]\npoll_s = 0\n", "error: shop.toml:2 [daemon] poll_s: 0 is out of range: expected 1 to 30"),
         ("[mail]\npassword_file = \"no/such/secret\"\n", "no/such/secret: the secret cannot be read: "),
         ("[[webhooks]]\nname = \"crm\"\n", "missing field `url`"),

@@ -1,4 +1,4 @@
-//! The commands that calculate: `cron`, `calc bucket`, `score`.
+//! The commands that calculate: `cron`, `calc`, `score`.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -66,6 +66,39 @@ fn calc_bucket_shows_bucket_and_variation() {
     assert_eq!(bucket("", "0.5,0.5"), json!({ "bucket": null, "variation": null }));
     let sentence = text(folder.path(), &["calc", "bucket", "--seed", "win-back", "--value", "2", "--weights", "0.1,0.45,0.45"]);
     assert_eq!(sentence, "bucket 0.8045, variation 2\n");
+}
+
+#[test]
+fn calc_compares_two_arms_as_the_report_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["calc", "ab", "--control", "500/10000", "--treated", "560/10000"];
+    let found = document(folder.path(), &arguments);
+    let near = |value: &Value, expected: f64| (value.as_f64().unwrap() - expected).abs() < 1e-6;
+    assert!(near(&found["difference"], 0.006) && near(&found["interval"][0], -0.000_212_667) && near(&found["p_value"], 0.058_257_806), "{found}");
+    assert!(near(&found["chance_to_beat"], 0.970_837_664) && near(&found["expected_loss"], 0.000_035_675) && near(&found["srm_p"], 1.0), "{found}");
+    assert_eq!((&found["verdict"], &found["always_valid"]["p_value"].as_f64().map(|p_value| p_value > 0.05)), (&json!("not_enough"), &Some(true)));
+    let said = text(folder.path(), &arguments);
+    assert!(said.starts_with("Noch nicht genug Daten: es braucht noch etwa 2.900 Personen, um zwischen B und Kontrolle"), "{said}");
+    std::fs::write(folder.path().join("shop.toml"), "[shop]\nlocale = \"en\"\n[experiments]\nsmallest_effect_percent = 50").unwrap();
+    let english = text(folder.path(), &[&arguments[..], &["--config", "shop.toml"]].concat());
+    assert!(english.starts_with("No difference worth having: B and control are less than 50 % apart."), "{english}");
+    let output = run(folder.path(), &["calc", "ab", "--control", "5/30", "--treated", "1/20", "--weights", "1"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && said.contains("there are 1 weights for 2 arms: expected one for each"), "{said}");
+}
+
+#[test]
+fn calc_says_how_many_people_an_effect_takes_and_what_they_show() {
+    let folder = tempfile::tempdir().unwrap();
+    let found = document(folder.path(), &["calc", "mde", "--rate", "0.05", "--people", "16316", "--per-day", "100"]);
+    assert_eq!((&found["one_look"], &found["wanted_effect"]), (&json!({ "people": 16316.0, "days": 164.0 }), &json!(0.2)));
+    assert!((found["smallest_effect"].as_f64().unwrap() - 0.2).abs() < 1e-4, "{found}");
+    assert!((20_000.0..24_000.0).contains(&found["any_look"]["people"].as_f64().unwrap()), "{found}");
+    let found = document(folder.path(), &["calc", "mde", "--rate", "0.9", "--people", "4000"]);
+    assert_eq!(found["any_look"], json!({ "people": null, "days": null }), "a rise of 20 % would be more than everybody");
+    let found = document(folder.path(), &["calc", "srm", "--people", "9000,1150", "--weights", "0.9,0.1"]);
+    assert_eq!((&found["broken"], found["p_value"].as_f64().map(|p_value| p_value < 1e-5)), (&json!(true), Some(true)));
+    assert_eq!(text(folder.path(), &["calc", "srm", "--people", "5000,5200", "--weights", "0.5,0.5"]), "p = 0.0477: the split is as planned\n");
 }
 
 /// A folder with a database: customers 1 to 20, number n ordered for n euros; 7 is called "anna".

@@ -1,5 +1,6 @@
 //! Tests of flow.
 
+mod analyse;
 mod backtest;
 mod brake;
 mod cdnow;

@@ -2,6 +2,7 @@
 
 mod golden;
 mod sequential;
+mod verdict;
 
 use proptest::prelude::*;
 use stammgast::stats::bayes;

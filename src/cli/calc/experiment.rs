@@ -1,0 +1,169 @@
+//! `stammgast calc ab`, `mde` and `srm`: comparisons by hand, with the same mathematics as the report.
+
+use serde_json::json;
+
+use super::super::{App, Done};
+use crate::model::customer::Locale;
+use crate::stats::power::Design;
+use crate::stats::proportion::{self, Proportion};
+use crate::stats::sequential;
+use crate::stats::verdict;
+use crate::stats::words::{self, Told};
+use crate::stats::{bayes, exact, srm};
+
+/// Compare two arms: difference, p-value, chance to beat, and the verdict
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  stammgast calc ab --control 500/10000 --treated 560/10000\n\n\
+    What is worth having is [experiments] smallest_effect_percent of the configuration; the always valid p-value and interval go by it.")]
+pub(super) struct Ab {
+    /// Buyers and people of control, as 500/10000
+    #[arg(long, value_name = "BUYERS/PEOPLE", value_parser = counts)]
+    control: Proportion,
+    /// Buyers and people of the other arm
+    #[arg(long, value_name = "BUYERS/PEOPLE", value_parser = counts)]
+    treated: Proportion,
+    /// Planned weights of control and the other arm
+    #[arg(long, value_delimiter = ',', default_value = "0.5,0.5", value_parser = super::weight)]
+    weights: Vec<f64>,
+}
+
+/// Before the start: people needed for an effect, and the smallest effect that so many people show
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  stammgast calc mde --rate 0.05 --people 4000 --per-day 60\n\n\
+    Found with 80 %, wrong in 5 %. The effect worth having is [experiments] smallest_effect_percent of the configuration.")]
+pub(super) struct Mde {
+    /// Share of people who buy without the change, such as 0.05
+    #[arg(long, value_parser = rate)]
+    rate: f64,
+    /// People there are, both arms together
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    people: u32,
+    /// Control's share of the people
+    #[arg(long, default_value = "0.5", value_parser = rate)]
+    share: f64,
+    /// People that come a day, both arms together
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    per_day: Option<u32>,
+}
+
+/// Check a split: were people assigned by the weights?
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  stammgast calc srm --people 5000,5200 --weights 0.5,0.5")]
+pub(super) struct Srm {
+    /// People of each arm
+    #[arg(long, value_delimiter = ',', required = true, value_parser = clap::value_parser!(u32))]
+    people: Vec<u32>,
+    /// Weight of each arm
+    #[arg(long, value_delimiter = ',', required = true, value_parser = super::weight)]
+    weights: Vec<f64>,
+}
+
+fn counts(text: &str) -> Result<Proportion, String> {
+    let numbers = text.split_once('/').and_then(|(hits, of)| Some((hits.trim().parse::<u32>().ok()?, of.trim().parse::<u32>().ok()?)));
+    match numbers {
+        Some((hits, of)) if hits <= of && of > 0 => Ok(Proportion { hits: hits.into(), of: of.into() }),
+        Some(_) => Err("there are more buyers than people, or nobody: expected e.g. 500/10000".to_owned()),
+        None => Err("expected buyers and people, e.g. 500/10000".to_owned()),
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    text.trim().parse().ok().filter(|rate| *rate > 0.0 && *rate < 1.0).ok_or_else(|| "expected a number between 0 and 1, e.g. 0.05".to_owned())
+}
+
+/// A p-value as people read it.
+fn chance_of(p_value: f64) -> String {
+    if p_value < 1e-4 { "p < 0.0001".to_owned() } else { format!("p = {p_value:.4}") }
+}
+
+fn same_length(what: &str, arms: usize, weights: usize) -> anyhow::Result<()> {
+    anyhow::ensure!(arms == weights, "there are {weights} weights for {arms} {what}: expected one for each");
+    Ok(())
+}
+
+pub(super) fn ab(args: &Ab, app: &App) -> anyhow::Result<Done> {
+    same_length("arms", 2, args.weights.len())?;
+    let config = app.config()?;
+    let smallest = config.experiments.smallest_effect();
+    let arms = [args.control, args.treated];
+    let (difference, interval) = proportion::difference(args.treated, args.control).unwrap_or((0.0, (-1.0, 1.0)));
+    let split_p = srm::p_value(&arms.map(|arm| arm.of), &args.weights);
+    let pairs = verdict::pairs(&arms, smallest);
+    let (Some(verdict), Some(chances)) = (verdict::judge(&arms, &pairs, Some(split_p)), bayes::chances(&arms)) else {
+        anyhow::bail!("there is nothing to compare: an arm has nobody")
+    };
+    let told = [(None, args.control), (Some("B"), args.treated)].map(|(name, arm)| (name, arm.rate().unwrap_or(0.0)));
+    let told = Told { arms: &told, smallest_percent: config.experiments.smallest_effect_percent, more_days: None };
+    let sentence = words::sentence(&verdict, &told, Locale::parse(&config.shop.locale).unwrap_or_default());
+    let look = pairs[0].look;
+    let (p_value, lift, chance) = (exact::p_value(args.treated, args.control), proportion::lift(args.treated, args.control), chances[1]);
+    if app.json {
+        let document = json!({
+            "difference": difference, "interval": interval, "p_value": p_value,
+            "lift": lift.map(|lift| lift.0), "lift_interval": lift.and_then(|lift| lift.1),
+            "chance_to_beat": chance.best, "expected_loss": chance.expected_loss,
+            "always_valid": { "interval": look.interval, "p_value": look.p_value, "progress": look.progress },
+            "srm_p": split_p, "verdict": verdict.outcome, "more_people": verdict.more_people, "sentence": sentence,
+        });
+        println!("{document}");
+        return Ok(Done::Well);
+    }
+    let points = |(low, high): (f64, f64)| format!("{:+.2} to {:+.2}", low * 100.0, high * 100.0);
+    println!("{sentence}");
+    println!("difference {:+.2} points", difference * 100.0);
+    println!("  at any look: {}, {}", points(look.interval), chance_of(look.p_value));
+    println!("  one look at the end: {}{}", points(interval), p_value.map_or_else(String::new, |p_value| format!(", {}", chance_of(p_value))));
+    println!("chance that B beats control {:.1} %, expected loss of choosing B {:.3} points", chance.best * 100.0, chance.expected_loss * 100.0);
+    println!("split: {}", chance_of(split_p));
+    Ok(Done::Well)
+}
+
+pub(super) fn mde(args: &Mde, app: &App) -> anyhow::Result<Done> {
+    let config = app.config()?;
+    let smallest = config.experiments.smallest_effect();
+    let design = Design { baseline: args.rate, alpha: verdict::LEVEL, power: 0.8, ratio: (1.0 - args.share) / args.share };
+    let smallest_effect = design.smallest_effect(f64::from(args.people) * args.share);
+    let one_look = design.control_people(smallest).map(|people| (people.ceil() / args.share).ceil());
+    let common = args.rate * (1.0 + smallest * (1.0 - args.share));
+    let any_look = one_look.map(|_| sequential::people_planned(common, smallest, args.share).ceil());
+    let days = |people: Option<f64>| people.zip(args.per_day).map(|(people, per_day)| (people / f64::from(per_day)).ceil());
+    if app.json {
+        let document = json!({
+            "rate": args.rate, "people": args.people, "smallest_effect": smallest_effect, "wanted_effect": smallest,
+            "one_look": { "people": one_look, "days": days(one_look) }, "any_look": { "people": any_look, "days": days(any_look) },
+        });
+        println!("{document}");
+        return Ok(Done::Well);
+    }
+    let rise = |effect: f64| format!("{:.1} % ({:.2} % to {:.2} % buy)", effect * 100.0, args.rate * 100.0, args.rate * (1.0 + effect) * 100.0);
+    match smallest_effect {
+        Some(effect) => println!("{} people show a rise of {} in 80 %", args.people, rise(effect)),
+        None => println!("{} people show nothing", args.people),
+    }
+    let line = |what: &str, people: Option<f64>| match (people, days(people)) {
+        (Some(people), Some(days)) => println!("  {what}: {people} people, about {days} days"),
+        (Some(people), None) => println!("  {what}: {people} people"),
+        (None, _) => println!("  {what}: it cannot be found, more than everybody would have to buy"),
+    };
+    println!("a rise of {} takes, both arms together", rise(smallest));
+    line("looking once, at the end", one_look);
+    line("looking at any time", any_look);
+    Ok(Done::Well)
+}
+
+pub(super) fn check_split(args: &Srm, app: &App) -> anyhow::Result<Done> {
+    same_length("arms", args.people.len(), args.weights.len())?;
+    let people: Vec<i64> = args.people.iter().map(|people| i64::from(*people)).collect();
+    let p_value = srm::p_value(&people, &args.weights);
+    let broken = p_value < srm::LIMIT;
+    if app.json {
+        println!("{}", json!({ "p_value": p_value, "broken": broken }));
+    } else {
+        println!(
+            "{}: {}",
+            chance_of(p_value),
+            if broken { "the split is broken, compare nothing before the cause is found" } else { "the split is as planned" }
+        );
+    }
+    Ok(Done::Well)
+}

@@ -1,0 +1,151 @@
+//! Stage: what the counts say: rates with intervals, money per person, differences to control and between variants, and the verdict.
+//!
+//! People are compared as they were assigned (intention to treat): whose mail failed still belongs to the variant, and control's window begins at the
+//! same moment as the variants'. So the difference is what the rule earns, not what its reachable part earns.
+
+mod compare;
+mod judge;
+mod split;
+
+use serde::Serialize;
+
+pub use compare::{AlwaysValid, Comparison};
+pub use judge::{Guardrail, VerdictReport};
+
+use super::{Ctx, FlowError};
+use crate::model::report::{ArmCounts, RuleCounts};
+use crate::stats::Interval;
+use crate::stats::mean::Sample;
+use crate::stats::proportion::Proportion;
+use crate::store::report;
+
+/// What JSON and the report call those held out.
+const CONTROL: &str = "control";
+
+/// The report of all rules; field names are a contract with scripts.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// Rules with decisions, by name.
+    pub rules: Vec<RuleReport>,
+}
+
+/// One rule.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RuleReport {
+    /// The rule.
+    pub rule: String,
+    /// Decisions: refused, held out and sent together.
+    pub proposed: i64,
+    /// Whether the rule has a goal; without one nothing is counted as bought.
+    pub goal: bool,
+    /// People whose goal's window is still open: their part of the figures may grow.
+    pub open: i64,
+    /// Refusals by reason.
+    pub refused: serde_json::Map<String, serde_json::Value>,
+    /// Held out.
+    pub control: ArmReport,
+    /// The variants, by name.
+    pub variants: Vec<ArmReport>,
+    /// Each variant against control, when there is a control; each further variant against the first.
+    pub comparisons: Vec<Comparison>,
+    /// What the comparisons say together; null without goal and with fewer than two arms that have people.
+    pub verdict: Option<VerdictReport>,
+    /// Unsubscriptions of each two variants.
+    pub guardrails: Vec<Guardrail>,
+    /// p-value of the check that people were split as the rule says (χ², each person once); below 0.001 the split is broken. Null when no version tells its weights.
+    pub split_p: Option<f64>,
+    /// What 95 of 100 buyers did not pass, in cents: revenue counts up to here in the `capped` figures.
+    pub cap_cents: i64,
+}
+
+/// One arm: its counts, and what they say.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ArmReport {
+    /// The counts; in JSON beside the others.
+    #[serde(flatten)]
+    pub counts: ArmCounts,
+    /// `converted / people`; null without people or goal.
+    pub rate: Option<f64>,
+    /// 95 % Wilson interval of the rate.
+    pub rate_interval: Option<Interval>,
+    /// `revenue / people` in cents; null without people or goal.
+    pub revenue_per_person_cents: Option<f64>,
+}
+
+/// The report, of one rule or all.
+pub async fn report(ctx: &Ctx, rule: Option<&str>) -> Result<Report, FlowError> {
+    let mut tx = ctx.db.read().await?;
+    let counts = report::rules(&mut tx, ctx.clock.now()).await?;
+    let mut rules = Vec::new();
+    for counts in counts.into_iter().filter(|counts| rule.is_none_or(|rule| counts.rule == rule)) {
+        let split_p = split::p_value(&mut tx, &counts).await?;
+        rules.push(analyse(ctx, counts, split_p));
+    }
+    Ok(Report { rules })
+}
+
+fn analyse(ctx: &Ctx, counts: RuleCounts, split_p: Option<f64>) -> RuleReport {
+    let goal = counts.with_goal > 0;
+    let smallest = ctx.config.experiments.smallest_effect();
+    let arms = Arms::of(&counts, smallest);
+    RuleReport {
+        comparisons: if goal { arms.comparisons(smallest) } else { Vec::new() },
+        verdict: judge::verdict(ctx, &counts, &arms, split_p).filter(|_| goal),
+        guardrails: judge::guardrails(&counts, smallest),
+        control: arm(&counts.control, CONTROL, goal),
+        variants: counts.variants.iter().map(|variant| arm(variant, &variant.name, goal)).collect(),
+        rule: counts.rule,
+        proposed: counts.proposed,
+        goal,
+        open: counts.open,
+        refused: counts.refused.into_iter().map(|(reason, count)| (reason, count.into())).collect(),
+        split_p,
+        cap_cents: counts.cap_cents,
+    }
+}
+
+/// The arms that have people, control first, and what is known of each pair.
+struct Arms<'a> {
+    counts: Vec<(Option<&'a str>, &'a ArmCounts)>,
+    pairs: Vec<crate::stats::verdict::Pair>,
+}
+
+impl<'a> Arms<'a> {
+    fn of(counts: &'a RuleCounts, smallest: f64) -> Self {
+        let control = (counts.control.people > 0).then_some((None, &counts.control));
+        let counts: Vec<_> = control.into_iter().chain(counts.variants.iter().map(|variant| (Some(variant.name.as_str()), variant))).collect();
+        let pairs = crate::stats::verdict::pairs(&counts.iter().map(|(_, counts)| bought(counts)).collect::<Vec<_>>(), smallest);
+        Self { counts, pairs }
+    }
+
+    fn name(&self, place: usize) -> String {
+        self.counts[place].0.unwrap_or(CONTROL).to_owned()
+    }
+
+    /// Each variant against control, then each further variant against the first.
+    fn comparisons(&self, smallest: f64) -> Vec<Comparison> {
+        let first_variant = usize::from(self.counts.first().is_some_and(|(name, _)| name.is_none()));
+        let with_control = (0..first_variant).flat_map(|control| (first_variant..self.counts.len()).map(move |arm| (control, arm)));
+        let with_first = (first_variant + 1..self.counts.len()).map(|arm| (first_variant, arm));
+        with_control.chain(with_first).map(|(against, arm)| compare::compare(self, arm, against, smallest)).collect()
+    }
+}
+
+fn arm(counts: &ArmCounts, name: &str, goal: bool) -> ArmReport {
+    let proportion = bought(counts);
+    ArmReport {
+        counts: ArmCounts { name: name.to_owned(), ..counts.clone() },
+        rate: proportion.rate().filter(|_| goal),
+        rate_interval: proportion.wilson().filter(|_| goal),
+        revenue_per_person_cents: revenue(counts).mean().filter(|_| goal),
+    }
+}
+
+fn bought(counts: &ArmCounts) -> Proportion {
+    Proportion { hits: counts.converted, of: counts.people }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "cents far below 2^52")]
+fn revenue(counts: &ArmCounts) -> Sample {
+    Sample { count: counts.people, sum: counts.revenue_cents as f64, sum_of_squares: counts.revenue_squares }
+}

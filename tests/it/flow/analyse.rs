@@ -1,0 +1,123 @@
+//! The report's verdict, guardrail and check of the split, with the store behind them.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+use stammgast::flow::{analyse, record, trigger};
+
+use crate::common::databases::TestDb;
+use crate::common::shop::execute;
+use crate::common::stage::{MONDAY_NINE, Stage, people};
+
+const RULE: &str = "rule(\"hello\").basis(\"consent\").when(|c| c.orders >= 1).control(20).goal(\"order\", days(14))
+    .variant(\"A\", 1, |c| email(\"win-back-plain\")).variant(\"B\", 1, |c| email(\"win-back-plain\"));";
+
+/// 1,200 people, split; of each ten in an arm so many buy for 20.00 the next day: control, A, B. Ten days later.
+async fn shop(test: &TestDb, settings: &str, buyers: [i64; 3]) -> Stage {
+    people(&test.db, 1..=1200).await;
+    let stage = Stage::new(&test.db, MONDAY_NINE, RULE, &format!("{settings}\n[guards]\nhold_percent = 0"));
+    run(&stage).await;
+    let at = stage.moment("2024-07-02T12:00").0;
+    for (arm, of_ten) in ["variant IS NULL", "variant = 'A'", "variant = 'B'"].iter().zip(buyers) {
+        execute(
+            &test.db,
+            format!(
+                "INSERT INTO orders (id, external_id, customer_id, ordered_at, revenue_cents, currency, status, content_hash, updated_at)
+                 SELECT 10000 + customer_id, 'x' || customer_id, customer_id, {at}, 2000, 'EUR', 'paid', 0, 0
+                 FROM decisions WHERE slot = 'arm' AND {arm} AND customer_id % 10 < {of_ten}"
+            ),
+        )
+        .await;
+    }
+    stage.set("2024-07-11T09:00");
+    record::conversions(&stage.ctx).await.unwrap();
+    stage
+}
+
+/// A run, as the daemon does it: it notes the version first.
+async fn run(stage: &Stage) {
+    trigger::note(&stage.ctx, &stage.in_force.get()).await.unwrap();
+    stage.tick("hello").await;
+}
+
+async fn report(stage: &Stage) -> Value {
+    serde_json::to_value(analyse::report(&stage.ctx, None).await.unwrap()).unwrap()["rules"][0].clone()
+}
+
+on_both!(a_clear_difference_has_a_winner_and_the_report_says_so, |test| {
+    let stage = shop(test, "", [1, 2, 4]).await;
+    // One giant order of A: the capped revenue does not follow it.
+    execute(
+        &test.db,
+        "UPDATE orders SET revenue_cents = 5000000 WHERE id = (SELECT MIN(o.id) FROM orders o JOIN decisions d ON d.customer_id = o.customer_id
+             WHERE o.id > 10000 AND d.variant = 'A')"
+            .to_owned(),
+    )
+    .await;
+    let rule = report(&stage).await;
+    assert_eq!(
+        (&rule["verdict"]["outcome"], &rule["verdict"]["leaders"], &rule["verdict"]["beaten"]),
+        (&json!("winner"), &json!(["B"]), &json!(["control", "A"]))
+    );
+    assert_eq!((&rule["cap_cents"], &rule["verdict"]["more_people"]), (&json!(2000), &json!(null)));
+    assert!(rule["split_p"].as_f64().unwrap() > 0.001, "{}", rule["split_p"]);
+    let against_a = &rule["comparisons"][2];
+    assert_eq!((&against_a["arm"], &against_a["against"]), (&json!("B"), &json!("A")));
+    let below = |key: &str| against_a[key].as_f64().unwrap() < 0.0;
+    assert!(below("revenue_difference_cents") && !below("revenue_capped_difference_cents"), "{against_a}");
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stammgast"));
+    command.arg("report").current_dir(folder.path()).env("STAMMGAST__DATABASE__URL", &test.url).env_remove("STAMMGAST_CONFIG");
+    let output = command.env("STAMMGAST__SHOP__LOCALE", "en").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    insta::assert_snapshot!("report", String::from_utf8(output.stdout).unwrap());
+});
+
+on_both!(a_small_difference_is_not_called_one_and_the_report_says_how_long_it_takes, |test| {
+    let stage = shop(test, "locale = \"en\"", [2, 2, 2]).await;
+    let verdict = &report(&stage).await["verdict"];
+    assert_eq!(verdict["outcome"], "not_enough");
+    let (people, days) = (verdict["more_people"].as_i64().unwrap(), verdict["more_days"].as_i64().unwrap());
+    // 1,200 people came in ten days.
+    assert!(people > 2_000 && (days - 1) * 120 <= people && people <= days * 120, "{verdict}");
+    assert!(verdict["sentence"].as_str().unwrap().starts_with("Not enough data yet: about "), "{verdict}");
+    // Whoever is content with a coarser look is ready sooner.
+    let coarse = Stage::new(&test.db, "2024-07-11T09:00", RULE, "[experiments]\nsmallest_effect_percent = 40");
+    let verdict = &report(&coarse).await["verdict"];
+    assert!(verdict["more_people"].as_i64().unwrap() < people / 5, "{verdict}");
+    assert!(verdict["sentence"].as_str().unwrap().starts_with("Noch nicht genug Daten: "), "{verdict}");
+});
+
+on_both!(a_split_that_is_not_the_rules_is_broken_whatever_the_rates_say, |test| {
+    let stage = shop(test, "", [1, 2, 5]).await;
+    execute(&test.db, "DELETE FROM decisions WHERE variant = 'A' AND customer_id % 3 = 0".to_owned()).await;
+    let rule = report(&stage).await;
+    assert_eq!(rule["verdict"]["outcome"], "broken");
+    assert!(rule["split_p"].as_f64().unwrap() < 0.001, "{}", rule["split_p"]);
+});
+
+on_both!(a_split_by_other_weights_of_an_earlier_version_is_not_broken, |test| {
+    people(&test.db, 1..=1200).await;
+    let first = Stage::new(
+        &test.db,
+        MONDAY_NINE,
+        &RULE.replace("c.orders >= 1", "c.id < \"2\"").replace("control(20)", "control(80)"),
+        "[guards]\nhold_percent = 0",
+    );
+    run(&first).await;
+    let second = Stage::new(&test.db, "2024-07-02T09:00", RULE, "[guards]\nhold_percent = 0");
+    run(&second).await;
+    let rule = report(&second).await;
+    assert!(rule["control"]["people"].as_i64().unwrap() > 250, "{}", rule["control"]);
+    assert!(rule["split_p"].as_f64().unwrap() > 0.001, "{}", rule["split_p"]);
+});
+
+on_both!(a_variant_that_drives_people_away_raises_the_guardrail, |test| {
+    let stage = shop(test, "", [1, 2, 2]).await;
+    assert_eq!(report(&stage).await["guardrails"][0]["worse"], false);
+    let left = "INSERT INTO outcomes (decision_id, kind, ref, at) SELECT id, 'unsubscribed', 0, 0 FROM decisions WHERE variant = 'B' AND customer_id % 10 = 0";
+    execute(&test.db, left.to_owned()).await;
+    let rule = report(&stage).await;
+    let guardrail = &rule["guardrails"][0];
+    assert_eq!((&guardrail["arm"], &guardrail["against"], &guardrail["worse"]), (&json!("B"), &json!("A"), &json!(true)));
+});
