@@ -34,6 +34,26 @@ pub struct ArmCounts {
     /// Sum of squares of the capped revenue.
     #[serde(skip)]
     pub capped_squares: f64,
+    /// Sums over customers, when somebody is in the arm with more than one decision.
+    #[serde(skip)]
+    pub again: Option<Again>,
+}
+
+/// Sums over the customers of an arm, each with their number of decisions, of those that converted, and revenue in cents.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Again {
+    /// Customers.
+    pub customers: i64,
+    /// Σ decisions².
+    pub decisions_squares: f64,
+    /// Σ converted².
+    pub converted_squares: f64,
+    /// Σ decisions × converted.
+    pub decisions_converted: f64,
+    /// Σ revenue².
+    pub revenue_squares: f64,
+    /// Σ decisions × revenue.
+    pub decisions_revenue: f64,
 }
 
 /// How people were assigned under one version of a rule: each counts once, in the version that assigned them first.

@@ -6,6 +6,7 @@ pub mod holm;
 pub mod mean;
 pub mod power;
 pub mod proportion;
+pub mod ratio;
 pub mod sequential;
 mod special;
 pub mod srm;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::db::{StoreError, Tx};
 use crate::base::time::UnixMs;
-use crate::model::report::{ArmCounts, Assigned, RuleCounts};
+use crate::model::report::{Again, ArmCounts, Assigned, RuleCounts};
 
 statements! {
     DECISIONS = "SELECT rule, slot, COALESCE(variant, ''), COUNT(*), COUNT(goal_until), SUM(CASE WHEN goal_until > $1 THEN 1 ELSE 0 END), MIN(effective_at)
@@ -28,6 +28,14 @@ statements! {
                    SELECT rule, variant, COUNT(*), CAST(SUM(total) AS BIGINT), SUM(CAST(total AS DOUBLE PRECISION) * CAST(total AS DOUBLE PRECISION)),
                           CAST(SUM(held) AS BIGINT), SUM(CAST(held AS DOUBLE PRECISION) * CAST(held AS DOUBLE PRECISION)), CAST(MAX(cap) AS BIGINT)
                    FROM capped GROUP BY rule, variant";
+    /// Arms in which somebody was decided about more than once.
+    AGAIN = "WITH bought AS (SELECT x.decision_id AS id, CAST(SUM(o.revenue_cents) AS DOUBLE PRECISION) AS total
+                         FROM outcomes x JOIN orders o ON o.id = x.ref WHERE x.kind = 'converted' AND o.status = 'paid' GROUP BY x.decision_id),
+                   people AS (SELECT d.rule AS rule, COALESCE(d.variant, '') AS variant, CAST(COUNT(*) AS DOUBLE PRECISION) AS k,
+                         CAST(COUNT(b.id) AS DOUBLE PRECISION) AS y, COALESCE(SUM(b.total), 0.0) AS r
+                         FROM decisions d LEFT JOIN bought b ON b.id = d.id WHERE d.slot = 'arm' GROUP BY d.rule, COALESCE(d.variant, ''), d.customer_id)
+                   SELECT rule, variant, COUNT(*), SUM(k * k), SUM(y * y), SUM(k * y), SUM(r * r), SUM(k * r)
+                   FROM people GROUP BY rule, variant HAVING MAX(k) > 1";
     STATES = "SELECT state, COUNT(*) FROM messages GROUP BY state";
 }
 
@@ -84,8 +92,18 @@ pub async fn rules(tx: &mut Tx, now: UnixMs) -> Result<Vec<RuleCounts>, StoreErr
         arm.capped_cents += capped_cents;
         arm.capped_squares += capped_squares;
     }
+    let rows: Vec<Repeated> = on!(tx, AGAIN, |c, q| sqlx::query_as(q).fetch_all(c).await)?;
+    for (rule, variant, customers, decisions_squares, converted_squares, decisions_converted, revenue_squares, decisions_revenue) in rows {
+        if let Some(counts) = rules.get_mut(&rule) {
+            arm(counts, &variant).again =
+                Some(Again { customers, decisions_squares, converted_squares, decisions_converted, revenue_squares, decisions_revenue });
+        }
+    }
     Ok(rules.into_values().collect())
 }
+
+/// Rule, variant, and the sums of [`Again`] in its order.
+type Repeated = (String, String, i64, f64, f64, f64, f64, f64);
 
 /// Rule, variant, people, revenue and its squares, the same capped, and the cap.
 type Converted = (String, String, i64, i64, f64, i64, f64, i64);

@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 
-use super::{Arms, bought, revenue};
-use crate::model::report::ArmCounts;
+use super::{Arms, bought, capped, counted, revenue};
 use crate::stats::Interval;
-use crate::stats::mean::{self, Sample};
+use crate::stats::mean;
 use crate::stats::proportion;
 use crate::stats::sequential::{self, Look};
 use crate::stats::{bayes, exact};
@@ -80,7 +79,7 @@ pub(super) fn compare(arms: &Arms<'_>, arm: usize, against: usize, smallest: f64
     Comparison {
         arm: arms.name(arm),
         against: arms.name(against),
-        rate_difference: rates.map(|(difference, _)| difference),
+        rate_difference: counted(of_arm).rate().zip(counted(of_other).rate()).map(|(rate, other)| rate - other),
         rate_interval: rates.map(|(_, interval)| interval),
         p_value: exact::p_value(rate, other_rate),
         lift: lift.map(|(lift, _)| lift),
@@ -95,9 +94,4 @@ pub(super) fn compare(arms: &Arms<'_>, arm: usize, against: usize, smallest: f64
         revenue_capped_difference_cents: held.map(|(difference, _)| difference),
         revenue_capped_interval_cents: held.and_then(|(_, interval)| interval),
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "cents far below 2^52")]
-fn capped(counts: &ArmCounts) -> Sample {
-    Sample { count: counts.people, sum: counts.capped_cents as f64, sum_of_squares: counts.capped_squares }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Arms, bought};
+use super::{Arms, bought, counted};
 use crate::base::time::DAY_MS;
 use crate::flow::Ctx;
 use crate::model::customer::Locale;
@@ -45,11 +45,15 @@ pub struct Guardrail {
 
 pub(super) fn verdict(ctx: &Ctx, counts: &RuleCounts, arms: &Arms<'_>, split_p: Option<f64>) -> Option<VerdictReport> {
     let rates: Vec<Proportion> = arms.counts.iter().map(|(_, counts)| bought(counts)).collect();
-    let verdict = verdict::judge(&rates, &arms.pairs, split_p)?;
-    let people: i64 = rates.iter().map(|rate| rate.of).sum();
+    let mut verdict = verdict::judge(&rates, &arms.pairs, split_p)?;
+    let people: i64 = arms.counts.iter().map(|(_, counts)| counts.people).sum();
+    // Where people come again, so many more decisions are needed as say as much as the people asked for.
+    let alone: i64 = rates.iter().map(|rate| rate.of).sum();
+    let more = |wanted: i64| i64::try_from(i128::from(wanted) * i128::from(people) / i128::from(alone.max(1))).unwrap_or(i64::MAX);
+    verdict.more_people = verdict.more_people.map(more);
     let days = counts.first_at.map(|first| ctx.clock.now().since(first).max(DAY_MS));
     let more_days = verdict.more_people.zip(days).map(|(more, elapsed)| days_for(more, people, elapsed));
-    let told: Vec<(Option<&str>, f64)> = arms.counts.iter().zip(&rates).map(|((name, _), rate)| (*name, rate.rate().unwrap_or(0.0))).collect();
+    let told: Vec<(Option<&str>, f64)> = arms.counts.iter().map(|(name, counts)| (*name, counted(counts).rate().unwrap_or(0.0))).collect();
     let told = Told { arms: &told, smallest_percent: ctx.config.experiments.smallest_effect_percent, more_days };
     let locale = Locale::parse(&ctx.config.shop.locale).unwrap_or_default();
     let names = |places: &[usize]| places.iter().map(|place| arms.name(*place)).collect();

@@ -13,10 +13,11 @@ pub use compare::{AlwaysValid, Comparison};
 pub use judge::{Guardrail, VerdictReport};
 
 use super::{Ctx, FlowError};
-use crate::model::report::{ArmCounts, RuleCounts};
+use crate::model::report::{Again, ArmCounts, RuleCounts};
 use crate::stats::Interval;
 use crate::stats::mean::Sample;
 use crate::stats::proportion::Proportion;
+use crate::stats::ratio::{self, Ratio};
 use crate::store::report;
 
 /// What JSON and the report call those held out.
@@ -132,20 +133,53 @@ impl<'a> Arms<'a> {
 }
 
 fn arm(counts: &ArmCounts, name: &str, goal: bool) -> ArmReport {
-    let proportion = bought(counts);
     ArmReport {
         counts: ArmCounts { name: name.to_owned(), ..counts.clone() },
-        rate: proportion.rate().filter(|_| goal),
-        rate_interval: proportion.wilson().filter(|_| goal),
+        rate: counted(counts).rate().filter(|_| goal),
+        rate_interval: bought(counts).wilson().filter(|_| goal),
         revenue_per_person_cents: revenue(counts).mean().filter(|_| goal),
     }
 }
 
-fn bought(counts: &ArmCounts) -> Proportion {
+/// Who bought, as counted.
+fn counted(counts: &ArmCounts) -> Proportion {
     Proportion { hits: counts.converted, of: counts.people }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "cents far below 2^52")]
+/// Who bought; where people came again, of so many decisions as stand alone.
+fn bought(counts: &ArmCounts) -> Proportion {
+    let plain = counted(counts);
+    let Some((again, rate)) = counts.again.zip(plain.rate()) else { return plain };
+    let sums = sums(again, again.converted_squares, again.decisions_converted);
+    ratio::alone_of_rate(plain, sums.design_effect(float(counts.converted), float(counts.people), rate * (1.0 - rate)))
+}
+
+/// What they brought, likewise.
 fn revenue(counts: &ArmCounts) -> Sample {
-    Sample { count: counts.people, sum: counts.revenue_cents as f64, sum_of_squares: counts.revenue_squares }
+    let (plain, effect) = plain_revenue(counts);
+    ratio::alone_of_mean(plain, effect)
+}
+
+/// The same, each decision counted up to the cap only.
+fn capped(counts: &ArmCounts) -> Sample {
+    let plain = Sample { count: counts.people, sum: float(counts.capped_cents), sum_of_squares: counts.capped_squares };
+    ratio::alone_of_mean(plain, plain_revenue(counts).1)
+}
+
+/// The revenue of the decisions as counted, and how many say as much as one that stands alone.
+fn plain_revenue(counts: &ArmCounts) -> (Sample, f64) {
+    let plain = Sample { count: counts.people, sum: float(counts.revenue_cents), sum_of_squares: counts.revenue_squares };
+    let effect = counts.again.zip(plain.variance()).map_or(1.0, |(again, variance)| {
+        sums(again, again.revenue_squares, again.decisions_revenue).design_effect(plain.sum, float(counts.people), variance)
+    });
+    (plain, effect)
+}
+
+fn sums(again: Again, top_squares: f64, products: f64) -> Ratio {
+    Ratio { people: float(again.customers), bottom_squares: again.decisions_squares, top_squares, products }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "people and cents far below 2^52")]
+fn float(count: i64) -> f64 {
+    count as f64
 }

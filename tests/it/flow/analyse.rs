@@ -121,3 +121,33 @@ on_both!(a_variant_that_drives_people_away_raises_the_guardrail, |test| {
     let guardrail = &rule["guardrails"][0];
     assert_eq!((&guardrail["arm"], &guardrail["against"], &guardrail["worse"]), (&json!("B"), &json!("A"), &json!(true)));
 });
+
+on_both!(decisions_about_the_same_people_do_not_make_a_difference_surer, |test| {
+    let stage = shop(test, "", [1, 2, 4]).await;
+    let once = report(&stage).await;
+    // The same happens three times more to the same people: as many new occasions, the same orders.
+    for time in 1..=3 {
+        let again = format!(
+            "INSERT INTO decisions (id, customer_id, rule, occasion, slot, rule_hash, tick_at, decided_at, verdict, variant, detail, effective_at, goal_until, inputs, times, last_at)
+             SELECT id + {time} * 100000000, customer_id, rule, '#{time}', slot, rule_hash, tick_at, decided_at, verdict, variant, detail, effective_at, goal_until, inputs, times, last_at
+             FROM decisions WHERE slot = 'arm' AND occasion = 'ever'"
+        );
+        execute(&test.db, again).await;
+        let outcomes = format!(
+            "INSERT INTO outcomes (decision_id, kind, ref, at, value_cents) SELECT x.decision_id + {time} * 100000000, x.kind, x.ref, x.at, x.value_cents
+             FROM outcomes x JOIN decisions d ON d.id = x.decision_id WHERE d.occasion = 'ever'"
+        );
+        execute(&test.db, outcomes).await;
+    }
+    let often = report(&stage).await;
+    assert_eq!(often["control"]["people"].as_i64().unwrap(), 4 * once["control"]["people"].as_i64().unwrap());
+    assert_eq!(often["split_p"], once["split_p"]);
+    let width = |rule: &Value, key: &str| {
+        let interval = &rule["comparisons"][2][key];
+        interval[1].as_f64().unwrap() - interval[0].as_f64().unwrap()
+    };
+    for key in ["rate_interval", "revenue_interval_cents", "revenue_capped_interval_cents"] {
+        assert!((width(&often, key) / width(&once, key) - 1.0).abs() < 0.01, "{key}: {} and {}", width(&once, key), width(&often, key));
+    }
+    assert_eq!(often["comparisons"][2]["rate_difference"], once["comparisons"][2]["rate_difference"]);
+});

@@ -9,6 +9,7 @@ use stammgast::stats::bayes;
 use stammgast::stats::exact;
 use stammgast::stats::mean::{self, Sample};
 use stammgast::stats::proportion::{self, Proportion};
+use stammgast::stats::ratio::{self, Ratio};
 
 #[test]
 fn nobody_and_impossible_counts_have_no_rate_and_no_mean() {
@@ -19,6 +20,21 @@ fn nobody_and_impossible_counts_have_no_rate_and_no_mean() {
     assert_eq!(mean::difference(nobody, nobody), None);
     let one = Sample { count: 1, sum: 5.0, sum_of_squares: 25.0 };
     assert_eq!((one.mean(), one.variance(), one.interval()), (Some(5.0), None, None));
+}
+
+#[test]
+fn who_comes_again_does_not_count_as_somebody_else() {
+    // Twenty people with three decisions each who always do the same: the sixty say as much as the twenty, but for the n − 1.
+    let always = Ratio { people: 20.0, bottom_squares: 180.0, top_squares: 45.0, products: 45.0 };
+    let effect = always.design_effect(15.0, 60.0, 0.25 * 0.75);
+    assert!((effect - 3.0 * 20.0 / 19.0).abs() < 1e-12, "{effect}");
+    assert_eq!(ratio::alone_of_rate(Proportion { hits: 15, of: 60 }, effect), Proportion { hits: 5, of: 19 });
+    let sample = ratio::alone_of_mean(Sample { count: 60, sum: 600.0, sum_of_squares: 24_000.0 }, 3.0);
+    assert_eq!(sample, Sample { count: 20, sum: 200.0, sum_of_squares: 8_000.0 });
+    // Nobody counts for more than they are, and nobody at all is no fault.
+    let opposed = Ratio { people: 20.0, bottom_squares: 80.0, top_squares: 20.0, products: 40.0 };
+    assert!((opposed.design_effect(20.0, 40.0, 0.25) - 1.0).abs() < 1e-12);
+    assert!((Ratio::default().design_effect(0.0, 0.0, 0.0) - 1.0).abs() < 1e-12);
 }
 
 proptest! {
