@@ -39,21 +39,23 @@ impl Design {
         Some(falling_root(|effect| self.control_people(effect).unwrap_or(f64::INFINITY), control, 0.0, most))
     }
 
+    /// The chance that `control` people of control, and as many of the variant as the ratio says, show the effect; both directions count. `None` as above; the design's own
+    /// power is not asked.
+    #[must_use]
+    pub fn chance(self, effect: f64, control: f64) -> Option<f64> {
+        let (p1, p2) = self.rates(effect)?;
+        let pooled = (p1 + self.ratio * p2) / (1.0 + self.ratio);
+        let under_none = (pooled * (1.0 - pooled) * (1.0 + 1.0 / self.ratio)).sqrt();
+        let under_effect = (p1 * (1.0 - p1) + p2 * (1.0 - p2) / self.ratio).sqrt();
+        let z = normal_quantile_above(self.alpha / 2.0) * under_none / under_effect;
+        let shift = (p2 - p1) * control.sqrt() / under_effect;
+        Some(normal_tail(z - shift) + normal_tail(z + shift))
+    }
+
     fn rates(self, effect: f64) -> Option<(f64, f64)> {
         let inside = |value: f64| value > 0.0 && value < 1.0;
         let (p1, p2) = (self.baseline, self.baseline * (1.0 + effect));
         (inside(p1) && inside(p2) && inside(self.alpha) && inside(self.power) && self.ratio > 0.0 && self.ratio.is_finite() && effect.abs() > 0.0)
             .then_some((p1, p2))
     }
-}
-
-/// The chance that `people` in each arm show the difference of the two rates at the two-sided level `alpha`, by the same approximation; both directions count.
-#[must_use]
-pub fn power(control_rate: f64, variant_rate: f64, people: f64, alpha: f64) -> f64 {
-    let pooled = f64::midpoint(control_rate, variant_rate);
-    let under_none = (2.0 * pooled * (1.0 - pooled)).sqrt();
-    let under_effect = (control_rate * (1.0 - control_rate) + variant_rate * (1.0 - variant_rate)).sqrt();
-    let z = normal_quantile_above(alpha / 2.0) * under_none / under_effect;
-    let shift = (variant_rate - control_rate) * people.sqrt() / under_effect;
-    normal_tail(z - shift) + normal_tail(z + shift)
 }

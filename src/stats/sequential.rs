@@ -70,13 +70,6 @@ pub fn rates(variant: Proportion, control: Proportion, smallest: f64) -> Option<
     Some(Look { p_value: p_value(pair.root(0.0).abs(), progress), interval: (pair.end(-reach), pair.end(reach)), progress })
 }
 
-/// The p-value of [`rates`] alone: a tenth of the time.
-#[must_use]
-pub fn p_value_of_rates(variant: Proportion, control: Proportion, smallest: f64) -> Option<f64> {
-    let pair = Pair::of(variant, control)?;
-    Some(p_value(pair.root(0.0).abs(), pair.progress(smallest)?))
-}
-
 /// The difference of two means at a look, `smallest` relative to the common mean. `None` when one of them has fewer than two people, nobody brought anything, or
 /// neither varies.
 #[must_use]

@@ -92,14 +92,24 @@ pub async fn rules(tx: &mut Tx, now: UnixMs) -> Result<Vec<RuleCounts>, StoreErr
         arm.capped_cents += capped_cents;
         arm.capped_squares += capped_squares;
     }
-    let rows: Vec<Repeated> = on!(tx, AGAIN, |c, q| sqlx::query_as(q).fetch_all(c).await)?;
-    for (rule, variant, customers, decisions_squares, converted_squares, decisions_converted, revenue_squares, decisions_revenue) in rows {
-        if let Some(counts) = rules.get_mut(&rule) {
-            arm(counts, &variant).again =
-                Some(Again { customers, decisions_squares, converted_squares, decisions_converted, revenue_squares, decisions_revenue });
+    // It costs as much as all else together, and most rules write to each person once.
+    if rules.values().any(comes_again) {
+        let rows: Vec<Repeated> = on!(tx, AGAIN, |c, q| sqlx::query_as(q).fetch_all(c).await)?;
+        for (rule, variant, customers, decisions_squares, converted_squares, decisions_converted, revenue_squares, decisions_revenue) in rows {
+            if let Some(counts) = rules.get_mut(&rule) {
+                arm(counts, &variant).again =
+                    Some(Again { customers, decisions_squares, converted_squares, decisions_converted, revenue_squares, decisions_revenue });
+            }
         }
     }
     Ok(rules.into_values().collect())
+}
+
+/// Whether the rule has more decisions to send or hold out than people.
+fn comes_again(counts: &RuleCounts) -> bool {
+    let decisions: i64 = std::iter::once(&counts.control).chain(&counts.variants).map(|arm| arm.people).sum();
+    let people: i64 = counts.assigned.iter().flat_map(|version| &version.people).map(|(_, people)| people).sum();
+    decisions > people
 }
 
 /// Rule, variant, and the sums of [`Again`] in its order.

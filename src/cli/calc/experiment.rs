@@ -123,13 +123,14 @@ pub(super) fn mde(args: &Mde, app: &App) -> anyhow::Result<Done> {
     let smallest = config.experiments.smallest_effect();
     let design = Design { baseline: args.rate, alpha: verdict::LEVEL, power: 0.8, ratio: (1.0 - args.share) / args.share };
     let smallest_effect = design.smallest_effect(f64::from(args.people) * args.share);
+    let chance = design.chance(smallest, f64::from(args.people) * args.share);
     let one_look = design.control_people(smallest).map(|people| (people.ceil() / args.share).ceil());
     let common = args.rate * (1.0 + smallest * (1.0 - args.share));
     let any_look = one_look.map(|_| sequential::people_planned(common, smallest, args.share).ceil());
     let days = |people: Option<f64>| people.zip(args.per_day).map(|(people, per_day)| (people / f64::from(per_day)).ceil());
     if app.json {
         let document = json!({
-            "rate": args.rate, "people": args.people, "smallest_effect": smallest_effect, "wanted_effect": smallest,
+            "rate": args.rate, "people": args.people, "smallest_effect": smallest_effect, "wanted_effect": smallest, "chance": chance,
             "one_look": { "people": one_look, "days": days(one_look) }, "any_look": { "people": any_look, "days": days(any_look) },
         });
         println!("{document}");
@@ -145,6 +146,9 @@ pub(super) fn mde(args: &Mde, app: &App) -> anyhow::Result<Done> {
         (Some(people), None) => println!("  {what}: {people} people"),
         (None, _) => println!("  {what}: it cannot be found, more than everybody would have to buy"),
     };
+    if let Some(chance) = chance {
+        println!("and a rise of {} in {:.0} %", rise(smallest), chance * 100.0);
+    }
     println!("a rise of {} takes, both arms together", rise(smallest));
     line("looking once, at the end", one_look);
     line("looking at any time", any_look);

@@ -5,7 +5,7 @@ use stammgast::stats::bayes;
 use stammgast::stats::exact;
 use stammgast::stats::holm;
 use stammgast::stats::mean::{self, Sample};
-use stammgast::stats::power::{self, Design};
+use stammgast::stats::power::Design;
 use stammgast::stats::proportion::{self, Proportion};
 use stammgast::stats::srm;
 
@@ -122,12 +122,15 @@ fn people_needed_and_power_are_those_of_the_calculators() {
         if effect > 0.0 {
             let smallest = design.smallest_effect(people).unwrap();
             assert!((smallest - effect).abs() < 1e-8, "{smallest}: {case}");
+            let chance = design.chance(effect, people).unwrap();
+            assert!((chance - power).abs() < 1e-5, "{chance}: {case}");
         }
     }
     for case in cases(include_str!("../../fixtures/ab/power.json")) {
         let [baseline, variant, people] = ["baseline", "variant", "people"].map(|key| case[key].as_f64().unwrap());
-        let found = power::power(baseline, variant, people, 0.05);
-        assert!(same(Some(found), &case["power"]), "{found}: {case}");
+        let design = Design { baseline, alpha: 0.05, power: 0.8, ratio: 1.0 };
+        let found = design.chance(variant / baseline - 1.0, people);
+        assert!(same(found, &case["power"]), "{found:?}: {case}");
     }
     let design = Design { baseline: 0.05, alpha: 0.05, power: 0.8, ratio: 1.0 };
     assert_eq!((design.control_people(0.0), design.control_people(30.0), design.control_people(-1.0)), (None, None, None));
