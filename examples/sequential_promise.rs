@@ -8,6 +8,7 @@ use std::time::Instant;
 use stammgast::stats::mean::Sample;
 use stammgast::stats::proportion::Proportion;
 use stammgast::stats::sequential;
+use stammgast::stats::verdict::{self, Outcome};
 
 const SMALLEST: f64 = 0.2;
 
@@ -92,6 +93,29 @@ fn found_revenue(control_people: u32, variant_people: u32, looks: u32, times: f6
     f64::from(u32::try_from(stops.count()).unwrap_or(0)) / f64::from(experiments)
 }
 
+/// How the verdicts of experiments end that are looked at up to 60 times, 500 new people in each arm and look: shares of winners, of wrong ones, and of "no difference".
+fn verdicts(rates: &[f64], experiments: u32) -> [f64; 3] {
+    let cumulated: Vec<Vec<f64>> = rates.iter().map(|rate| binomial(500, *rate)).collect();
+    let (mut dice, mut ends) = (Dice(3), [0_u32; 3]);
+    for _ in 0..experiments {
+        let mut arms = vec![Proportion { hits: 0, of: 0 }; rates.len()];
+        let decided = (0..60).find_map(|_| {
+            for (arm, cumulated) in arms.iter_mut().zip(&cumulated) {
+                *arm = Proportion { hits: arm.hits + dice.hits(cumulated), of: arm.of + 500 };
+            }
+            verdict::judge(&arms, &verdict::pairs(&arms, SMALLEST), None).filter(|verdict| verdict.outcome != Outcome::NotEnough)
+        });
+        let Some(verdict) = decided else { continue };
+        let best = rates[verdict.leaders[0]];
+        let wrong = rates.iter().enumerate().any(|(place, rate)| place != verdict.leaders[0] && *rate >= best);
+        match verdict.outcome {
+            Outcome::Winner => ends = [ends[0] + 1, ends[1] + u32::from(wrong), ends[2]],
+            _ => ends[2] += 1,
+        }
+    }
+    ends.map(|count| f64::from(count) / f64::from(experiments))
+}
+
 fn main() {
     let experiments: u32 = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(20_000);
     println!("no difference: share of {experiments} that stop at a look (to be at most 5 %)");
@@ -127,6 +151,12 @@ fn main() {
         println!("  {control} and {variant} people, {looks} looks: {:.2} %", 100.0 * found_revenue(control, variant, looks, 1.0, experiments / 10));
     }
     println!("revenue, baskets half as large again: {:.1} % found", 100.0 * found_revenue(2000, 2000, 20, 1.5, experiments / 10));
+
+    println!("verdicts of up to 60 looks, 500 people an arm and look");
+    for rates in [&[0.05, 0.06][..], &[0.05, 0.05], &[0.05, 0.05, 0.05, 0.05], &[0.02, 0.05, 0.05]] {
+        let [winner, wrong, none] = verdicts(rates, experiments / 10).map(|share| share * 100.0);
+        println!("  {rates:?}: winner {winner:.1} % (wrong {wrong:.1} %), no difference {none:.1} %");
+    }
 
     let arms: Vec<(Proportion, Proportion)> =
         (0..1000).map(|hits| (Proportion { hits: 400 + hits % 300, of: 10_000 }, Proportion { hits: 500, of: 10_000 })).collect();

@@ -70,8 +70,8 @@ pub fn rates(variant: Proportion, control: Proportion, smallest: f64) -> Option<
     Some(Look { p_value: p_value(pair.root(0.0).abs(), progress), interval: (pair.end(-reach), pair.end(reach)), progress })
 }
 
-/// The difference of two means at a look, `smallest` relative to the common mean. `None` when one of them has fewer than two people, nobody brought anything, or
-/// neither varies.
+/// The difference of two means at a look, `smallest` relative to the common mean. `None` when one of them has fewer than two people, nobody brought anything,
+/// neither varies, or they are too few for any interval.
 #[must_use]
 pub fn means(variant: Sample, control: Sample, smallest: f64) -> Option<Look> {
     let all = Sample {
@@ -91,7 +91,8 @@ pub fn means(variant: Sample, control: Sample, smallest: f64) -> Option<Look> {
     let shrink = (8.0 * freedom + 1.0) / (8.0 * freedom + 3.0);
     let normal = shrink * (freedom * (difference * difference / square / freedom).ln_1p()).sqrt();
     let reach = (freedom * ((boundary(progress) / shrink).powi(2) / freedom).exp_m1()).sqrt() * square.sqrt();
-    Some(Look { p_value: p_value(normal, progress), interval: (difference - reach, difference + reach), progress })
+    // With two or three people t reaches further than numbers do.
+    reach.is_finite().then(|| Look { p_value: p_value(normal, progress), interval: (difference - reach, difference + reach), progress })
 }
 
 /// People in both arms together at which the plan is fulfilled (τ = 1): an effect that is just worth having has been found in 80 %. `rate` is the common rate and
