@@ -8,10 +8,10 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 use stammgast::model::example::Expected;
 use stammgast::model::fact::{ALL, About, Kind, Takes};
-use stammgast::model::facts::{Facts, FieldValue};
+use stammgast::model::facts::{Facts, FieldValue, Needs};
 use stammgast::rules::Evaluation;
 
-use super::example::{load, stranger, today, with_condition};
+use super::example::{load, today, with_condition};
 use super::short_cut::{condition, customer};
 
 fn with_examples(verbs: &str) -> String {
@@ -79,7 +79,7 @@ fn an_example_is_carried_with_its_place_and_changes_nothing_but_the_text() {
 fn what_an_example_leaves_out_is_as_for_somebody_who_never_ordered() {
     let set = load(&with_examples(".example(\"x\", #{}, \"no\")")).unwrap();
     // The history is the trial's to give: it depends on the day.
-    let facts = Facts { history: stranger().history, ..set.rules()[0].examples[0].facts.clone() };
+    let facts = Facts { read: Needs::ALL, ..set.rules()[0].examples[0].facts.clone() };
     let says = |condition: &str| {
         let set = load(&with_condition(condition)).unwrap();
         set.rules()[0].answer(std::slice::from_ref(&facts), today()).pop() == Some(Evaluation::Match { inputs: serde_json::Map::new() })
