@@ -1,9 +1,16 @@
 //! Floor 2: facts and a moment become scores: pure functions.
 
+pub mod bgnbd;
+pub mod bgnbd_fit;
 mod borders;
+pub mod clv;
 mod compute;
+pub mod gamma_gamma;
 mod ledger;
+mod newton;
+mod parallel;
 mod rank;
+mod special;
 
 pub use borders::{Borders, place};
 pub use compute::{Scored, compute};

@@ -1,6 +1,7 @@
 //! Tests of score.
 
 mod borders;
+mod btyd;
 mod golden;
 
 use stammgast::base::id::Id;
