@@ -9,6 +9,7 @@ use stammgast::base::time::{DAY_MS, UnixMs, Zone};
 use stammgast::model::attribute::Attributes;
 use stammgast::model::customer::{Customer, Locale};
 use stammgast::model::facts::{Facts, Moment};
+use stammgast::model::outlook::Outlook;
 use stammgast::model::score::{Abc, Score};
 use stammgast::rules::{Evaluation, RuleSet};
 
@@ -48,6 +49,7 @@ fn customer(number: i64) -> Facts {
         abc: [Abc::A, Abc::B, Abc::C][usize::try_from(mixed % 3).unwrap_or_default()],
         revenue_rank: number + 1,
         top_percent: 1 + mixed % 100,
+        outlook: Outlook::default(),
     };
     Facts::new(customer, (mixed % 10 > 0).then_some(score))
 }

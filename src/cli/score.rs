@@ -8,13 +8,15 @@ use super::{App, Done, score_export};
 use crate::base::money::Cents;
 use crate::base::time::UnixMs;
 use crate::flow::rescore;
+use crate::model::outlook::Outlook;
 use crate::model::score::{Abc, Score};
+use crate::score::lifetime::{Fitted, Lifetime, Thin};
 
 /// Recompute and summarise the scores of all customers with orders
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  stammgast score\n  stammgast score --as-of 2026-06-30T23:59:59 --export scores.csv\n\n\
     Without --as-of the scores of the present moment are stored, and rules see them. With --as-of they are only shown and\n\
-    exported: a look at the past does not move what rules see.")]
+    exported: a look at the past does not move what rules see. docs/scores.md says how each figure is made.")]
 pub(super) struct Args {
     /// Scores as they were (or will be) then: 2026-06-30, 2026-06-30T23:59:59 (shop's time zone) or with an offset
     #[arg(long, value_name = "TIME")]
@@ -32,12 +34,18 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
         score_export::write(path, &scored.scores, &rescore::external_ids(&ctx).await?)?;
     }
     let summary = Summary::of(&scored.scores);
+    let ahead = Ahead::of(&scored.scores, scored.borders.lifetime);
     if app.json {
-        println!("{}", summary.json(as_of, args.as_of.is_none()));
+        let mut document = summary.json(as_of, args.as_of.is_none());
+        document["models"] = ahead.models_json();
+        document["known"] = ahead.known_json();
+        document["clv_12m_cents"] = ahead.clv_cents().map(|cents| cents.0).into();
+        println!("{document}");
     } else {
         println!("{} customers with orders as of {}", summary.all.customers, ctx.config.shop.zone().format(as_of));
         println!("{}", summary.table(ctx.config.shop.currency.code()));
         println!("{}", summary.buckets_table());
+        println!("{}", ahead.text(ctx.config.shop.currency.code()));
     }
     Ok(Done::Well)
 }
@@ -95,7 +103,6 @@ impl Summary {
             "revenue_cents": self.all.cents().0,
             "abc": self.classes.iter().map(|(class, of)| (class.code().to_owned(), group(*of))).collect::<Map<_, _>>(),
             "top": self.top.iter().map(|(percent, of)| (percent.to_string(), group(*of))).collect::<Map<_, _>>(),
-            "models": {},
         });
         for (name, counts) in &self.buckets {
             let counts = (1..).zip(counts).map(|(bucket, &count): (i64, _)| (bucket.to_string(), Value::from(count)));
@@ -125,6 +132,79 @@ impl Summary {
             table.add_row(std::iter::once((*name).to_owned()).chain(counts.iter().map(ToString::to_string)));
         }
         right_aligned(table)
+    }
+}
+
+/// What to expect: the fitted models, and how many customers have a value.
+struct Ahead {
+    lifetime: Option<Lifetime>,
+    known: [(&'static str, usize); 6],
+    clv: i128,
+}
+
+impl Ahead {
+    fn of(scores: &[Score], lifetime: Option<Lifetime>) -> Self {
+        let known = |value: fn(&Outlook) -> bool| scores.iter().filter(|score| value(&score.outlook)).count();
+        Self {
+            lifetime,
+            known: [
+                ("typical_gap_days", known(|outlook| outlook.typical_gap_e1.is_some())),
+                ("next_order_in_days", known(|outlook| outlook.next_order_in_days.is_some())),
+                ("churn_risk", known(|outlook| outlook.churn_risk_e2.is_some())),
+                ("expected_orders_365", known(|outlook| outlook.expected_orders_365_e4.is_some())),
+                ("expected_order_value", known(|outlook| outlook.expected_order_value.is_some())),
+                ("clv_12m", known(|outlook| outlook.clv_12m.is_some())),
+            ],
+            clv: scores.iter().filter_map(|score| score.outlook.clv_12m).map(|cents| i128::from(cents.0)).sum(),
+        }
+    }
+
+    /// Of all customers together; `None` when it is not known of anybody.
+    fn clv_cents(&self) -> Option<Cents> {
+        (self.known[5].1 > 0).then(|| Cents(i64::try_from(self.clv).unwrap_or(i64::MAX)))
+    }
+
+    fn models_json(&self) -> Value {
+        fn of<M>(fitted: Result<Fitted<M>, Thin>, parameters: impl Fn(M) -> Value) -> Value {
+            match fitted {
+                Ok(Fitted { model, log_likelihood, customers }) => {
+                    let mut found = parameters(model);
+                    found["log_likelihood"] = log_likelihood.into();
+                    found["customers"] = customers.into();
+                    found
+                }
+                Err(thin) => json!({ "unknown": thin.to_string() }),
+            }
+        }
+        let Some(lifetime) = self.lifetime else { return json!({}) };
+        json!({
+            "bgnbd": of(lifetime.buying, |model| json!({ "r": model.r, "alpha": model.alpha, "a": model.a, "b": model.b })),
+            "gamma_gamma": of(lifetime.spending, |model| json!({ "p": model.p, "q": model.q, "v": model.v })),
+        })
+    }
+
+    fn known_json(&self) -> Value {
+        self.known.iter().map(|(fact, customers)| ((*fact).to_owned(), Value::from(*customers))).collect::<Map<_, _>>().into()
+    }
+
+    fn text(&self, currency: &str) -> String {
+        let Some(lifetime) = self.lifetime else { return String::new() };
+        let fit = |log_likelihood: f64, customers: i64| format!("log-likelihood {log_likelihood:.2}, {customers} customers");
+        let buying = match lifetime.buying {
+            Ok(Fitted { model: m, log_likelihood, customers }) => {
+                format!("r {:.4}, alpha {:.3} days, a {:.4}, b {:.4}; {}", m.r, m.alpha, m.a, m.b, fit(log_likelihood, customers))
+            }
+            Err(thin) => format!("unknown: {thin}"),
+        };
+        let spending = match lifetime.spending {
+            Ok(Fitted { model: m, log_likelihood, customers }) => {
+                format!("p {:.4}, q {:.4}, v {:.3} {currency}; {}", m.p, m.q, m.v, fit(log_likelihood, customers))
+            }
+            Err(thin) => format!("unknown: {thin}"),
+        };
+        let clv = self.clv_cents().map_or_else(String::new, |cents| format!("\n all customers together, clv_12m: {cents} {currency}"));
+        let known = self.known.map(|(fact, customers)| format!("{fact} {customers}")).join(", ");
+        format!(" buying (BG/NBD)        {buying}\n spending (Gamma-Gamma) {spending}\n customers with a value: {known}{clv}")
     }
 }
 

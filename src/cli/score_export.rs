@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use crate::base::id::Id;
 use crate::model::score::Score;
 
-const HEADER: [&str; 16] = [
+const HEADER: [&str; 22] = [
     "customer_id",
     "recency_days",
     "orders",
@@ -27,6 +27,12 @@ const HEADER: [&str; 16] = [
     "first_order_at",
     "last_order_at",
     "tenure_days",
+    "typical_gap_e1",
+    "next_order_in_days",
+    "churn_risk_e2",
+    "expected_orders_365_e4",
+    "expected_order_value_cents",
+    "clv_12m_cents",
 ];
 
 /// Writes one line for each score, by external id: numbers by value, before texts. `external_ids` by id. The file is complete or not there.
@@ -62,6 +68,8 @@ fn write_lines(file: &mut impl Write, lines: &[(&str, &Score)]) -> anyhow::Resul
     csv.write_record(HEADER)?;
     for (external_id, score) in lines {
         let number = |value: i64| value.to_string();
+        let known = |value: Option<i64>| value.map(number).unwrap_or_default();
+        let outlook = &score.outlook;
         csv.write_record([
             (*external_id).to_owned(),
             number(score.recency_days),
@@ -79,6 +87,12 @@ fn write_lines(file: &mut impl Write, lines: &[(&str, &Score)]) -> anyhow::Resul
             score.first_order_at.to_string(),
             score.last_order_at.to_string(),
             number(score.tenure_days),
+            known(outlook.typical_gap_e1),
+            known(outlook.next_order_in_days),
+            known(outlook.churn_risk_e2),
+            known(outlook.expected_orders_365_e4),
+            known(outlook.expected_order_value.map(|cents| cents.0)),
+            known(outlook.clv_12m.map(|cents| cents.0)),
         ])?;
     }
     csv.flush()?;

@@ -117,6 +117,8 @@ pub struct Score {
     pub abc_rule: String,
     /// Borders in percent.
     pub abc_percent: [i64; 2],
+    /// Percent a month.
+    pub clv_discount_percent: i64,
 }
 
 impl Score {
@@ -136,6 +138,9 @@ impl Score {
         let [a, b] = self.abc_percent;
         if !(0 < a && a < b && b < 100) {
             return Err(("abc_percent", format!("[{a}, {b}] is no pair of borders: expected two rising percentages between 0 and 100")));
+        }
+        if !(0..=20).contains(&self.clv_discount_percent) {
+            return Err(("clv_discount_percent", format!("{} is out of range: expected 0 to 20", self.clv_discount_percent)));
         }
         Ok(())
     }

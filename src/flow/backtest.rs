@@ -150,7 +150,7 @@ pub async fn backtest(
     let ids: Vec<Id> = people.iter().map(|facts| facts.customer.id).collect();
     let mut brake = Rehearsed::begin(ctx, &spec, begin, people.len()).await?;
     let rehearsal = Rehearsal::begin(ctx, campaign, &spec, &ids, (begin, end)).await?;
-    let ledger = Ledger::new(scores::paid(&mut ctx.db.read().await?, UnixMs(i64::MAX)).await?);
+    let ledger = Ledger::new(scores::paid(&mut ctx.db.read().await?, UnixMs(i64::MAX)).await?, zone);
     let mut shop = Shop { people, ledger, rehearsal };
     for (number, &tick_at) in runs.iter().enumerate() {
         // The night that counts is that of the run.
@@ -217,7 +217,7 @@ impl Shop {
         let (ctx, campaign, name, rules) = (ctx.clone(), Arc::clone(campaign), name.to_owned(), rescore::rules(&ctx.config));
         let work = tokio::task::spawn_blocking(move || {
             let Some(rule) = campaign.rules.rule(&name) else { return Ok((self, Proposed::default())) };
-            let scored = compute(self.ledger.advance(moment.now), moment.now, moment.zone, &rules);
+            let scored = compute(self.ledger.advance(moment.now), moment.now, moment.zone, &rules, rule.needs.lifetime());
             for facts in &mut self.people {
                 facts.score = self.ledger.place(facts.customer.id).and_then(|place| scored.scores.get(place)).copied();
             }

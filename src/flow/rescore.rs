@@ -36,6 +36,7 @@ pub fn rules(config: &Config) -> ScoreRules {
         abc_by: AbcBy::parse(&score.abc_by).unwrap_or_default(),
         abc_rule: AbcRule::parse(&score.abc_rule).unwrap_or_default(),
         abc_percent: score.abc_percent,
+        clv_discount_percent: score.clv_discount_percent,
     }
 }
 
@@ -80,10 +81,10 @@ pub async fn external_ids(ctx: &Ctx) -> Result<Vec<(Id, String)>, StoreError> {
 }
 
 async fn computed(ctx: &Ctx, tx: &mut Tx, as_of: UnixMs) -> Result<Scored, StoreError> {
-    let facts: Vec<OrderFacts> = scores::facts(tx, as_of).await?;
     let (zone, rules) = (ctx.config.shop.zone(), rules(&ctx.config));
+    let facts: Vec<OrderFacts> = scores::facts(tx, as_of, zone).await?;
     // Up to a second of sorting: not on a thread that serves others.
-    let scored = tokio::task::spawn_blocking(move || compute(&facts, as_of, zone, &rules)).await;
+    let scored = tokio::task::spawn_blocking(move || compute(&facts, as_of, zone, &rules, true)).await;
     scored.map_err(|error| StoreError::Unfit(format!("the scores could not be computed: {error}")))
 }
 
@@ -141,7 +142,7 @@ pub async fn customers(ctx: &Ctx, tx: &mut Tx, ids: &[Id], at: UnixMs) -> Result
         scores::mark_stale(tx).await?;
         return Ok(0);
     };
-    let facts = scores::facts_of(tx, ids, at).await?;
+    let facts = scores::facts_of(tx, ids, at, zone).await?;
     let placed: Vec<_> = facts.iter().map(|facts| place(facts, at, zone, &rules, &run.borders)).collect();
     scores::put(tx, &placed).await?;
     let with_orders: HashSet<Id> = facts.iter().map(|facts| facts.customer_id).collect();

@@ -249,4 +249,27 @@ facts! {
     EmailsOf => fact(
         "emails_of", Source::Emails, Kind::Whole, "", "number of emails from this rule, in the window if there is one", "c.emails_of(\"win-back\", days(180)) == 0",
     ).takes(Takes::NameAndDays);
+    TypicalGapDays => fact(
+        "typical_gap_days", Source::Score("typical_gap_e1"), Kind::Decimal, "days", "median of the days between two purchase days: the customer's own rhythm; missing with fewer than three purchase days",
+        "c.typical_gap_days <= 30",
+    ).stored(1);
+    NextOrderInDays => fact(
+        "next_order_in_days", Source::Score("next_order_in_days"), Kind::Whole, "days",
+        "days until the next order by the customer's own rhythm, 0 = today, -14 = two weeks late; missing with fewer than three purchase days", "c.next_order_in_days <= -14",
+    ).stored(0);
+    ChurnRisk => fact(
+        "churn_risk", Source::Score("churn_risk_e2"), Kind::Decimal, "percent, 0–100", "chance that the customer has left for good (BG/NBD); missing with one purchase day, or while the shop's orders tell too little",
+        "c.churn_risk >= 70",
+    ).stored(2);
+    ExpectedOrders365 => fact(
+        "expected_orders_365", Source::Score("expected_orders_365_e4"), Kind::Decimal, "purchase days", "orders to expect in the next 365 days (BG/NBD); missing while the shop's orders tell too little", "c.expected_orders_365 >= 2.5",
+    ).stored(4);
+    ExpectedOrderValue => fact(
+        "expected_order_value", Source::Score("expected_order_value_cents"), Kind::Decimal, "currency", "what an order is to be expected to bring (Gamma-Gamma); missing while the shop's orders tell too little",
+        "c.expected_order_value > 40",
+    ).stored(2);
+    Clv12m => fact(
+        "clv_12m", Source::Score("clv_12m_cents"), Kind::Decimal, "currency",
+        "customer lifetime value: revenue to expect in the next twelve months, discounted (BG/NBD with Gamma-Gamma); missing while the shop's orders tell too little", "c.clv_12m > 100",
+    ).stored(2);
 }

@@ -142,6 +142,12 @@ impl Needs {
         self.0 >> fact as u8 & 1 == 1
     }
 
+    /// Whether one of them follows from the models of how customers buy, which are fitted for the moment.
+    #[must_use]
+    pub const fn lifetime(self) -> bool {
+        self.has(Fact::ChurnRisk) || self.has(Fact::ExpectedOrders365) || self.has(Fact::ExpectedOrderValue) || self.has(Fact::Clv12m)
+    }
+
     /// Whether one of them is read from there.
     #[must_use]
     pub fn from(self, source: Source) -> bool {

@@ -15,6 +15,7 @@ pub mod hold;
 pub mod import;
 pub mod message;
 pub mod order;
+pub mod outlook;
 pub mod pause;
 pub mod predicate;
 pub mod report;

@@ -1,5 +1,6 @@
 //! Figures about a customer as of a moment.
 
+use super::outlook::{Habit, Outlook};
 use crate::base::id::Id;
 use crate::base::money::Cents;
 use crate::base::time::UnixMs;
@@ -53,6 +54,8 @@ pub struct OrderFacts {
     pub first_order_at: UnixMs,
     /// The latest order.
     pub last_order_at: UnixMs,
+    /// Purchase days and pauses.
+    pub habit: Habit,
 }
 
 /// What scores need of a paid order.
@@ -105,6 +108,8 @@ pub struct Score {
     pub revenue_rank: i64,
     /// The smallest whole p such that the customer is among the top p percent by revenue: 1..=100.
     pub top_percent: i64,
+    /// What to expect.
+    pub outlook: Outlook,
 }
 
 /// How equal values are bucketed into scores.
@@ -194,4 +199,6 @@ pub struct ScoreRules {
     pub abc_rule: AbcRule,
     /// Borders of A and B in percent, e.g. `[80, 95]`.
     pub abc_percent: [i64; 2],
+    /// What a month's waiting takes from an order in the lifetime value, in percent: 0..=20.
+    pub clv_discount_percent: i64,
 }

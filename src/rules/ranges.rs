@@ -39,11 +39,20 @@ pub(super) fn range(fact: Fact, buckets: i64) -> (Range, bool) {
         Fact::Abc => (Range::OneOf(&["A", "B", "C"]), true),
         Fact::RevenueRank => (Range::Whole(1, None), true),
         Fact::TopPercent => (Range::Whole(1, Some(100)), true),
+        Fact::ChurnRisk => (Range::Decimal(0, 100), true),
         Fact::BirthdayMonth => (Range::Whole(1, Some(12)), true),
         Fact::Month => (Range::Whole(1, Some(12)), false),
         Fact::Day => (Range::Whole(1, Some(31)), false),
         Fact::Weekday => (Range::Whole(1, Some(7)), false),
-        Fact::FirstName | Fact::LastName | Fact::Attr | Fact::AverageOrderValue => (Range::Any, true),
+        Fact::FirstName
+        | Fact::LastName
+        | Fact::Attr
+        | Fact::AverageOrderValue
+        | Fact::TypicalGapDays
+        | Fact::NextOrderInDays
+        | Fact::ExpectedOrders365
+        | Fact::ExpectedOrderValue
+        | Fact::Clv12m => (Range::Any, true),
     }
 }
 

@@ -182,7 +182,13 @@ impl View<'_> {
             | Fact::Rfm
             | Fact::RfmWeighted
             | Fact::RevenueRank
-            | Fact::TopPercent => match (self.figure(reading.fact), reading.fact.about().stored) {
+            | Fact::TopPercent
+            | Fact::TypicalGapDays
+            | Fact::NextOrderInDays
+            | Fact::ChurnRisk
+            | Fact::ExpectedOrders365
+            | Fact::ExpectedOrderValue
+            | Fact::Clv12m => match (self.figure(reading.fact), reading.fact.about().stored) {
                 (Some(figure), Some(stored)) if stored.scale > 0 => Decimal::new(figure, stored.scale).into(),
                 (figure, _) => whole(figure),
             },
@@ -216,6 +222,12 @@ impl View<'_> {
                 Fact::RfmWeighted => score.rfm_weighted_e4,
                 Fact::RevenueRank => score.revenue_rank,
                 Fact::TopPercent => score.top_percent,
+                Fact::TypicalGapDays => score.outlook.typical_gap_e1?,
+                Fact::NextOrderInDays => score.outlook.next_order_in_days?,
+                Fact::ChurnRisk => score.outlook.churn_risk_e2?,
+                Fact::ExpectedOrders365 => score.outlook.expected_orders_365_e4?,
+                Fact::ExpectedOrderValue => score.outlook.expected_order_value?.0,
+                Fact::Clv12m => score.outlook.clv_12m?.0,
                 _ => return None,
             })
         });

@@ -12,6 +12,7 @@ use crate::model::attribute::Attributes;
 use crate::model::customer::{Customer as Record, Locale};
 use crate::model::email_address::EmailAddress;
 use crate::model::facts::{Facts, Moment, Needs};
+use crate::model::outlook::Outlook;
 use crate::model::score::{Abc, Score};
 
 /// 2026-01-15T12:00:00Z.
@@ -57,6 +58,14 @@ fn example() -> Facts {
         abc: Abc::A,
         revenue_rank: 10,
         top_percent: 5,
+        outlook: Outlook {
+            typical_gap_e1: Some(1_655),
+            next_order_in_days: Some(96),
+            churn_risk_e2: Some(1_525),
+            expected_orders_365_e4: Some(21_750),
+            expected_order_value: Some(Cents(4_020)),
+            clv_12m: Some(Cents(8_190)),
+        },
     };
     // Nothing happened, but everything was looked up.
     Facts { read: Needs::ALL, ..Facts::new(customer, Some(score)) }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::compute::{Standing, days_before, score};
+use super::lifetime::{Known, Lifetime, rhythm};
 use super::rank::count;
 use crate::base::time::{UnixMs, Zone};
 use crate::model::score::{Abc, AbcBy, OrderFacts, Score, ScoreRules};
@@ -17,7 +18,7 @@ pub struct Step {
 }
 
 /// What a full run leaves behind for placing single customers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Borders {
     /// The settings and the zone that it was made with; under others these borders mean nothing.
     pub settings: String,
@@ -33,6 +34,9 @@ pub struct Borders {
     pub abc_cents: [Option<i64>; 2],
     /// The lowest revenue in cents among the top 1, 2 … 100 percent.
     pub top_cents: Vec<i64>,
+    /// The models of how customers buy; `None`: nobody asked.
+    #[serde(default)]
+    pub lifetime: Option<Lifetime>,
 }
 
 impl Borders {
@@ -45,7 +49,8 @@ impl Borders {
 
 /// Scores of one customer between full runs. What is about the customer alone is exact; r, f and m are those that anybody with these values got
 /// in the last full run; class, rank and top percent are approximate until the next one: the rank is the best of the customer's percent, and
-/// others are not moved.
+/// others are not moved. What to
+/// expect is by the models of the last full run.
 #[must_use]
 pub fn place(facts: &OrderFacts, as_of: UnixMs, zone: Zone, rules: &ScoreRules, borders: &Borders) -> Score {
     let (revenue, people) = (facts.revenue.0, borders.customers.max(1));
@@ -63,14 +68,17 @@ pub fn place(facts: &OrderFacts, as_of: UnixMs, zone: Zone, rules: &ScoreRules, 
     };
     let better_percents = count(borders.top_cents.partition_point(|&lowest| lowest > revenue).min(99));
     let recency_days = days_before(facts.last_order_at, zone.date(as_of), zone);
+    let tenure_days = days_before(facts.first_order_at, zone.date(as_of), zone);
+    let known = Known { habit: facts.habit, recency_days, tenure_days };
     let standing = Standing {
         recency_days,
-        tenure_days: days_before(facts.first_order_at, zone.date(as_of), zone),
+        tenure_days,
         r: step(&borders.r, -recency_days),
         f: step(&borders.f, facts.orders),
         m: step(&borders.m, revenue),
         abc,
         revenue_rank: last_rank(people, better_percents).min(people - 1) + 1,
+        outlook: borders.lifetime.map_or_else(|| rhythm(&known), |lifetime| lifetime.outlook_alone(&known, rules.clv_discount_percent)),
     };
     score(facts, as_of, &standing, people, rules)
 }

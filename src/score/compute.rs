@@ -5,13 +5,15 @@ use std::thread;
 use chrono::NaiveDate;
 
 use super::borders::{Borders, last_rank};
+use super::lifetime::{Known, Lifetime, outlooks, rhythm};
 use super::rank::{abc, buckets, count, descending};
 use crate::base::money::Cents;
 use crate::base::time::{UnixMs, Zone, days_between};
+use crate::model::outlook::Outlook;
 use crate::model::score::{Abc, AbcBy, OrderFacts, Score, ScoreRules};
 
 /// The outcome of a full run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scored {
     /// One per customer, in the order of the facts.
     pub scores: Vec<Score>,
@@ -28,12 +30,14 @@ pub(super) struct Standing {
     pub(super) m: i64,
     pub(super) abc: Abc,
     pub(super) revenue_rank: i64,
+    pub(super) outlook: Outlook,
 }
 
 /// Scores everybody who has orders, as of a moment; days are calendar days in `zone`. Ties are settled by customer id, lowest first, so the
-/// outcome does not depend on the order of the facts. A million customers take about a second on two cores.
+/// outcome does not depend on the order of the facts. A million customers take about a second on two cores. Without `lifetime` no models of how customers buy are fitted, and
+/// what follows from them is missing.
 #[must_use]
-pub fn compute(facts: &[OrderFacts], as_of: UnixMs, zone: Zone, rules: &ScoreRules) -> Scored {
+pub fn compute(facts: &[OrderFacts], as_of: UnixMs, zone: Zone, rules: &ScoreRules, lifetime: bool) -> Scored {
     let today = zone.date(as_of);
     let column = |value: fn(&OrderFacts) -> i64| facts.iter().map(value).collect::<Vec<i64>>();
     let ids = column(|facts| facts.customer_id.0);
@@ -71,6 +75,13 @@ pub fn compute(facts: &[OrderFacts], as_of: UnixMs, zone: Zone, rules: &ScoreRul
     for (rank, &index) in (1..).zip(&by_revenue) {
         ranks[index] = rank;
     }
+    let known = |(facts, (recency, tenure)): (&OrderFacts, (&i64, &i64))| Known { habit: facts.habit, recency_days: -recency, tenure_days: *tenure };
+    let known: Vec<Known> = facts.iter().zip(recency.iter().zip(&tenure)).map(known).collect();
+    let lifetime = lifetime.then(|| Lifetime::fit(&known));
+    let outlooks = match &lifetime {
+        Some(lifetime) => outlooks(lifetime, &known, rules.clv_discount_percent),
+        None => known.iter().map(rhythm).collect(),
+    };
     let scores = facts.iter().enumerate().map(|(index, facts)| {
         let standing = Standing {
             recency_days: -recency[index],
@@ -80,13 +91,14 @@ pub fn compute(facts: &[OrderFacts], as_of: UnixMs, zone: Zone, rules: &ScoreRul
             m: m[index].into(),
             abc: classes[index],
             revenue_rank: ranks[index],
+            outlook: outlooks[index],
         };
         score(facts, as_of, &standing, people, rules)
     });
     let last_of = |percent| by_revenue.get(usize::try_from(last_rank(people, percent) - 1).ok()?).map(|&index| revenue[index]);
     let settings = Borders::settings(zone, rules);
-    let borders =
-        Borders { settings, customers: people, r: r_steps, f: f_steps, m: m_steps, abc_cents, top_cents: (1..=100).filter_map(last_of).collect() };
+    let top_cents = (1..=100).filter_map(last_of).collect();
+    let borders = Borders { settings, customers: people, r: r_steps, f: f_steps, m: m_steps, abc_cents, top_cents, lifetime };
     Scored { scores: scores.collect(), borders }
 }
 
@@ -102,7 +114,7 @@ pub(super) fn days_before(at: UnixMs, today: NaiveDate, zone: Zone) -> i64 {
 
 /// Puts a customer's score together.
 pub(super) fn score(facts: &OrderFacts, as_of: UnixMs, standing: &Standing, people: i64, rules: &ScoreRules) -> Score {
-    let &Standing { recency_days, tenure_days, r, f, m, abc, revenue_rank } = standing;
+    let &Standing { recency_days, tenure_days, r, f, m, abc, revenue_rank, outlook } = standing;
     // With ten or more buckets a score takes two digits.
     let base = if rules.buckets < 10 { 10 } else { 100 };
     let weighted: i64 = rules.weights.iter().zip([r, f, m]).map(|(weight, score)| weight * score * 10_000).sum();
@@ -125,6 +137,7 @@ pub(super) fn score(facts: &OrderFacts, as_of: UnixMs, standing: &Standing, peop
         revenue_rank,
         // The smallest p with rank ≤ ceil(people·p/100).
         top_percent: 100 * (revenue_rank - 1) / people + 1,
+        outlook,
     }
 }
 

@@ -46,15 +46,20 @@ impl GammaGamma {
     }
 }
 
+/// Cents in units of the currency.
+#[expect(clippy::cast_precision_loss, reason = "amounts below 90 billions are exact")]
+pub(super) fn units(cents: i64) -> f64 {
+    cents as f64 / 100.0
+}
+
 /// Groups repeat customers by (repeats, sum in hundredths of the unit); who has no repeat or a sum of 0 or less is left out.
 #[must_use]
 pub fn spent_alike(customers: impl Iterator<Item = (u32, i64)>) -> Vec<Spent> {
     let mut sorted: Vec<(u32, i64)> = customers.filter(|(repeats, cents)| *repeats > 0 && *cents > 0).collect();
     sorted.sort_unstable();
-    #[expect(clippy::cast_precision_loss, reason = "amounts below 90 billions are exact")]
     let spent = |same: &[(u32, i64)]| {
         let &(repeats, cents) = same.first()?;
-        Some(Spent { repeats, sum: cents as f64 / 100.0, people: same.len() as f64 })
+        Some(Spent { repeats, sum: units(cents), people: same.iter().map(|_| 1.0).sum() })
     };
     sorted.chunk_by(|a, b| a == b).filter_map(spent).collect()
 }

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::habit::Purchases;
 use crate::base::id::Id;
 use crate::base::money::Cents;
-use crate::base::time::UnixMs;
+use crate::base::time::{UnixMs, Zone};
 use crate::model::score::{OrderFacts, PaidOrder};
 
 /// Orders in the order of time, and the facts of those up to a moment.
@@ -13,14 +14,17 @@ pub struct Ledger {
     orders: Vec<PaidOrder>,
     next: usize,
     facts: Vec<OrderFacts>,
+    /// Of the customers at the same places.
+    purchases: Vec<Purchases>,
     places: HashMap<Id, usize>,
+    zone: Zone,
 }
 
 impl Ledger {
-    /// Before the first of `orders`, which come in the order of time.
+    /// Before the first of `orders`, which come in the order of time; days are calendar days in `zone`.
     #[must_use]
-    pub fn new(orders: Vec<PaidOrder>) -> Self {
-        Self { orders, next: 0, facts: Vec::new(), places: HashMap::new() }
+    pub fn new(orders: Vec<PaidOrder>, zone: Zone) -> Self {
+        Self { orders, next: 0, facts: Vec::new(), purchases: Vec::new(), places: HashMap::new(), zone }
     }
 
     /// The facts of everybody with orders up to `until`, which never goes back. Customers keep their place, newcomers follow.
@@ -28,12 +32,19 @@ impl Ledger {
         while let Some(order) = self.orders.get(self.next).filter(|order| order.at <= until) {
             self.next += 1;
             let place = *self.places.entry(order.customer_id).or_insert(self.facts.len());
+            if place == self.purchases.len() {
+                self.purchases.push(Purchases::default());
+            }
+            let purchases = &mut self.purchases[place];
+            purchases.add(self.zone.date(order.at), order.revenue);
+            let habit = purchases.habit();
             match self.facts.get_mut(place) {
                 Some(facts) => {
                     facts.orders += 1;
                     facts.revenue = Cents(facts.revenue.0.saturating_add(order.revenue.0));
                     facts.margin = Cents(facts.margin.0.saturating_add(order.margin.0));
                     facts.last_order_at = order.at;
+                    facts.habit = habit;
                 }
                 None => self.facts.push(OrderFacts {
                     customer_id: order.customer_id,
@@ -42,6 +53,7 @@ impl Ledger {
                     margin: order.margin,
                     first_order_at: order.at,
                     last_order_at: order.at,
+                    habit,
                 }),
             }
         }

@@ -41,11 +41,16 @@ impl<const N: usize> Slope<N> {
 /// More steps than this are a sign that there is no maximum.
 const MOST_STEPS: usize = 200;
 /// A parameter smaller than e^-FURTHEST or larger than e^FURTHEST is on its way to nowhere.
-const FURTHEST: f64 = 16.0;
+const FURTHEST: f64 = 20.0;
 /// No step changes a parameter by more than this factor (as a logarithm).
 const LONGEST: f64 = 2.0;
 /// The value cannot grow by more than this any more, by the parabola through the last point.
 const NEAR: f64 = 1e-13;
+/// Where a long step gains no more than this, the function runs level towards a limit: the limit is as good as reached. (All customers leave with the same chance, or
+/// buy at the same rate: then two parameters grow without end, and what follows from them does not change.)
+const LEVEL: f64 = 5e-4;
+/// A long step, as a logarithm.
+const LONG: f64 = 0.5;
 /// The weakest damping that counts, as a part of a curvature.
 const WEAKEST: f64 = 1e-6;
 
@@ -63,10 +68,10 @@ pub(super) fn maximum<const N: usize>(start: [f64; N], function: impl Fn(&[f64; 
             continue;
         };
         let gain: f64 = step.iter().zip(&here.gradient).map(|(step, slope)| step * slope).sum();
-        if damping == 0.0 && gain < NEAR {
+        let longest = step.iter().fold(0.0, |longest: f64, step| longest.max(step.abs()));
+        if damping == 0.0 && (gain < NEAR || gain < LEVEL && longest > LONG) {
             return Some((at, here.value));
         }
-        let longest = step.iter().fold(0.0, |longest: f64, step| longest.max(step.abs()));
         let shorter = (LONGEST / longest).min(1.0);
         let next: [f64; N] = std::array::from_fn(|i| at[i] * (step[i] * shorter).exp());
         if next.iter().any(|value| value.ln().abs() > FURTHEST) {

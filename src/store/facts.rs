@@ -14,6 +14,7 @@ use crate::model::customer::{Customer, Locale};
 use crate::model::email_address::EmailAddress;
 use crate::model::fact::Source;
 use crate::model::facts::{Facts, Needs};
+use crate::model::outlook::Outlook;
 use crate::model::score::{Abc, Score};
 
 statements! {
@@ -42,7 +43,7 @@ const RECORD: &[(&str, Put<Customer>)] = &[
     ("attributes", |customer, text| if text == "{}" { Some(()) } else { set(&mut customer.attributes, attribute::from_json(text)) }),
 ];
 
-/// None of them is ever empty for whoever has scores.
+/// The first ones are never empty for whoever has scores. Whoever has nothing but empty ones might as well have none: nothing else was asked for.
 const SCORES: &[(&str, Put<Score>)] = &[
     ("as_of", |score, text| set(&mut score.as_of, text.parse().ok().map(UnixMs))),
     ("recency_days", |score, text| set(&mut score.recency_days, text.parse().ok())),
@@ -60,6 +61,12 @@ const SCORES: &[(&str, Put<Score>)] = &[
     ("abc", |score, text| set(&mut score.abc, Abc::parse(text))),
     ("revenue_rank", |score, text| set(&mut score.revenue_rank, text.parse().ok())),
     ("top_percent", |score, text| set(&mut score.top_percent, text.parse().ok())),
+    ("typical_gap_e1", |score, text| set(&mut score.outlook.typical_gap_e1, text.parse().ok().map(Some))),
+    ("next_order_in_days", |score, text| set(&mut score.outlook.next_order_in_days, text.parse().ok().map(Some))),
+    ("churn_risk_e2", |score, text| set(&mut score.outlook.churn_risk_e2, text.parse().ok().map(Some))),
+    ("expected_orders_365_e4", |score, text| set(&mut score.outlook.expected_orders_365_e4, text.parse().ok().map(Some))),
+    ("expected_order_value_cents", |score, text| set(&mut score.outlook.expected_order_value, text.parse().ok().map(Cents).map(Some))),
+    ("clv_12m_cents", |score, text| set(&mut score.outlook.clv_12m, text.parse().ok().map(Cents).map(Some))),
 ];
 
 /// The next customers after `after`, by id, whom the filter lets pass; of each what `needs` names and nothing else, with the scores that are stored.
@@ -249,5 +256,6 @@ fn nothing(customer_id: Id) -> Score {
         abc: Abc::C,
         revenue_rank: 0,
         top_percent: 0,
+        outlook: Outlook::default(),
     }
 }

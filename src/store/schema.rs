@@ -13,6 +13,7 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
     (2, "rule_pauses", include_str!("../../migrations/sqlite/0002_rule_pauses.sql"), include_str!("../../migrations/postgres/0002_rule_pauses.sql")),
     (3, "guards", include_str!("../../migrations/sqlite/0003_guards.sql"), include_str!("../../migrations/postgres/0003_guards.sql")),
     (4, "attributes", include_str!("../../migrations/sqlite/0004_attributes.sql"), include_str!("../../migrations/postgres/0004_attributes.sql")),
+    (5, "outlook", include_str!("../../migrations/sqlite/0005_outlook.sql"), include_str!("../../migrations/postgres/0005_outlook.sql")),
 ];
 
 statements! {

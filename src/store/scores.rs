@@ -1,17 +1,19 @@
 //! Order facts as of a moment, scores, and the latest full run.
 
-use futures_util::TryStreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use sqlx::{ColumnIndex, Decode, QueryBuilder, Row, Type};
 
 use super::db::{MAX_BINDS, StoreError, Tx};
 use crate::base::id::Id;
 use crate::base::money::Cents;
-use crate::base::time::UnixMs;
+use crate::base::time::{UnixMs, Zone};
+use crate::model::outlook::Outlook;
 use crate::model::score::{Abc, OrderFacts, PaidOrder, Score};
 use crate::score::Borders;
+use crate::score::habit::habit;
 
 /// The latest full run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ScoreRun {
     /// The moment that it was made for.
     pub as_of: UnixMs,
@@ -22,21 +24,22 @@ pub struct ScoreRun {
 }
 
 /// What [`facts`] and [`facts_of`] read for each customer.
-type FactsRow = (i64, i64, i64, i64, i64, i64);
+type FactsRow = (i64, i64, i64, i64, String);
 
 statements! {
     // The plus keeps SQLite off the index: sorting what one scan finds takes half the time of looking up every order in the index's order.
     FACTS = {
-        sqlite: "SELECT +customer_id, COUNT(*), SUM(revenue_cents), SUM(COALESCE(revenue_cents - cost_cents, 0)), MIN(ordered_at), MAX(ordered_at)
+        sqlite: "SELECT +customer_id, COUNT(*), SUM(revenue_cents), SUM(COALESCE(revenue_cents - cost_cents, 0)), string_agg(concat(ordered_at, ' ', revenue_cents), ' ')
                  FROM orders WHERE status = 'paid' AND ordered_at <= $1 GROUP BY +customer_id ORDER BY +customer_id",
         postgres: "SELECT customer_id, COUNT(*), CAST(SUM(revenue_cents) AS BIGINT), CAST(SUM(COALESCE(revenue_cents - cost_cents, 0)) AS BIGINT),
-                       MIN(ordered_at), MAX(ordered_at)
+                       string_agg(concat(ordered_at, ' ', revenue_cents), ' ')
                    FROM orders WHERE status = 'paid' AND ordered_at <= $1 GROUP BY customer_id ORDER BY customer_id"
     };
     PAID = "SELECT customer_id, ordered_at, revenue_cents, COALESCE(revenue_cents - cost_cents, 0) FROM orders
             WHERE status = 'paid' AND ordered_at <= $1 ORDER BY ordered_at, id";
     PAGE = "SELECT customer_id, as_of, recency_days, orders, revenue_cents, average_order_value_cents, first_order_at, last_order_at, tenure_days,
-                r, f, m, rfm, rfm_weighted_e4, abc, revenue_rank, top_percent
+                r, f, m, rfm, rfm_weighted_e4, abc, revenue_rank, top_percent,
+                typical_gap_e1, next_order_in_days, churn_risk_e2, expected_orders_365_e4, expected_order_value_cents, clv_12m_cents
             FROM scores WHERE customer_id > $1 ORDER BY customer_id LIMIT $2";
     EXTERNAL_IDS = "SELECT c.id, c.external_id FROM customers c WHERE EXISTS (SELECT 1 FROM orders o WHERE o.customer_id = c.id) ORDER BY c.id";
     DELETE_ALL = "DELETE FROM scores";
@@ -53,8 +56,13 @@ statements! {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn facts(tx: &mut Tx, as_of: UnixMs) -> Result<Vec<OrderFacts>, StoreError> {
-    on!(tx, FACTS, |c, q| sqlx::query_as::<_, FactsRow>(q).bind(as_of.0).fetch(c).map_ok(order_facts).try_collect().await)
+pub async fn facts(tx: &mut Tx, as_of: UnixMs, zone: Zone) -> Result<Vec<OrderFacts>, StoreError> {
+    let mut orders = Vec::new();
+    let mut order_facts = |row: Result<FactsRow, sqlx::Error>| order_facts(&row?, zone, &mut orders);
+    on!(tx, FACTS, |c, q| {
+        let rows = sqlx::query_as::<_, FactsRow>(q).bind(as_of.0).fetch(c);
+        rows.map(&mut order_facts).try_collect::<Vec<_>>().await
+    })
 }
 
 /// The paid orders up to `until`, oldest first: what [`facts`] adds up.
@@ -75,13 +83,13 @@ pub async fn paid(tx: &mut Tx, until: UnixMs) -> Result<Vec<PaidOrder>, StoreErr
 ///
 /// # Errors
 /// When the database fails.
-pub async fn facts_of(tx: &mut Tx, ids: &[Id], as_of: UnixMs) -> Result<Vec<OrderFacts>, StoreError> {
-    let mut found = Vec::with_capacity(ids.len());
+pub async fn facts_of(tx: &mut Tx, ids: &[Id], as_of: UnixMs, zone: Zone) -> Result<Vec<OrderFacts>, StoreError> {
+    let (mut found, mut orders) = (Vec::with_capacity(ids.len()), Vec::new());
     for chunk in ids.chunks(MAX_BINDS - 1) {
         let rows: Vec<FactsRow> = on!(tx, |c| {
             let mut query = QueryBuilder::new(
                 "SELECT customer_id, COUNT(*), CAST(SUM(revenue_cents) AS BIGINT), CAST(SUM(COALESCE(revenue_cents - cost_cents, 0)) AS BIGINT),
-                     MIN(ordered_at), MAX(ordered_at) FROM orders WHERE status = 'paid' AND ordered_at <= ",
+                     string_agg(concat(ordered_at, ' ', revenue_cents), ' ') FROM orders WHERE status = 'paid' AND ordered_at <= ",
             );
             query.push_bind(as_of.0).push(" AND customer_id IN (");
             let mut list = query.separated(", ");
@@ -91,24 +99,41 @@ pub async fn facts_of(tx: &mut Tx, ids: &[Id], as_of: UnixMs) -> Result<Vec<Orde
             query.push(") GROUP BY customer_id");
             query.build_query_as().persistent(false).fetch_all(c).await
         })?;
-        found.extend(rows.into_iter().map(order_facts));
+        for row in rows {
+            found.push(order_facts(&row, zone, &mut orders)?);
+        }
     }
     Ok(found)
 }
 
-fn order_facts((customer_id, orders, revenue, margin, first, last): FactsRow) -> OrderFacts {
-    OrderFacts {
-        customer_id: Id(customer_id),
-        orders,
-        revenue: Cents(revenue),
-        margin: Cents(margin),
-        first_order_at: UnixMs(first),
-        last_order_at: UnixMs(last),
+/// `orders` is room that is used again.
+fn order_facts(
+    &(customer_id, count, revenue, margin, ref text): &FactsRow,
+    zone: Zone,
+    orders: &mut Vec<(UnixMs, Cents)>,
+) -> Result<OrderFacts, StoreError> {
+    let mut numbers = text.split(' ').map(str::parse::<i64>);
+    orders.clear();
+    while let (Some(Ok(at)), Some(Ok(cents))) = (numbers.next(), numbers.next()) {
+        orders.push((UnixMs(at), Cents(cents)));
+    }
+    let habit = habit(orders, zone);
+    match (orders.first(), orders.last()) {
+        (Some(first), Some(last)) if i64::try_from(orders.len()) == Ok(count) => Ok(OrderFacts {
+            customer_id: Id(customer_id),
+            orders: count,
+            revenue: Cents(revenue),
+            margin: Cents(margin),
+            first_order_at: first.0,
+            last_order_at: last.0,
+            habit,
+        }),
+        _ => Err(StoreError::Corrupt { table: "orders", column: "(any)", value: format!("of the customer with id {customer_id}") }),
     }
 }
 
-/// Rows of scores in one statement; each has 17 columns.
-const ROWS: usize = 1_500;
+/// Rows of scores in one statement; each has 23 columns.
+const ROWS: usize = 1_300;
 
 /// Stores scores, in place of what was stored for these customers.
 ///
@@ -119,7 +144,8 @@ pub async fn put(tx: &mut Tx, scores: &[Score]) -> Result<(), StoreError> {
         on!(tx, |c| {
             let mut query = QueryBuilder::new(
                 "INSERT INTO scores (customer_id, as_of, recency_days, orders, revenue_cents, average_order_value_cents, first_order_at, last_order_at,
-                     tenure_days, r, f, m, rfm, rfm_weighted_e4, abc, revenue_rank, top_percent) ",
+                     tenure_days, r, f, m, rfm, rfm_weighted_e4, abc, revenue_rank, top_percent,
+                typical_gap_e1, next_order_in_days, churn_risk_e2, expected_orders_365_e4, expected_order_value_cents, clv_12m_cents) ",
             );
             query.push_values(chunk, |mut row, score| {
                 row.push_bind(score.customer_id.0)
@@ -138,14 +164,23 @@ pub async fn put(tx: &mut Tx, scores: &[Score]) -> Result<(), StoreError> {
                     .push_bind(score.rfm_weighted_e4)
                     .push_bind(score.abc.code())
                     .push_bind(score.revenue_rank)
-                    .push_bind(score.top_percent);
+                    .push_bind(score.top_percent)
+                    .push_bind(score.outlook.typical_gap_e1)
+                    .push_bind(score.outlook.next_order_in_days)
+                    .push_bind(score.outlook.churn_risk_e2)
+                    .push_bind(score.outlook.expected_orders_365_e4)
+                    .push_bind(score.outlook.expected_order_value.map(|cents| cents.0))
+                    .push_bind(score.outlook.clv_12m.map(|cents| cents.0));
             });
             query.push(
                 " ON CONFLICT (customer_id) DO UPDATE SET as_of = excluded.as_of, recency_days = excluded.recency_days, orders = excluded.orders,
                      revenue_cents = excluded.revenue_cents, average_order_value_cents = excluded.average_order_value_cents,
                      first_order_at = excluded.first_order_at, last_order_at = excluded.last_order_at, tenure_days = excluded.tenure_days,
                      r = excluded.r, f = excluded.f, m = excluded.m, rfm = excluded.rfm, rfm_weighted_e4 = excluded.rfm_weighted_e4,
-                     abc = excluded.abc, revenue_rank = excluded.revenue_rank, top_percent = excluded.top_percent",
+                     abc = excluded.abc, revenue_rank = excluded.revenue_rank, top_percent = excluded.top_percent,
+                     typical_gap_e1 = excluded.typical_gap_e1, next_order_in_days = excluded.next_order_in_days, churn_risk_e2 = excluded.churn_risk_e2,
+                     expected_orders_365_e4 = excluded.expected_orders_365_e4, expected_order_value_cents = excluded.expected_order_value_cents,
+                     clv_12m_cents = excluded.clv_12m_cents",
             );
             query.build().persistent(false).execute(c).await.map(|_| ())
         })?;
@@ -182,7 +217,8 @@ pub async fn of(tx: &mut Tx, ids: &[Id]) -> Result<Vec<Score>, StoreError> {
         on!(tx, |c| {
             let mut query = QueryBuilder::new(
                 "SELECT customer_id, as_of, recency_days, orders, revenue_cents, average_order_value_cents, first_order_at, last_order_at, tenure_days,
-                     r, f, m, rfm, rfm_weighted_e4, abc, revenue_rank, top_percent FROM scores WHERE customer_id IN (",
+                     r, f, m, rfm, rfm_weighted_e4, abc, revenue_rank, top_percent,
+                typical_gap_e1, next_order_in_days, churn_risk_e2, expected_orders_365_e4, expected_order_value_cents, clv_12m_cents FROM scores WHERE customer_id IN (",
             );
             let mut list = query.separated(", ");
             for id in chunk {
@@ -238,6 +274,14 @@ where
         abc: Abc::parse(abc).ok_or_else(|| StoreError::Corrupt { table: "scores", column: "abc", value: abc.to_owned() })?,
         revenue_rank: number(15)?,
         top_percent: number(16)?,
+        outlook: Outlook {
+            typical_gap_e1: row.try_get(17)?,
+            next_order_in_days: row.try_get(18)?,
+            churn_risk_e2: row.try_get(19)?,
+            expected_orders_365_e4: row.try_get(20)?,
+            expected_order_value: row.try_get::<Option<i64>, usize>(21)?.map(Cents),
+            clv_12m: row.try_get::<Option<i64>, usize>(22)?.map(Cents),
+        },
     })
 }
 

@@ -120,7 +120,10 @@ async fn shop() -> tempfile::TempDir {
 async fn score_exports_everybody_with_orders_by_external_id() {
     let folder = shop().await;
     let found = document(folder.path(), &["score", "--as-of", "2026-03-11T23:59", "--export", "scores.csv"]);
-    assert_eq!((&found["as_of"], &found["customers"], &found["models"]), (&json!("2026-03-11T22:59:00Z"), &json!(20), &json!({})));
+    assert_eq!((&found["as_of"], &found["customers"]), (&json!("2026-03-11T22:59:00Z"), &json!(20)));
+    let thin = json!({ "unknown": "0 customers bought on a second day, 30 are needed" });
+    assert_eq!((&found["models"]["bgnbd"], &found["models"]["gamma_gamma"], &found["known"]["clv_12m"]), (&thin, &thin, &json!(0)));
+    assert_eq!(found["clv_12m_cents"], Value::Null, "nobody knows, which is not nothing");
     let top = &found["top"]["5"];
     assert_eq!((&top["customers"], &top["revenue_cents"]), (&json!(1), &json!(2000)));
     assert!((top["share"].as_f64().unwrap() - 2000.0 / 21_000.0).abs() < 1e-9, "{top}");
@@ -130,9 +133,10 @@ async fn score_exports_everybody_with_orders_by_external_id() {
     assert_eq!(
         lines[0],
         "customer_id,recency_days,orders,revenue_cents,r,f,m,rfm,abc,revenue_rank,top_percent,rfm_weighted_e4,average_order_value_cents,\
-         first_order_at,last_order_at,tenure_days"
+         first_order_at,last_order_at,tenure_days,\
+         typical_gap_e1,next_order_in_days,churn_risk_e2,expected_orders_365_e4,expected_order_value_cents,clv_12m_cents"
     );
-    assert_eq!(lines[1], "1,10,1,100,1,1,1,111,C,20,96,10000,100,2026-03-01T09:00:00Z,2026-03-01T09:00:00Z,10");
+    assert_eq!(lines[1], "1,10,1,100,1,1,1,111,C,20,96,10000,100,2026-03-01T09:00:00Z,2026-03-01T09:00:00Z,10,,,,,,");
     assert!(lines[2].starts_with("2,10,1,200,") && lines[19].starts_with("20,10,1,2000,1,1,5,115,A,1,1,") && lines[20].starts_with("anna,"), "{csv}");
     assert_eq!(lines.len(), 21);
     assert!(!folder.path().join("scores.csv.part").exists());

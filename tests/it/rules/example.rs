@@ -9,6 +9,7 @@ use stammgast::model::attribute::Attributes;
 use stammgast::model::customer::{Customer, Locale};
 use stammgast::model::email_address::EmailAddress;
 use stammgast::model::facts::{Facts, History, Moment, Needs, PastEmail, PastLine, PastOrder};
+use stammgast::model::outlook::Outlook;
 use stammgast::model::predicate::Literal;
 use stammgast::model::score::{Abc, Score};
 use stammgast::rules::{Evaluation, RuleSet};
@@ -77,6 +78,14 @@ pub(super) fn regular() -> Facts {
         abc: Abc::A,
         revenue_rank: 7,
         top_percent: 3,
+        outlook: Outlook {
+            typical_gap_e1: Some(365),
+            next_order_in_days: Some(-33),
+            churn_risk_e2: Some(4_025),
+            expected_orders_365_e4: Some(25_000),
+            expected_order_value: Some(Cents(4_050)),
+            clv_12m: Some(Cents(9_999)),
+        },
     };
     let order = |date: &str, cents| PastOrder { at: at(date), revenue: Cents(cents) };
     let line = |date: &str, sku: &str, quantity| PastLine {

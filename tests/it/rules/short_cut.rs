@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use stammgast::base::money::Cents;
 use stammgast::model::customer::Locale;
 use stammgast::model::facts::{Facts, History, PastEmail, PastLine, PastOrder};
+use stammgast::model::outlook::Outlook;
 use stammgast::model::predicate::Literal;
 use stammgast::model::score::Abc;
 
@@ -26,6 +27,7 @@ const WHOLE: &[&str] = &[
     "weekday",
     "day",
     "birthday_month",
+    "next_order_in_days",
 ];
 /// Facts with brackets, and flags, which are not compared with numbers.
 const COUNTED: &[&str] = &[
@@ -50,7 +52,8 @@ const FLAGS: &[&str] = &[
     "bought_category(\"Pralinen\")",
     "bought_category(\"Eis\", weeks(9))",
 ];
-const DECIMAL: &[&str] = &["revenue", "average_order_value", "rfm_weighted"];
+const DECIMAL: &[&str] =
+    &["revenue", "average_order_value", "rfm_weighted", "typical_gap_days", "churn_risk", "expected_orders_365", "expected_order_value", "clv_12m"];
 const TEXT: &[&str] = &["id", "first_name", "locale", "abc"];
 
 fn number() -> impl Strategy<Value = String> {
@@ -163,6 +166,15 @@ pub(crate) fn customer() -> impl Strategy<Value = Facts> {
             if let Some(score) = &mut facts.score {
                 (score.recency_days, score.orders, score.revenue, score.average_order_value) = (days, orders, Cents(cents), Cents(cents / 3));
                 (score.r, score.rfm, score.rfm_weighted_e4, score.abc) = (bucket, bucket * 111, bucket * 10_001, [Abc::A, Abc::B, Abc::C][class]);
+                let (rhythm, models) = (bucket > 2, class > 0);
+                score.outlook = Outlook {
+                    typical_gap_e1: rhythm.then_some(days * 5),
+                    next_order_in_days: rhythm.then_some(days - 40),
+                    churn_risk_e2: (models && orders > 1).then_some(cents.abs() % 10_001),
+                    expected_orders_365_e4: models.then_some(cents.abs() * 3),
+                    expected_order_value: models.then_some(Cents(cents / 5)),
+                    clv_12m: models.then_some(Cents(cents)),
+                };
             }
             facts
         },

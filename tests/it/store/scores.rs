@@ -2,7 +2,8 @@
 
 use stammgast::base::id::Id;
 use stammgast::base::money::Cents;
-use stammgast::base::time::{DAY_MS, UnixMs};
+use stammgast::base::time::{DAY_MS, UnixMs, Zone};
+use stammgast::model::outlook::{Habit, Outlook};
 use stammgast::model::score::{Abc, OrderFacts, Score};
 use stammgast::score::Borders;
 use stammgast::store::scores;
@@ -29,6 +30,14 @@ fn score(id: i64) -> Score {
         abc: Abc::B,
         revenue_rank: 11,
         top_percent: 12,
+        outlook: Outlook {
+            typical_gap_e1: Some(13),
+            next_order_in_days: Some(-14),
+            churn_risk_e2: (id % 2 == 0).then_some(15),
+            expected_orders_365_e4: Some(16),
+            expected_order_value: Some(Cents(17)),
+            clv_12m: Some(Cents(18)),
+        },
     }
 }
 
@@ -42,6 +51,7 @@ on_both!(facts_count_paid_orders_up_to_the_moment_and_margin_where_the_cost_is_k
     order(&test.db, 6, 3, 2001, 100, None, "paid").await;
     order(&test.db, 7, 4, 100, 100, None, "open").await;
     let mut tx = test.db.read().await.unwrap();
+    let utc = Zone::parse("UTC").unwrap();
     let facts = |id: i64, orders, revenue, margin, first, last| OrderFacts {
         customer_id: Id(id),
         orders,
@@ -49,11 +59,12 @@ on_both!(facts_count_paid_orders_up_to_the_moment_and_margin_where_the_cost_is_k
         margin: Cents(margin),
         first_order_at: UnixMs(first),
         last_order_at: UnixMs(last),
+        habit: Habit { purchase_days: 1, ..Habit::default() },
     };
     let expected = [facts(1, 2, 1200, 300, 1000, 2000), facts(2, 1, 0, 0, 2000, 2000)];
-    assert_eq!(scores::facts(&mut tx, UnixMs(2000)).await.unwrap(), expected);
-    assert_eq!(scores::facts_of(&mut tx, &[Id(4), Id(2), Id(99)], UnixMs(2000)).await.unwrap(), expected[1..]);
-    assert_eq!(scores::facts(&mut tx, UnixMs(99)).await.unwrap(), []);
+    assert_eq!(scores::facts(&mut tx, UnixMs(2000), utc).await.unwrap(), expected);
+    assert_eq!(scores::facts_of(&mut tx, &[Id(4), Id(2), Id(99)], UnixMs(2000), utc).await.unwrap(), expected[1..]);
+    assert_eq!(scores::facts(&mut tx, UnixMs(99), utc).await.unwrap(), []);
     let everybody: Vec<(Id, String)> = scores::external_ids(&mut tx).await.unwrap();
     assert_eq!(everybody, (1..=4).map(|id| (Id(id), id.to_string())).collect::<Vec<_>>());
 });
