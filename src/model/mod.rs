@@ -13,6 +13,7 @@ pub mod facts;
 pub mod fault;
 pub mod hold;
 pub mod import;
+pub mod kpi;
 pub mod message;
 pub mod order;
 pub mod outlook;

@@ -7,6 +7,7 @@ pub mod clv;
 mod compute;
 pub mod gamma_gamma;
 pub mod habit;
+pub mod kpi;
 mod ledger;
 pub mod lifetime;
 mod newton;

@@ -4,6 +4,7 @@ mod borders;
 mod btyd;
 mod golden;
 mod outlook;
+mod kpi;
 
 use stammgast::base::id::Id;
 use stammgast::base::money::Cents;
