@@ -9,10 +9,12 @@ mod facts;
 mod holds;
 mod import;
 mod init;
+mod kpi;
 mod logging;
 mod messages;
 mod migrate;
 mod plan;
+mod replaced;
 mod report;
 mod rules;
 mod run;
@@ -61,6 +63,7 @@ enum Command {
     Facts(facts::Args),
     Holds(holds::Args),
     Init(init::Args),
+    Kpi(kpi::Args),
     Messages(messages::Args),
     Import(import::Args),
     Migrate(migrate::Args),
@@ -174,6 +177,7 @@ async fn run(command: Command, app: &App) -> anyhow::Result<Done> {
         Command::Facts(args) => Ok(facts::run(&args, app)),
         Command::Holds(args) => holds::run(args, app).await,
         Command::Init(args) => init::run(&args, app),
+        Command::Kpi(args) => kpi::run(args, app).await,
         Command::Messages(args) => messages::run(args, app).await,
         Command::Import(args) => import::run(args, app).await,
         Command::Plan(args) => plan::run(args, app).await,

@@ -1,12 +1,10 @@
 //! The CSV of `stammgast score --export`.
 
 use std::cmp::Ordering;
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 
-use anyhow::Context as _;
-
+use super::replaced::replace;
 use crate::base::id::Id;
 use crate::model::score::Score;
 
@@ -41,26 +39,7 @@ pub(super) fn write(path: &Path, scores: &[Score], external_ids: &[(Id, String)]
     // Somebody erased since the scores were computed has no line.
     let mut lines: Vec<(&str, &Score)> = scores.iter().filter_map(|score| Some((external_id(score.customer_id)?, score))).collect();
     lines.sort_unstable_by(|a, b| by_external_id(a.0, b.0));
-    // A pipe or device is written to; a file is replaced when everything is in the new one.
-    let in_place = path.exists() && !path.is_file();
-    let target = if in_place { path.to_owned() } else { part_of(path) };
-    let write = || -> anyhow::Result<()> {
-        let file = if in_place { File::options().write(true).open(&target)? } else { File::create(&target)? };
-        let mut file = BufWriter::new(file);
-        write_lines(&mut file, &lines)?;
-        file.into_inner()?.sync_all().or_else(|error| if in_place { Ok(()) } else { Err(error) })?;
-        if !in_place {
-            std::fs::rename(&target, path)?;
-        }
-        Ok(())
-    };
-    write().with_context(|| format!("{}: cannot be written", path.display()))
-}
-
-fn part_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".part");
-    name.into()
+    replace(path, |file| write_lines(file, &lines))
 }
 
 fn write_lines(file: &mut impl Write, lines: &[(&str, &Score)]) -> anyhow::Result<()> {

@@ -1,5 +1,6 @@
 //! Floor 1: the configuration: the embedded `config/default.toml`, the shop's file over it, the environment over both.
 
+pub mod goals;
 pub mod mail;
 pub mod sections;
 pub mod shop;
@@ -34,6 +35,11 @@ pub struct Config {
     pub attributes: sections::Attributes,
     /// How scores are made.
     pub score: sections::Score,
+    /// What key figures assume.
+    pub kpi: goals::KpiSettings,
+    /// What they are to reach.
+    #[serde(default)]
+    pub goals: goals::Goals,
     /// When nobody may be written to.
     pub policy: sections::Policy,
     /// When a run stops and asks.
@@ -103,7 +109,9 @@ impl Config {
         let mut config: Self = figment.extract().map_err(|error| ConfigError::Bad(explain(error, text, &name)))?;
         config.read_files()?;
         config.check().map_err(|(section, key, problem)| ConfigError::Bad(format!("{}: {problem}", place(text, &name, section, key))))?;
-        Ok(config)
+        let told = |(goal, key, problem): goals::GoalFault| format!("{}: {problem}", place(text, &name, &format!("goals.{goal}"), key));
+        let faults: Vec<String> = config.goals.faults().into_iter().map(told).collect();
+        if faults.is_empty() { Ok(config) } else { Err(ConfigError::Bad(faults.join("\n"))) }
     }
 
     fn read_files(&mut self) -> Result<(), ConfigError> {
@@ -126,6 +134,7 @@ impl Config {
         self.attributes.check().map_err(|(key, problem)| ("attributes", key, problem))?;
         self.rules.check().map_err(|(key, problem)| ("rules", key, problem))?;
         self.score.check().map_err(|(key, problem)| ("score", key, problem))?;
+        self.kpi.check().map_err(|(key, problem)| ("kpi", key, problem))?;
         self.policy.check().map_err(|(key, problem)| ("policy", key, problem))?;
         self.guards.check().map_err(|(key, problem)| ("guards", key, problem))?;
         self.experiments.check().map_err(|(key, problem)| ("experiments", key, problem))?;
@@ -146,14 +155,17 @@ fn explain(error: figment::Error, text: &str, name: &str) -> String {
         .into_iter()
         .map(|fault| {
             let path: Vec<&str> = fault.path.iter().map(String::as_str).collect();
-            let (section, key) = (path.first().copied().unwrap_or_default(), path.last().copied().unwrap_or_default());
+            // A goal is a section of its own.
+            let depth = if path.first() == Some(&"goals") { 2 } else { 1 };
+            let section = path.iter().take(depth).copied().collect::<Vec<_>>().join(".");
+            let key = path.get(depth..).and_then(<[&str]>::last).copied().unwrap_or(&section);
             let problem = fault.kind.to_string();
             match &fault.kind {
                 figment::error::Kind::UnknownField(field, expected) => {
-                    format!("{}: unknown key '{field}': expected one of {}", place(text, name, section, field), expected.join(", "))
+                    format!("{}: unknown key '{field}': expected one of {}", place(text, name, &section, field), expected.join(", "))
                 }
                 _ if section.is_empty() => format!("{name}: {problem}"),
-                _ => format!("{}: {section}.{key}: {problem}", place(text, name, section, key)),
+                _ => format!("{}: {}: {problem}", place(text, name, &section, key), path.join(".")),
             }
         })
         .collect();
@@ -166,7 +178,7 @@ fn place(text: &str, name: &str, section: &str, key: &str) -> String {
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.starts_with('[') {
-            let header = line.trim_matches(['[', ']', ' ']);
+            let header = line.trim_matches(['[', ']', ' ']).replace(['"', '\''], "");
             inside = header == section;
             if header == key {
                 return format!("{name}:{}", number + 1);
@@ -209,5 +221,71 @@ mod tests {
     fn a_lease_shorter_than_a_send_may_take_is_refused() {
         let error = Config::from_toml("[dispatch]\nlease_s = 60").unwrap_err().to_string();
         assert!(error.contains("lease_s") && error.contains("660"), "{error}");
+    }
+
+    const GOAL: &str = "[goals.repeat-rate]\nkpi = \"repeat_purchase_rate\"\ntarget = \"+15 %\"\nfrom = 2026-09-30\nby = \"2027-03-31\"\n";
+
+    #[test]
+    fn a_goal_is_read_with_days_as_text_or_as_dates() {
+        let goals = Config::from_toml(GOAL).unwrap().goals.list();
+        assert_eq!(
+            (goals[0].name.as_str(), goals[0].kpi.code(), goals[0].target),
+            ("repeat-rate", "repeat_purchase_rate", goals::Target::Relative(0.15))
+        );
+        assert_eq!((goals[0].from.to_string(), goals[0].by.to_string(), goals[0].days), ("2026-09-30".to_owned(), "2027-03-31".to_owned(), 90));
+        let target = |kpi: &str, text: &str| {
+            let text = GOAL.replace("repeat_purchase_rate", kpi).replace("+15 %", text);
+            Config::from_toml(&text).map(|config| config.goals.list()[0].target).map_err(|error| error.to_string())
+        };
+        for (kpi, text, expected) in [
+            ("churn_rate", "-2,5 Punkte", goals::Target::Absolute(-0.025)),
+            ("churn_rate", "40%", goals::Target::Value(0.4)),
+            ("aov", "45,50", goals::Target::Value(4550.0)),
+            ("aov", "+2.5", goals::Target::Absolute(250.0)),
+            ("orders", "1200", goals::Target::Value(1200.0)),
+            ("purchase_frequency", "−10 %", goals::Target::Relative(-0.1)),
+        ] {
+            assert_eq!(target(kpi, text), Ok(expected), "{kpi} {text}");
+        }
+        for (kpi, text) in [
+            ("churn_rate", "0.4"),
+            ("churn_rate", "+5"),
+            ("churn_rate", "140 %"),
+            ("aov", "45 %"),
+            ("aov", "+5 points"),
+            ("orders", "1.200"),
+            ("orders", "+0 %"),
+            ("orders", "-100 %"),
+            ("orders", "more"),
+            ("orders", ""),
+            ("orders", "++5"),
+            ("orders", "1e5"),
+        ] {
+            assert!(target(kpi, text).unwrap_err().contains("is no target for"), "{kpi} {text}");
+        }
+    }
+
+    #[test]
+    fn every_fault_of_every_goal_is_told_with_its_line() {
+        let text = format!(
+            "{}[goals.\"zwei\"]\nkpi = \"aov\"\ntarget = \"viel\"\nfrom = \"morgen\"\nby = 2026-01-01\ndays = 3\n",
+            GOAL.replace("repeat_purchase_rate", "repeat_purchase_rat").replace("2027-03-31", "2026-09-30")
+        );
+        let error = Config::from_toml(&text).unwrap_err().to_string();
+        let expected = "configuration:2 [goals.repeat-rate] kpi: 'repeat_purchase_rat' is no key figure - did you mean 'repeat_purchase_rate'?: expected one of \
+                        orders, revenue, active, new, retention_rate, churn_rate, crr, repeat_purchase_rate, purchase_frequency, aov, arpu, clv_simple, \
+                        clv_margin_churn\n\
+                        configuration:5 [goals.repeat-rate] by: 2026-09-30 is not after 2026-09-30: expected a day after from\n\
+                        configuration:8 [goals.zwei] target: 'viel' is no target for aov: expected \"+15 %\" (of the start value), \"+2.50\" or \"45.00\" \
+                        in the shop's currency\n\
+                        configuration:9 [goals.zwei] from: 'morgen' is no day: expected e.g. \"2027-03-31\"\n\
+                        configuration:11 [goals.zwei] days: 3 is out of range: expected 7 to 730 days that the figure is measured over";
+        assert_eq!(error, expected);
+        let unknown = Config::from_toml(&format!("{GOAL}goal = 1")).unwrap_err().to_string();
+        assert_eq!(unknown, "configuration:6 [goals.repeat-rate] goal: unknown key 'goal': expected one of kpi, target, from, by, days");
+        let missing = Config::from_toml(&GOAL.replace("kpi = ", "#")).unwrap_err().to_string();
+        assert_eq!(missing, "configuration:1: goals.repeat-rate: missing field `kpi`");
+        let list = Config::from_toml(&GOAL.replace("2026-09-30", "[1]")).unwrap_err().to_string();
+        assert_eq!(list, "configuration:4 [goals.repeat-rate] from: goals.repeat-rate.from: expected a day, e.g. \"2027-03-31\"");
     }
 }

@@ -1,5 +1,5 @@
 //! Floor 4: one file per stage; stages talk to each other only through tables. Beside them what answers questions about stages and writes nothing: plan,
-//! backtest, why, survey, verify, watch, analyse.
+//! backtest, why, survey, verify, watch, analyse, measure.
 
 pub mod analyse;
 pub mod backtest;
@@ -9,6 +9,7 @@ pub mod decide;
 pub mod dispatch;
 pub mod evaluate;
 pub mod ingest;
+pub mod measure;
 mod mentions;
 pub mod object;
 pub mod pause;

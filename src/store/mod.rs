@@ -10,6 +10,7 @@ pub mod facts;
 pub mod filter;
 pub mod history;
 pub mod holds;
+pub mod kpi;
 pub mod leases;
 pub mod messages;
 pub mod orders;
@@ -38,6 +39,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         facts::STATEMENTS,
         history::STATEMENTS,
         holds::STATEMENTS,
+        kpi::STATEMENTS,
         leases::STATEMENTS,
         messages::STATEMENTS,
         outbox::STATEMENTS,

@@ -6,6 +6,7 @@ mod demo;
 mod facts;
 mod holds;
 mod import;
+mod kpi;
 mod messages;
 mod numbers;
 mod plan;

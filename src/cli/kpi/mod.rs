@@ -1,0 +1,71 @@
+//! `stammgast kpi`: the shop's key figures, its goals, cohorts and best customers.
+
+mod export;
+mod tables;
+
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+
+use super::{App, Done};
+use crate::flow::measure::{Question, measure};
+use crate::model::kpi::By;
+
+/// The shop's key figures by month, quarter or year; goals, cohorts, best customers
+///
+/// Only paid orders count. Periods are those of the calendar in the shop's time zone; the running one is counted so far, and not compared with the
+/// one before. What cannot be known is shown as – (null in JSON). docs/kpis.md defines every figure.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  stammgast kpi\n  stammgast kpi --by month --from 2026-01-01 --cohorts\n  stammgast kpi --to 2026-06-30 --csv kpi.csv --json"
+)]
+pub(super) struct Args {
+    /// The periods
+    #[arg(long, value_enum, default_value_t = ByWord::Quarter)]
+    by: ByWord,
+    /// The first period is the one of this day; without it the one of the first order
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    from: Option<NaiveDate>,
+    /// The last day that counts; without it all until now
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    to: Option<NaiveDate>,
+    /// Show the table of monthly cohorts as well
+    #[arg(long)]
+    cohorts: bool,
+    /// Write the periods as CSV, one line each
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum ByWord {
+    Month,
+    Quarter,
+    Year,
+}
+
+fn day(text: &str) -> Result<NaiveDate, String> {
+    text.parse().map_err(|_| "expected a day, e.g. 2026-03-31".to_owned())
+}
+
+pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
+    if let (Some(from), Some(to)) = (args.from, args.to) {
+        anyhow::ensure!(from <= to, "--from {from} is later than --to {to}");
+    }
+    let by = match args.by {
+        ByWord::Month => By::Month,
+        ByWord::Quarter => By::Quarter,
+        ByWord::Year => By::Year,
+    };
+    let ctx = app.open(app.config()?, None).await?;
+    let measured = measure(&ctx, &Question { by, from: args.from, to: args.to }).await?;
+    if let Some(path) = &args.csv {
+        export::write(path, &measured.periods, &measured.currency)?;
+    }
+    if app.json {
+        println!("{}", serde_json::to_string(&measured)?);
+    } else {
+        tables::print(&measured, args.cohorts);
+    }
+    Ok(Done::Well)
+}

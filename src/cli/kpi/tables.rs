@@ -1,0 +1,206 @@
+//! The key figures as text.
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use crate::base::money::Cents;
+use crate::flow::measure::{Measured, PeriodFigures};
+use crate::score::kpi::{Cohort, Figures};
+
+/// Columns of periods; more of them are in the line beside, in JSON and CSV.
+const COLUMNS: usize = 6;
+/// Values in a sparkline, and months in the table of cohorts.
+const LATEST: usize = 24;
+const MONTHS: usize = 13;
+
+/// A row: what it is called, as text, and as a number for the sparkline.
+type Row = (&'static str, fn(&Figures) -> String, fn(&Figures) -> Option<f64>);
+
+#[expect(clippy::cast_precision_loss, reason = "a sparkline")]
+const ROWS: [Row; 14] = [
+    ("orders", |of| of.orders.to_string(), |of| Some(of.orders as f64)),
+    ("revenue", |of| Cents(of.revenue_cents).to_string(), |of| Some(of.revenue_cents as f64)),
+    ("active customers", |of| of.active.to_string(), |of| Some(of.active as f64)),
+    ("new customers", |of| of.new.to_string(), |of| Some(of.new as f64)),
+    ("retained customers", |of| text(of.retained, |count| count.to_string()), |of| of.retained.map(|count| count as f64)),
+    ("retention", |of| percent(of.retention_rate), |of| of.retention_rate),
+    ("churn", |of| percent(of.churn_rate), |of| of.churn_rate),
+    ("CRR (E−N)/S", |of| percent(of.crr), |of| of.crr),
+    ("repeat-purchase rate", |of| percent(of.repeat_purchase_rate), |of| of.repeat_purchase_rate),
+    ("orders per customer", |of| text(of.purchase_frequency, |number| format!("{number:.2}")), |of| of.purchase_frequency),
+    ("average order value", |of| money(of.aov_cents), |of| of.aov_cents),
+    ("revenue per customer", |of| money(of.arpu_cents), |of| of.arpu_cents),
+    ("CLV simple", |of| money(of.clv_simple_cents), |of| of.clv_simple_cents),
+    ("CLV margin/churn", |of| money(of.clv_margin_churn_cents), |of| of.clv_margin_churn_cents),
+];
+
+fn text<T>(value: Option<T>, say: impl Fn(T) -> String) -> String {
+    value.map_or_else(|| "–".to_owned(), say)
+}
+
+fn percent(share: Option<f64>) -> String {
+    text(share, |share| format!("{:.1} %", share * 100.0))
+}
+
+fn money(cents: Option<f64>) -> String {
+    text(cents, |cents| format!("{:.2}", cents / 100.0))
+}
+
+/// Everything, the table of cohorts only if asked for.
+pub(super) fn print(measured: &Measured, with_cohorts: bool) {
+    if measured.periods.is_empty() {
+        println!("There are no paid orders up to {}.", measured.to);
+    } else {
+        figures(measured);
+        inactive(measured);
+        pareto(measured);
+    }
+    if with_cohorts && !measured.cohorts.is_empty() {
+        cohorts(&measured.cohorts);
+    }
+    if !measured.goals.is_empty() {
+        println!("\nGoals");
+    }
+    for goal in &measured.goals {
+        let mark = match goal.on_track {
+            Some(true) => "✓",
+            Some(false) => "✗",
+            None => "?",
+        };
+        let course: Vec<Option<f64>> = goal.values.iter().map(|value| value.value).collect();
+        println!("{mark} {}  {}\n  {}", goal.goal, sparkline(&course), goal.sentence);
+    }
+}
+
+fn figures(measured: &Measured) {
+    let latest = &measured.periods[measured.periods.len().saturating_sub(LATEST)..];
+    let shown = &latest[latest.len().saturating_sub(COLUMNS)..];
+    let mut table = plain();
+    let label = |period: &PeriodFigures| if period.complete { period.period.clone() } else { format!("{} so far", period.period) };
+    let mut header = vec![measured.currency.clone()];
+    header.extend(shown.iter().map(label));
+    header.extend(["all".to_owned(), "course".to_owned()]);
+    table.set_header(header);
+    for (name, say, number) in ROWS {
+        let mut row = vec![name.to_owned()];
+        row.extend(shown.iter().map(|period| say(&period.figures)));
+        row.push(say(&measured.whole.figures));
+        // What a running period has so far would look like a fall.
+        let complete: Vec<Option<f64>> = latest.iter().filter(|period| period.complete).map(|period| number(&period.figures)).collect();
+        row.push(sparkline(&complete));
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut().skip(1).take(shown.len() + 1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    println!("{table}");
+    let earlier = measured.periods.len() - shown.len();
+    if earlier > 0 {
+        println!("{earlier} earlier periods: --json, --csv, or an earlier --to");
+    }
+    let from = measured.from.map_or_else(String::new, |from| format!("{from} to "));
+    let margin = match (measured.margin, measured.margin_source) {
+        (Some(margin), "configured") => format!("CLV with {} years and the configured margin of {:.1} %", measured.years, margin * 100.0),
+        (Some(margin), _) => format!("CLV with {} years and the margin of {:.1} % that orders with known costs have", measured.years, margin * 100.0),
+        (None, _) => format!("CLV with {} years; no margin is known: import costs, or set [kpi] margin_percent", measured.years),
+    };
+    println!("all: {from}{}; {margin}", measured.to);
+}
+
+fn inactive(measured: &Measured) {
+    println!("\nLost customers as of {}, by days without an order", measured.to);
+    let mut table = plain();
+    table.set_header(["more than", "customers", "share", ""]);
+    for row in &measured.inactive {
+        table.add_row([format!("{} days", row.days), row.customers.to_string(), percent(row.rate), bar(row.rate)]);
+    }
+    right(&mut table, 2);
+    println!("{table}");
+}
+
+fn pareto(measured: &Measured) {
+    let pareto = &measured.pareto;
+    println!("\nBest customers by revenue");
+    let mut table = plain();
+    table.set_header(["best", "customers", measured.currency.as_str(), "share", ""]);
+    for top in pareto.top.iter().filter(|top| top.percent < 100) {
+        let cells =
+            [format!("{} %", top.percent), top.customers.to_string(), Cents(top.revenue_cents).to_string(), percent(top.share), bar(top.share)];
+        table.add_row(cells);
+    }
+    right(&mut table, 3);
+    println!("{table}");
+    if let Some(people) = pareto.customers_for_80_percent {
+        println!("{people} of {} customers bring 80 % of the revenue", pareto.customers);
+    }
+}
+
+fn cohorts(cohorts: &[Cohort]) {
+    println!("\nCohorts: of those who first bought in a month, the share that bought again in the k-th month after it");
+    let latest = &cohorts[cohorts.len().saturating_sub(LATEST)..];
+    let months = latest.iter().map(|cohort| cohort.active.len()).max().unwrap_or_default().min(MONTHS);
+    let mut table = plain();
+    let header = ["month".to_owned(), "new".to_owned()].into_iter().chain((1..months).map(|since| since.to_string()));
+    table.set_header(header.chain(["course".to_owned()]));
+    for cohort in latest {
+        let mut row = vec![cohort.month.clone(), cohort.size.to_string()];
+        row.extend((1..months).map(|since| cohort.retention.get(since).map_or_else(String::new, |share| format!("{:.0} %", share * 100.0))));
+        let course: Vec<Option<f64>> = cohort.retention.iter().skip(1).take(LATEST).map(|share| Some(*share)).collect();
+        row.push(sparkline(&course));
+        table.add_row(row);
+    }
+    right(&mut table, months);
+    println!("{table}");
+    if cohorts.len() > latest.len() || latest.iter().any(|cohort| cohort.active.len() > MONTHS) {
+        println!("earlier cohorts and later months: --json");
+    }
+}
+
+fn plain() -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table
+}
+
+/// So many columns after the first hold numbers.
+fn right(table: &mut Table, columns: usize) {
+    for column in table.column_iter_mut().skip(1).take(columns) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+}
+
+/// One sign for each value, from the lowest to the highest; a gap where it is not known.
+fn sparkline(values: &[Option<f64>]) -> String {
+    const SIGNS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let known = || values.iter().flatten().copied();
+    let (low, high) = (known().fold(f64::INFINITY, f64::min), known().fold(f64::NEG_INFINITY, f64::max));
+    let sign = |value: f64| {
+        // All alike: the middle.
+        let height = if high > low { (value - low) / (high - low) } else { 0.5 };
+        let step = [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875].partition_point(|border| *border <= height);
+        SIGNS[step]
+    };
+    values.iter().map(|value| value.map_or(' ', sign)).collect()
+}
+
+/// Twenty signs are the whole.
+fn bar(share: Option<f64>) -> String {
+    let share = share.unwrap_or_default();
+    (1..=20_u32).take_while(|step| f64::from(*step) <= share * 20.0 + 0.5).map(|_| '█').collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sparkline_goes_from_the_lowest_to_the_highest_with_gaps() {
+        assert_eq!(sparkline(&[Some(0.0), None, Some(50.0), Some(100.0)]), "▁ ▅█");
+        assert_eq!((sparkline(&[Some(3.0), Some(3.0)]), sparkline(&[None]), sparkline(&[])), ("▅▅".to_owned(), " ".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn a_bar_is_as_long_as_the_share() {
+        let length = |share| bar(share).chars().count();
+        assert_eq!([length(None), length(Some(0.0)), length(Some(0.5)), length(Some(1.0)), length(Some(7.0))], [0, 0, 10, 20, 20]);
+    }
+}

@@ -1,0 +1,85 @@
+//! `stammgast kpi`: text, JSON, CSV, and sentences for what is wrong.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+const HOME: &str = env!("CARGO_MANIFEST_DIR");
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_stammgast")).args(arguments).current_dir(folder).env_remove("STAMMGAST_CONFIG").output().unwrap()
+}
+
+fn text(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    // The machine's own idea of the width of a table's last column is none of ours.
+    String::from_utf8(output.stdout).unwrap().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+/// A folder with the CDNOW sample imported.
+fn cdnow(settings: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("config")).unwrap();
+    std::fs::write(folder.path().join("config/stammgast.toml"), settings).unwrap();
+    text(folder.path(), &["import", "orders", &format!("{HOME}/tests/fixtures/cdnow/transactions.csv")]);
+    folder
+}
+
+#[test]
+fn an_owner_reads_figures_goals_and_cohorts() {
+    let goal = "[goals.repeat-rate]\nkpi = \"repeat_purchase_rate\"\ntarget = \"+15 %\"\nfrom = 1997-09-30\nby = 1998-09-30";
+    let folder = cdnow(&format!("[kpi]\nmargin_percent = 30\n{goal}"));
+    insta::assert_snapshot!("kpi", text(folder.path(), &["kpi", "--to", "1998-06-30", "--cohorts"]));
+    let by_month = text(folder.path(), &["kpi", "--to", "1998-06-15", "--by", "month"]);
+    assert!(by_month.contains("1998-06 so far") && by_month.contains("12 earlier periods: --json, --csv, or an earlier --to"), "{by_month}");
+    assert_eq!(text(folder.path(), &["kpi", "--to", "1996-12-31"]).lines().next(), Some("There are no paid orders up to 1996-12-31."));
+}
+
+#[test]
+fn the_json_and_the_csv_say_the_same_of_each_period() {
+    let folder = cdnow("");
+    let found: Value = serde_json::from_str(&text(folder.path(), &["kpi", "--to", "1998-06-15", "--csv", "kpi.csv", "--json"])).unwrap();
+    assert_eq!(
+        (&found["by"], &found["to"], &found["margin"], &found["margin_source"]),
+        (&json!("quarter"), &json!("1998-06-15"), &json!(null), &json!("unknown"))
+    );
+    let mut reader = csv::Reader::from_path(folder.path().join("kpi.csv")).unwrap();
+    let header = reader.headers().unwrap().clone();
+    let lines: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();
+    let periods = found["periods"].as_array().unwrap();
+    assert_eq!((lines.len(), periods.len()), (6, 6));
+    for (line, period) in lines.iter().zip(periods) {
+        assert_eq!(header.len(), period.as_object().unwrap().len() + 1, "and the currency");
+        for (name, cell) in header.iter().zip(line).filter(|(name, _)| *name != "currency") {
+            let same = match &period[name] {
+                Value::String(text) => cell == text,
+                Value::Null => cell.is_empty(),
+                Value::Bool(flag) => cell == flag.to_string(),
+                // Reading a decimal may miss its last digit.
+                number => (cell.parse::<f64>().unwrap() - number.as_f64().unwrap()).abs() < 1e-9,
+            };
+            assert!(same, "{name} of {}: {cell}", period["period"]);
+        }
+    }
+    assert_eq!((&periods[5]["complete"], &periods[5]["churn_rate"], &lines[5][22]), (&json!(false), &json!(null), "EUR"));
+}
+
+#[test]
+fn what_is_wrong_is_said_in_a_sentence() {
+    let folder = cdnow("");
+    for (arguments, code, sentence) in [
+        (&["kpi", "--from", "soon"][..], 2, "invalid value 'soon' for '--from <DATE>': expected a day, e.g. 2026-03-31"),
+        (&["kpi", "--by", "week"], 2, "[possible values: month, quarter, year]"),
+        (&["kpi", "--from", "1998-01-02", "--to", "1998-01-01"], 1, "--from 1998-01-02 is later than --to 1998-01-01"),
+        (&["kpi", "--csv", "no/such/folder.csv"], 1, "no/such/folder.csv: cannot be written"),
+    ] {
+        let output = run(folder.path(), arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(code) && said.contains(sentence) && output.stdout.is_empty(), "{:?}: {said}", output.status);
+    }
+    std::fs::write(folder.path().join("config/stammgast.toml"), "[kpi]\nyears = 0").unwrap();
+    let said = String::from_utf8_lossy(&run(folder.path(), &["kpi"]).stderr).into_owned();
+    assert!(said.contains("config/stammgast.toml:2 [kpi] years: 0 is out of range: expected 0.1 to 50"), "{said}");
+}
