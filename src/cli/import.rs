@@ -1,4 +1,4 @@
-//! `stammgast import customers|orders FILE`: shop exports into the database, idempotent, with a list of what could not be read.
+//! `stammgast import customers|orders|events FILE`: shop exports into the database, idempotent, with a list of what could not be read.
 
 mod rejected;
 
@@ -18,18 +18,20 @@ use crate::config::Config;
 use crate::flow::{Ctx, ingest};
 use crate::intake::customers::Customers;
 use crate::intake::dates::{self, DateOrder};
+use crate::intake::events::Events;
 use crate::intake::fields::Kind;
 use crate::intake::mapping::Maps;
 use crate::intake::orders::Orders;
 use crate::intake::rows::Rows;
 use crate::intake::{Found, IntakeError, Options, Refused};
 use crate::model::customer::NewCustomer;
+use crate::model::event::NewEvent;
 use crate::model::import::ImportCounts;
 use crate::model::order::NewOrder;
 use crate::store::schema::Grown;
 use rejected::RejectedFile;
 
-/// Import customers or orders from CSV or JSON lines; the same file a second time changes nothing
+/// Import customers, orders or events from CSV or JSON lines; the same file a second time changes nothing
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exports of Shopify and WooCommerce and spreadsheets (comma, semicolon or tab; decimal comma; UTF-8, UTF-16, Windows-1252) are known by
@@ -38,10 +40,13 @@ their columns. What is not known is named with --map, or once and for all in [im
 Ours, customers: customer_id email first_name last_name name birthday locale tags consent consent_at consent_source created_at
 Ours, orders:    order_id order_number customer_id email first_name last_name customer_name ordered_at revenue refunded cost currency
                  status cancelled_at voucher_code consent line_sku line_name line_category line_quantity line_price line_total line_cost
+Ours, events:    event_id customer_id email kind value at
 
 consent is double_opt_in, single_opt_in (or yes), existing_customer, objected (or unsubscribed); a plain 'no' says nothing: it does not
 tell an objection from a question never asked. Times without an offset are in the shop's time zone. Neighbouring rows with the same
 order_id are one order; an order without any id gets one from its content, so that equal rows stay as many orders as they are.
+
+kind is a word for what happened; of nps (0 to 10) and csat (1 to 5) the value is the answer, and `stammgast kpi` counts them.
 
 Lines that cannot be read are written to FILE.rejected with number and reason, the rest is imported, and the exit status is 1. Mend them
 in FILE.rejected and import that file.
@@ -49,6 +54,7 @@ in FILE.rejected and import that file.
 Examples:
   stammgast import customers customers.csv
   stammgast import orders orders.csv --map order_id=Vorgang --map revenue=Zahlbetrag
+  stammgast import events survey.csv --map value=Weiterempfehlung
   zcat orders.jsonl.gz | stammgast import orders - --json")]
 pub(super) struct Args {
     /// What the file holds
@@ -72,6 +78,7 @@ pub(super) struct Args {
 enum What {
     Customers,
     Orders,
+    Events,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -116,6 +123,7 @@ struct Batch {
 enum Records {
     Customers(Vec<NewCustomer>),
     Orders(Vec<NewOrder>),
+    Events(Vec<NewEvent>),
 }
 
 /// Where the bytes come from.
@@ -167,6 +175,7 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
     let (kind, usual) = match args.what {
         What::Customers => (Kind::Customers, &config.import.customers),
         What::Orders => (Kind::Orders, &config.import.orders),
+        What::Events => (Kind::Events, &config.import.events),
     };
     let usual = usual.iter().map(|(ours, theirs)| (ours.clone(), theirs.clone())).collect();
     let maps = Maps { asked: args.map.clone(), usual, attributes: ingest::attributes(&config) };
@@ -184,6 +193,10 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
             let decoder = Orders::open(input, &maps, options).with_context(|| source.name())?;
             let weigh = |order: &NewOrder| 1 + order.lines.len() / 2;
             (about(decoder.rows()), tokio::task::spawn_blocking(move || read(decoder, weigh, Records::Orders, &sender)))
+        }
+        Kind::Events => {
+            let decoder = Events::open(input, &maps, options).with_context(|| source.name())?;
+            (about(decoder.rows()), tokio::task::spawn_blocking(move || read(decoder, |_| 1, Records::Events, &sender)))
         }
     };
     let mut rejected = RejectedFile::new(source.path.as_deref(), rows.form);
@@ -271,6 +284,7 @@ async fn store(ctx: &Ctx, mut batches: mpsc::Receiver<Batch>, rejected: &mut Rej
         let done = match batch.records {
             Records::Customers(records) => ingest::customers(ctx, records).await,
             Records::Orders(records) => ingest::orders(ctx, records).await.map(|ingested| ingested.counts),
+            Records::Events(records) => ingest::events(ctx, records).await,
         };
         counts.add(done.with_context(|| format!("after {stored} records, which are stored; importing the file again goes on"))?);
         counts.rejected += batch.refused.len() as u64;

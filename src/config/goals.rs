@@ -18,6 +18,8 @@ pub enum Unit {
     Share,
     /// Cents of the shop's currency, written in whole units.
     Cents,
+    /// Points of a survey's score.
+    Points,
 }
 
 /// A key figure that a goal can be about.
@@ -37,11 +39,13 @@ pub enum Kpi {
     Arpu,
     ClvSimple,
     ClvMarginChurn,
+    Nps,
+    Csat,
 }
 
 impl Kpi {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Orders,
         Self::Revenue,
         Self::Active,
@@ -55,6 +59,8 @@ impl Kpi {
         Self::Arpu,
         Self::ClvSimple,
         Self::ClvMarginChurn,
+        Self::Nps,
+        Self::Csat,
     ];
 
     /// Its word in the configuration and in JSON.
@@ -74,6 +80,8 @@ impl Kpi {
             Self::Arpu => "arpu",
             Self::ClvSimple => "clv_simple",
             Self::ClvMarginChurn => "clv_margin_churn",
+            Self::Nps => "nps",
+            Self::Csat => "csat",
         }
     }
 
@@ -83,6 +91,7 @@ impl Kpi {
         match self {
             Self::Orders | Self::Active | Self::New => Unit::Count,
             Self::PurchaseFrequency => Unit::Number,
+            Self::Nps | Self::Csat => Unit::Points,
             Self::RetentionRate | Self::ChurnRate | Self::Crr | Self::RepeatPurchaseRate => Unit::Share,
             Self::Revenue | Self::Aov | Self::Arpu | Self::ClvSimple | Self::ClvMarginChurn => Unit::Cents,
         }
@@ -225,6 +234,7 @@ fn target(kpi: Kpi, text: &str) -> Result<Target, String> {
         Unit::Cents => ("\"+15 %\" (of the start value), \"+2.50\" or \"45.00\" in the shop's currency", false),
         Unit::Count => ("\"+15 %\" (of the start value), \"+100\" or \"1200\"", false),
         Unit::Number => ("\"+15 %\" (of the start value), \"+0.2\" or \"1.8\"", false),
+        Unit::Points => ("\"+15 %\" (of the start value), \"+10\" points or \"45\"", false),
     };
     let bad = || format!("'{text}' is no target for {}: expected {example}", kpi.code());
     let trimmed = text.trim();
@@ -241,6 +251,7 @@ fn target(kpi: Kpi, text: &str) -> Result<Target, String> {
         (Some(sign), "%") => Target::Relative(sign * number / 100.0),
         (Some(sign), "point" | "points" | "punkt" | "punkte") if points => Target::Absolute(sign * number / 100.0),
         (None, "%") if points => Target::Value(number / 100.0),
+        (Some(sign), "point" | "points" | "punkt" | "punkte") if kpi.unit() == Unit::Points => Target::Absolute(sign * number),
         (sign, "") if !points => {
             let number = if kpi.unit() == Unit::Cents { number * 100.0 } else { number };
             sign.map_or(Target::Value(number), |sign| Target::Absolute(sign * number))
@@ -251,6 +262,7 @@ fn target(kpi: Kpi, text: &str) -> Result<Target, String> {
         Target::Relative(change) if change <= -1.0 => Err(bad()),
         Target::Relative(0.0) | Target::Absolute(0.0) => Err(bad()),
         Target::Value(share) if points && share > 1.0 && kpi != Kpi::Crr => Err(bad()),
+        Target::Value(score) if kpi.unit() == Unit::Points && score > 100.0 => Err(bad()),
         _ => Ok(target),
     }
 }

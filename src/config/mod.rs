@@ -243,6 +243,8 @@ mod tests {
             ("aov", "45,50", goals::Target::Value(4550.0)),
             ("aov", "+2.5", goals::Target::Absolute(250.0)),
             ("orders", "1200", goals::Target::Value(1200.0)),
+            ("nps", "+10 points", goals::Target::Absolute(10.0)),
+            ("csat", "80", goals::Target::Value(80.0)),
             ("purchase_frequency", "−10 %", goals::Target::Relative(-0.1)),
         ] {
             assert_eq!(target(kpi, text), Ok(expected), "{kpi} {text}");
@@ -254,6 +256,7 @@ mod tests {
             ("aov", "45 %"),
             ("aov", "+5 points"),
             ("orders", "1.200"),
+            ("nps", "101"),
             ("orders", "+0 %"),
             ("orders", "-100 %"),
             ("orders", "more"),
@@ -274,7 +277,7 @@ mod tests {
         let error = Config::from_toml(&text).unwrap_err().to_string();
         let expected = "configuration:2 [goals.repeat-rate] kpi: 'repeat_purchase_rat' is no key figure - did you mean 'repeat_purchase_rate'?: expected one of \
                         orders, revenue, active, new, retention_rate, churn_rate, crr, repeat_purchase_rate, purchase_frequency, aov, arpu, clv_simple, \
-                        clv_margin_churn\n\
+                        clv_margin_churn, nps, csat\n\
                         configuration:5 [goals.repeat-rate] by: 2026-09-30 is not after 2026-09-30: expected a day after from\n\
                         configuration:8 [goals.zwei] target: 'viel' is no target for aov: expected \"+15 %\" (of the start value), \"+2.50\" or \"45.00\" \
                         in the shop's currency\n\

@@ -75,6 +75,8 @@ pub struct Import {
     pub customers: BTreeMap<String, String>,
     /// In files of orders.
     pub orders: BTreeMap<String, String>,
+    /// In files of events.
+    pub events: BTreeMap<String, String>,
 }
 
 /// `[attributes]`: own facts about customers, name → kind.

@@ -1,4 +1,4 @@
-//! The stage "ingest": news of customers and orders enter the database, a batch a transaction.
+//! The stage "ingest": news of customers, orders and events enter the database, a batch a transaction.
 
 use std::sync::Arc;
 
@@ -6,9 +6,10 @@ use super::{Ctx, record, rescore};
 use crate::config::Config;
 use crate::model::attribute::{AttributeKind, Declared};
 use crate::model::customer::NewCustomer;
+use crate::model::event::NewEvent;
 use crate::model::import::{ImportCounts, Ingested};
 use crate::model::order::NewOrder;
-use crate::store::{StoreError, customers as stored_customers, orders as stored_orders, scores};
+use crate::store::{StoreError, customers as stored_customers, events as stored_events, orders as stored_orders, scores};
 
 /// Records that callers should put into a batch: enough to make a transaction worth it, few enough to keep memory and locks small.
 pub const BATCH: usize = 2_000;
@@ -75,6 +76,26 @@ pub async fn orders(ctx: &Ctx, batch: Vec<NewOrder>) -> Result<Ingested, StoreEr
     };
     record::conversions_of(ctx, &ingested.touched_customers).await?;
     Ok(ingested)
+}
+
+/// Stores a batch of events, all or none.
+///
+/// # Errors
+/// When the database fails; then nothing of the batch is stored.
+pub async fn events(ctx: &Ctx, batch: Vec<NewEvent>) -> Result<ImportCounts, StoreError> {
+    let mut tries = TRIES;
+    loop {
+        tries -= 1;
+        let mut tx = ctx.db.write().await?;
+        match stored_events::upsert(&mut tx, &batch, ctx.clock.now()).await {
+            Ok(counts) => {
+                tx.commit().await?;
+                return Ok(counts);
+            }
+            Err(error) if tries == 0 || !is_lost_race(&error) => return Err(error),
+            Err(_) => drop(tx),
+        }
+    }
 }
 
 /// Two imports, or an import and a hook, stored the same record in the same moment; the second try finds it stored.

@@ -174,7 +174,7 @@ pub fn order_in(mut rows: Rows) -> Result<Option<DateOrder>, IntakeError> {
             Next::Refused(_) => continue,
             Next::End => break,
         };
-        for field in [Field::OrderedAt, Field::Birthday, Field::ConsentAt, Field::CreatedAt] {
+        for field in [Field::OrderedAt, Field::Birthday, Field::ConsentAt, Field::CreatedAt, Field::At] {
             let Some(text) = row.value(field) else { continue };
             let Some((a, b)) = parts(text).as_ref().and_then(open_order) else { continue };
             match (a > 12, b > 12) {

@@ -9,6 +9,8 @@ pub enum Kind {
     Customers,
     /// One order or one order line a record.
     Orders,
+    /// One event a record.
+    Events,
 }
 
 impl fmt::Display for Kind {
@@ -16,6 +18,7 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Self::Customers => "customers",
             Self::Orders => "orders",
+            Self::Events => "events",
         })
     }
 }
@@ -53,10 +56,14 @@ pub enum Field {
     LinePrice,
     LineTotal,
     LineCost,
+    EventId,
+    EventKind,
+    Value,
+    At,
 }
 
 /// How many fields there are.
-pub const FIELDS: usize = Field::LineCost as usize + 1;
+pub const FIELDS: usize = Field::At as usize + 1;
 
 /// A field, our name of it (the left side of `--map`), and what else it is called, the likeliest first.
 pub type Spec = (Field, &'static str, &'static [&'static str]);
@@ -205,6 +212,19 @@ const ORDERS: &[Spec] = &[
     (Field::LineCost, "line_cost", &["lineitem_cost", "item_cost"]),
 ];
 
+const EVENTS: &[Spec] = &[
+    (Field::EventId, "event_id", &["external_id", "id", "response_id", "antwort_id"]),
+    (
+        Field::CustomerId,
+        "customer_id",
+        &["customer_external_id", "customer_number", "customer_no", "kundennummer", "kunden_nr", "kunden_id", "kd_nr", "user_id"],
+    ),
+    (Field::Email, "email", &["email_address", "mail", "email_adresse", "mailadresse", "contact_email"]),
+    (Field::EventKind, "kind", &["event", "event_type", "type", "survey", "art", "ereignis", "umfrage"]),
+    (Field::Value, "value", &["answer", "score", "rating", "wert", "antwort", "bewertung", "note"]),
+    (Field::At, "at", &["date", "timestamp", "created_at", "answered_at", "submitted_at", "happened_at", "datum", "zeitpunkt"]),
+];
+
 impl Kind {
     /// The fields of this kind.
     #[must_use]
@@ -212,6 +232,7 @@ impl Kind {
         match self {
             Self::Customers => CUSTOMERS,
             Self::Orders => ORDERS,
+            Self::Events => EVENTS,
         }
     }
 
@@ -255,7 +276,7 @@ mod tests {
 
     #[test]
     fn no_name_stands_for_two_fields_and_none_is_the_mark_of_a_rejected_line() {
-        for kind in [Kind::Customers, Kind::Orders] {
+        for kind in [Kind::Customers, Kind::Orders, Kind::Events] {
             let mut names: Vec<String> =
                 kind.specs().iter().flat_map(|(_, name, others)| std::iter::once(name).chain(*others)).map(|n| squash(n)).collect();
             assert!(!names.iter().any(|name| name == "line" || name == "reason"));

@@ -132,6 +132,8 @@ impl Mapping {
         let lacks = |fields: &[Field]| fields.iter().all(|field| !self.has(*field));
         let missing: &[Field] = match self.kind {
             _ if lacks(&[Field::CustomerId, Field::Email]) => &[Field::CustomerId, Field::Email],
+            Kind::Events if lacks(&[Field::EventKind]) => &[Field::EventKind],
+            Kind::Events if lacks(&[Field::At]) => &[Field::At],
             Kind::Orders if lacks(&[Field::OrderedAt]) => &[Field::OrderedAt],
             Kind::Orders if lacks(&[Field::Revenue, Field::LineTotal, Field::LinePrice]) => &[Field::Revenue, Field::LineTotal, Field::LinePrice],
             _ => return Ok(()),

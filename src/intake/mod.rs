@@ -1,13 +1,14 @@
-//! Floor 2: bytes from shops become new customers and orders: pure decoders, no database, no network.
+//! Floor 2: bytes from shops become new customers, orders and events: pure decoders, no database, no network.
 //!
 //! The way of a file: [`text`] makes it UTF-8 → [`csv`] or [`json_lines`] cut it into records → [`rows`] puts the cells under our
-//! [`fields`], as the [`mapping`] says → [`customers`] and [`orders`] read the cells. Whatever cannot be read comes back as a
+//! [`fields`], as the [`mapping`] says → [`customers`], [`orders`] and [`events`] read the cells. Whatever cannot be read comes back as a
 //! [`Refused`] line with its reason; nothing ends the file but a fault of the file itself.
 
 mod cells;
 pub mod csv;
 pub mod customers;
 pub mod dates;
+pub mod events;
 pub mod fields;
 pub mod json_lines;
 pub mod mapping;

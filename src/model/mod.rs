@@ -7,6 +7,7 @@ pub mod consent;
 pub mod customer;
 pub mod decision;
 pub mod email_address;
+pub mod event;
 pub mod example;
 pub mod fact;
 pub mod facts;

@@ -79,7 +79,7 @@ async fn by_external_ids(tx: &mut Tx, keys: &[&str]) -> Result<HashMap<String, C
 }
 
 /// Our ids of the given keys; keys that nobody has are left out.
-pub(super) async fn ids_of(tx: &mut Tx, keys: &[&str]) -> Result<HashMap<String, Id>, StoreError> {
+async fn ids_of(tx: &mut Tx, keys: &[&str]) -> Result<HashMap<String, Id>, StoreError> {
     let mut found = HashMap::with_capacity(keys.len());
     for chunk in keys.chunks(MAX_BINDS) {
         let rows: Vec<(String, i64)> = on!(tx, |c| {
@@ -96,7 +96,7 @@ pub(super) async fn ids_of(tx: &mut Tx, keys: &[&str]) -> Result<HashMap<String,
 }
 
 /// Address key, shop's key and our id of everybody with one of the addresses, the oldest first.
-pub(super) async fn by_email_keys(tx: &mut Tx, keys: &[&str]) -> Result<Vec<(String, String, Id)>, StoreError> {
+async fn by_email_keys(tx: &mut Tx, keys: &[&str]) -> Result<Vec<(String, String, Id)>, StoreError> {
     let mut found = Vec::new();
     for chunk in keys.chunks(MAX_BINDS) {
         let rows: Vec<(String, String, i64)> = on!(tx, |c| {
@@ -179,6 +179,48 @@ pub async fn upsert(tx: &mut Tx, batch: &[NewCustomer], now: UnixMs) -> Result<(
     counts.updated += changed.len() as u64;
     counts.unchanged += same.len() as u64;
     Ok((counts, ids))
+}
+
+/// Our id for each of the keys that orders or events name: of the customer with the shop's key; with the address, where the key is nothing but an
+/// address; else of a new customer, made from what came along with the key.
+///
+/// # Errors
+/// As [`upsert`].
+pub(super) async fn found_or_made<'a>(
+    tx: &mut Tx,
+    named: impl Iterator<Item = (&'a str, Option<&'a NewCustomer>)>,
+    now: UnixMs,
+) -> Result<HashMap<String, Id>, StoreError> {
+    // The first who says anything about a person is heard.
+    let mut missing: BTreeMap<&str, Option<&NewCustomer>> = BTreeMap::new();
+    for (key, person) in named {
+        let known = missing.entry(key).or_default();
+        *known = known.or(person);
+    }
+    let mut ids = ids_of(tx, &missing.keys().copied().collect::<Vec<_>>()).await?;
+    missing.retain(|key, _| !ids.contains_key(*key));
+
+    // Key → the address in it, where the key is an address (behind the name of a source).
+    let address = |person: &NewCustomer| person.email.as_ref()?.as_ref().map(EmailAddress::key);
+    let by_address: Vec<(&str, String)> =
+        missing.iter().filter_map(|(key, person)| Some((*key, address((*person)?).filter(|address| key.ends_with(address.as_str()))?))).collect();
+    let found = by_email_keys(tx, &by_address.iter().map(|(_, address)| address.as_str()).collect::<Vec<_>>()).await?;
+    let mut owners: HashMap<&str, Vec<&(String, String, Id)>> = HashMap::new();
+    for owner in &found {
+        owners.entry(owner.0.as_str()).or_default().push(owner);
+    }
+    for (key, address) in &by_address {
+        let source = &key[..key.len() - address.len()];
+        let owner = owners.get(address.as_str()).into_iter().flatten().find(|owner| owner.1.starts_with(source));
+        if let Some(owner) = owner {
+            ids.insert((*key).to_owned(), owner.2);
+            missing.remove(key);
+        }
+    }
+    let made: Vec<NewCustomer> = missing.into_iter().map(|(key, person)| person.cloned().unwrap_or_else(|| NewCustomer::unknown(key))).collect();
+    let (_, made_ids) = upsert(tx, &made, now).await?;
+    ids.extend(made.into_iter().map(|person| person.external_id).zip(made_ids));
+    Ok(ids)
 }
 
 const COLUMNS: usize = 12;

@@ -6,6 +6,7 @@ pub mod consents;
 pub mod customers;
 pub mod decisions;
 pub mod deliveries;
+pub mod events;
 pub mod facts;
 pub mod filter;
 pub mod history;
@@ -36,6 +37,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         db::STATEMENTS,
         decisions::STATEMENTS,
         deliveries::STATEMENTS,
+        events::STATEMENTS,
         facts::STATEMENTS,
         history::STATEMENTS,
         holds::STATEMENTS,

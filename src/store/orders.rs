@@ -8,8 +8,6 @@ use super::db::{MAX_BINDS, StoreError, Tx};
 use super::{consents, customers};
 use crate::base::id::{self, Id};
 use crate::base::time::UnixMs;
-use crate::model::customer::NewCustomer;
-use crate::model::email_address::EmailAddress;
 use crate::model::import::{ImportCounts, Ingested};
 use crate::model::order::{NewOrder, OrderLine};
 
@@ -92,38 +90,10 @@ async fn known(tx: &mut Tx, keys: &[&str]) -> Result<HashMap<String, Known>, Sto
     Ok(found)
 }
 
-/// The customer of each order: by the shop's key; by address where the order names nobody but an address; else a new one.
-/// What orders say about consent is kept; what they say about names and addresses only serves to make new customers.
+/// The customer of each order. What orders say about consent is kept; what they say about names and addresses only serves to make new customers.
 async fn customers_of(tx: &mut Tx, news: &[(&NewOrder, i64)], now: UnixMs) -> Result<Vec<Id>, StoreError> {
-    let keys: BTreeSet<&str> = news.iter().map(|(order, _)| order.customer_external_id.as_str()).collect();
-    let mut ids = customers::ids_of(tx, &keys.into_iter().collect::<Vec<_>>()).await?;
-
-    let mut missing: BTreeMap<&str, NewCustomer> = BTreeMap::new();
-    for (order, _) in news.iter().filter(|(order, _)| !ids.contains_key(&order.customer_external_id)) {
-        let person = || order.customer.as_deref().cloned().unwrap_or_else(|| NewCustomer::unknown(&order.customer_external_id));
-        missing.entry(&order.customer_external_id).or_insert_with(person);
-    }
-    // Key → the address in it, where the key is an address (behind the name of a source).
-    let address = |person: &NewCustomer| person.email.as_ref()?.as_ref().map(EmailAddress::key);
-    let by_address: Vec<(&str, String)> =
-        missing.iter().filter_map(|(key, person)| Some((*key, address(person).filter(|address| key.ends_with(address.as_str()))?))).collect();
-    let found = customers::by_email_keys(tx, &by_address.iter().map(|(_, address)| address.as_str()).collect::<Vec<_>>()).await?;
-    let mut owners: HashMap<&str, Vec<&(String, String, Id)>> = HashMap::new();
-    for owner in &found {
-        owners.entry(owner.0.as_str()).or_default().push(owner);
-    }
-    for (key, address) in &by_address {
-        let source = &key[..key.len() - address.len()];
-        let owner = owners.get(address.as_str()).into_iter().flatten().find(|owner| owner.1.starts_with(source));
-        if let Some(owner) = owner {
-            ids.insert((*key).to_owned(), owner.2);
-            missing.remove(key);
-        }
-    }
-    let made: Vec<NewCustomer> = missing.into_values().collect();
-    let (_, made_ids) = customers::upsert(tx, &made, now).await?;
-    ids.extend(made.into_iter().map(|person| person.external_id).zip(made_ids));
-
+    let named = news.iter().map(|(order, _)| (order.customer_external_id.as_str(), order.customer.as_deref()));
+    let ids = customers::found_or_made(tx, named, now).await?;
     let owners: Vec<Id> = news.iter().map(|(order, _)| ids[&order.customer_external_id]).collect();
     let said = news.iter().zip(&owners).filter_map(|((order, _), id)| Some((*id, order.customer.as_ref()?.consent.as_ref()?)));
     consents::append(tx, &said.collect::<Vec<_>>()).await?;

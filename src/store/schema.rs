@@ -14,10 +14,11 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
     (3, "guards", include_str!("../../migrations/sqlite/0003_guards.sql"), include_str!("../../migrations/postgres/0003_guards.sql")),
     (4, "attributes", include_str!("../../migrations/sqlite/0004_attributes.sql"), include_str!("../../migrations/postgres/0004_attributes.sql")),
     (5, "outlook", include_str!("../../migrations/sqlite/0005_outlook.sql"), include_str!("../../migrations/postgres/0005_outlook.sql")),
+    (7, "events", include_str!("../../migrations/sqlite/0007_events.sql"), include_str!("../../migrations/postgres/0007_events.sql")),
 ];
 
 statements! {
-    ANALYZE_SHOP = { sqlite: "SELECT 1", postgres: "ANALYZE customers, consents, orders, order_lines" };
+    ANALYZE_SHOP = { sqlite: "SELECT 1", postgres: "ANALYZE customers, consents, orders, order_lines, events" };
     ANALYZE_CAMPAIGN = { sqlite: "SELECT 1", postgres: "ANALYZE decisions, messages, vouchers" };
 }
 

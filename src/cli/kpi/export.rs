@@ -4,9 +4,8 @@ use std::path::Path;
 
 use crate::cli::replaced::replace;
 use crate::flow::measure::PeriodFigures;
-use crate::score::kpi::Figures;
 
-const HEADER: [&str; 23] = [
+const HEADER: [&str; 27] = [
     "period",
     "from",
     "to",
@@ -29,18 +28,23 @@ const HEADER: [&str; 23] = [
     "arpu_cents",
     "clv_simple_cents",
     "clv_margin_churn_cents",
+    "nps",
+    "nps_answers",
+    "csat",
+    "csat_answers",
     "currency",
 ];
 
-/// One line for each period, named as in JSON; unknown is empty. The file is complete or not there.
+/// One line for each period, named as in JSON (of surveys the score and the number of answers); unknown is empty. The file is complete or not there.
 pub(super) fn write(path: &Path, periods: &[PeriodFigures], currency: &str) -> anyhow::Result<()> {
     replace(path, |file| {
         let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(file);
         csv.write_record(HEADER)?;
         for period in periods {
-            let PeriodFigures { period, from, to, complete, figures } = period;
-            let line: (&str, String, String, bool, &Figures, &str) = (period, from.to_string(), to.to_string(), *complete, figures, currency);
-            csv.serialize(line)?;
+            let PeriodFigures { period, from, to, complete, figures, surveys } = period;
+            let nps = surveys.nps.as_ref().map_or((None, 0), |nps| (nps.score, nps.answers));
+            let csat = surveys.csat.as_ref().map_or((None, 0), |csat| (csat.score, csat.answers));
+            csv.serialize((period, from.to_string(), to.to_string(), complete, figures, nps, csat, currency))?;
         }
         csv.flush()?;
         Ok(())

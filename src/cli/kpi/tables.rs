@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::base::money::Cents;
-use crate::flow::measure::{Measured, PeriodFigures};
+use crate::flow::measure::{Measured, PeriodFigures, Surveys};
 use crate::score::kpi::{Cohort, Figures};
 
 /// Columns of periods; more of them are in the line beside, in JSON and CSV.
@@ -43,6 +43,10 @@ fn percent(share: Option<f64>) -> String {
 
 fn money(cents: Option<f64>) -> String {
     text(cents, |cents| format!("{:.2}", cents / 100.0))
+}
+
+fn points(score: Option<f64>) -> String {
+    text(score, |score| format!("{score:.1}"))
 }
 
 /// Everything, the table of cohorts only if asked for.
@@ -89,6 +93,19 @@ fn figures(measured: &Measured) {
         row.push(sparkline(&complete));
         table.add_row(row);
     }
+    let survey = |name: &str, score: fn(&Surveys) -> Option<f64>| {
+        let mut row = vec![name.to_owned()];
+        row.extend(shown.iter().map(|period| points(score(&period.surveys))));
+        let complete: Vec<Option<f64>> = latest.iter().filter(|period| period.complete).map(|period| score(&period.surveys)).collect();
+        row.extend([points(score(&measured.whole.surveys)), sparkline(&complete)]);
+        row
+    };
+    if measured.whole.surveys.nps.is_some() {
+        table.add_row(survey("NPS", |of| of.nps.as_ref()?.score));
+    }
+    if measured.whole.surveys.csat.is_some() {
+        table.add_row(survey("CSAT", |of| of.csat.as_ref()?.score));
+    }
     for column in table.column_iter_mut().skip(1).take(shown.len() + 1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
@@ -96,6 +113,13 @@ fn figures(measured: &Measured) {
     let earlier = measured.periods.len() - shown.len();
     if earlier > 0 {
         println!("{earlier} earlier periods: --json, --csv, or an earlier --to");
+    }
+    if let Some(nps) = &measured.whole.surveys.nps {
+        let margin = nps.standard_error.map_or_else(String::new, |error| format!(", give or take {:.0} points", 1.96 * error));
+        println!("NPS: {} answers{margin}", nps.answers);
+    }
+    if let Some(csat) = &measured.whole.surveys.csat {
+        println!("CSAT: {} answers, {} of them 4 or 5", csat.answers, csat.satisfied);
     }
     let from = measured.from.map_or_else(String::new, |from| format!("{from} to "));
     let margin = match (measured.margin, measured.margin_source) {

@@ -8,7 +8,7 @@ use crate::base::time::{Zone, days_between};
 use crate::config::Config;
 use crate::config::goals::{Goal, Kpi, Target, Unit};
 use crate::model::kpi::{Counts, Span};
-use crate::score::kpi::{Assumptions, Figures, Outlook, Progress, days_back, outlook};
+use crate::score::kpi::{Answers, Assumptions, Figures, Outlook, Progress, days_back, outlook};
 
 /// A goal and how it stands; field names are a contract with scripts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -17,7 +17,7 @@ pub struct GoalReport {
     pub goal: String,
     /// The figure's word.
     pub kpi: &'static str,
-    /// What the values are in: `count`, `number`, `share` (0.25 = 25 %) or `cents`.
+    /// What the values are in: `count`, `number`, `share` (0.25 = 25 %), `cents` or `points`.
     pub unit: &'static str,
     /// The figure is measured over so many days.
     pub days: u32,
@@ -56,7 +56,7 @@ pub struct GoalValue {
     pub value: Option<f64>,
 }
 
-/// People (or orders) that a rate or mean must stand on.
+/// People (or orders, or answers) that a rate or mean must stand on.
 const LEAST_PEOPLE: i64 = 30;
 /// Values in a goal's course.
 const MOST_VALUES: i64 = 13;
@@ -95,19 +95,19 @@ pub(super) fn courses(config: &Config, today: NaiveDate, zone: Zone) -> Vec<Cour
 pub(super) fn reports(
     config: &Config,
     courses: &[Course],
-    counted: &[Vec<Counts>],
+    counted: &[(Vec<Counts>, Vec<Answers>)],
     first: Option<NaiveDate>,
     assumed: &Assumptions,
 ) -> Vec<GoalReport> {
     let zone = config.shop.zone();
-    let report = |(course, counted): (&Course, &Vec<Counts>)| {
+    let report = |(course, (counted, answered)): (&Course, &(Vec<Counts>, Vec<Answers>))| {
         let Course { goal, days, begun } = course;
         let assumed = Assumptions { spans_per_year: 365.0 / f64::from(goal.days), complete: true, ..*assumed };
-        let values = days.iter().zip(counted).map(|((date, span), counts)| {
+        let values = days.iter().zip(counted.iter().zip(answered)).map(|((date, span), (counts, answers))| {
             // Before the shop's orders begin nobody could have bought: such a window compares with nothing.
             let seen = if looks_back(goal.kpi) { span.before } else { span.from };
-            let is_full = first.is_some_and(|first| first <= zone.date(seen));
-            GoalValue { date: *date, value: figure(goal.kpi, counts, &assumed).filter(|_| is_full) }
+            let is_full = goal.kpi.unit() == Unit::Points || first.is_some_and(|first| first <= zone.date(seen));
+            GoalValue { date: *date, value: figure(goal.kpi, counts, answers, &assumed).filter(|_| is_full) }
         });
         let values: Vec<GoalValue> = values.collect();
         let start = values.first().filter(|_| *begun).and_then(|value| value.value);
@@ -128,6 +128,7 @@ pub(super) fn reports(
                 Unit::Number => "number",
                 Unit::Share => "share",
                 Unit::Cents => "cents",
+                Unit::Points => "points",
             },
             days: goal.days,
             from: goal.from,
@@ -137,7 +138,8 @@ pub(super) fn reports(
             target,
             today: values.last().and_then(|value| value.value),
             slope_30_days: outlook.slope_per_day.map(|slope| slope * 30.0),
-            expected: outlook.expected,
+            // A line goes on for ever, a figure does not.
+            expected: outlook.expected.map(|value| if goal.kpi == Kpi::Nps { value.clamp(-100.0, 100.0) } else { value.max(0.0) }),
             progress: outlook.progress.code(),
             on_track: outlook.progress.on_track(),
             values,
@@ -154,9 +156,9 @@ fn looks_back(kpi: Kpi) -> bool {
     matches!(kpi, Kpi::RetentionRate | Kpi::ChurnRate | Kpi::Crr | Kpi::ClvMarginChurn)
 }
 
-/// The figure; unknown when fewer people (orders, for the average order) stand behind a rate or mean than say anything.
+/// The figure; unknown when fewer people (orders for the average order, answers for surveys) stand behind a rate or mean than say anything.
 #[expect(clippy::cast_precision_loss, reason = "counts and cents far below 2^52")]
-fn figure(kpi: Kpi, counts: &Counts, assumed: &Assumptions) -> Option<f64> {
+fn figure(kpi: Kpi, counts: &Counts, answers: &Answers, assumed: &Assumptions) -> Option<f64> {
     let figures = Figures::of(counts, assumed);
     let (value, behind) = match kpi {
         Kpi::Orders => return Some(counts.orders as f64),
@@ -172,6 +174,8 @@ fn figure(kpi: Kpi, counts: &Counts, assumed: &Assumptions) -> Option<f64> {
         Kpi::Arpu => (figures.arpu_cents, counts.active),
         Kpi::ClvSimple => (figures.clv_simple_cents, counts.active),
         Kpi::ClvMarginChurn => (figures.clv_margin_churn_cents, counts.before),
+        Kpi::Nps => answers.nps().map_or((None, 0), |nps| (nps.score, nps.answers)),
+        Kpi::Csat => answers.csat().map_or((None, 0), |csat| (csat.score, csat.answers)),
     };
     value.filter(|_| behind >= LEAST_PEOPLE)
 }

@@ -9,9 +9,11 @@ use serde::Serialize;
 use super::{Ctx, FlowError};
 use crate::base::time::{UnixMs, days_between};
 use crate::config::Config;
-use crate::model::kpi::{By, Counts, Period};
-use crate::score::kpi::{Assumptions, Cohort, Counter, Figures, Frame, Pareto, cohorts, gross_margin, months, pareto, periods, ratio};
-use crate::store::kpi;
+use crate::model::kpi::{By, Counts, Period, Span};
+use crate::score::kpi::{
+    AnswerCounter, Answers, Assumptions, Cohort, Counter, Csat, Figures, Frame, Nps, Pareto, cohorts, gross_margin, months, pareto, periods, ratio,
+};
+use crate::store::{events, kpi};
 pub use goals::GoalReport;
 
 /// What is asked.
@@ -58,12 +60,30 @@ pub struct Measured {
     pub goals: Vec<GoalReport>,
 }
 
+/// What customers answered; null without answers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Surveys {
+    /// "Would you recommend us?"
+    pub nps: Option<Nps>,
+    /// "How satisfied are you?"
+    pub csat: Option<Csat>,
+}
+
+impl Surveys {
+    fn of(answers: &Answers) -> Self {
+        Self { nps: answers.nps(), csat: answers.csat() }
+    }
+}
+
 /// All days together.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Whole {
     /// The figures.
     #[serde(flatten)]
     pub figures: Figures,
+    /// Survey answers.
+    #[serde(flatten)]
+    pub surveys: Surveys,
     /// Days from `from`, or from the first order if that is later, to `to`.
     pub observation_days: i64,
     /// `orders / active · 365 / observation_days`.
@@ -86,6 +106,9 @@ pub struct PeriodFigures {
     /// The figures.
     #[serde(flatten)]
     pub figures: Figures,
+    /// Survey answers.
+    #[serde(flatten)]
+    pub surveys: Surveys,
 }
 
 /// Customers without an order for a while.
@@ -120,22 +143,27 @@ pub async fn measure(ctx: &Ctx, question: &Question) -> Result<Measured, FlowErr
     let inactive_days = &ctx.config.kpi.inactive_days;
     let lost = |days: &u32| today.checked_sub_days(Days::new((*days).into())).map_or(UnixMs(i64::MIN), |day| zone.start_of(day));
     let courses = goals::courses(&ctx.config, today, zone);
-    let mut lists = vec![periods.iter().map(|period| period.span).collect()];
+    let mut lists: Vec<Vec<Span>> = vec![periods.iter().map(|period| period.span).collect()];
     lists.extend(courses.iter().map(goals::Course::spans));
+    let (from_at, until) = (from.map_or(as_of, |from| zone.start_of(from)), as_of.plus(1));
+    let mut answers = AnswerCounter::new([lists.clone(), vec![vec![Span { before: from_at, from: from_at, until }]]].concat());
     let mut counter = Counter::new(Frame {
         lists,
         months: months.iter().map(|(_, start)| *start).collect(),
-        from: from.map_or(as_of, |from| zone.start_of(from)),
-        until: as_of.plus(1),
+        from: from_at,
+        until,
         inactive_before: inactive_days.iter().map(lost).collect(),
     });
     kpi::purchases(&mut tx, as_of, |purchase| counter.push(purchase)).await?;
+    events::answers(&mut tx, as_of, |survey, answer, at| answers.push(survey, answer, at)).await?;
     drop(tx);
     let mut counted = counter.finish();
+    let mut answered = answers.finish();
+    let of_whole = answered.pop().and_then(|spans| spans.first().copied()).unwrap_or_default();
 
     let (margin, margin_source) = margin(&ctx.config, &counted.whole);
     let assumed = Assumptions { spans_per_year: 12.0 / f64::from(question.by.months()), years: ctx.config.kpi.years, margin, complete: true };
-    let of_goals = counted.lists.split_off(1);
+    let of_goals: Vec<_> = counted.lists.split_off(1).into_iter().zip(answered.split_off(1)).collect();
     let observed_from = from.max(first);
     let shown = |row: &Cohort| from.is_none_or(|from| row.month >= from.format("%Y-%m").to_string());
     Ok(Measured {
@@ -147,8 +175,12 @@ pub async fn measure(ctx: &Ctx, question: &Question) -> Result<Measured, FlowErr
         margin,
         margin_source,
         years: assumed.years,
-        whole: whole(&counted.whole, observed_from.map_or(0, |from| days_between(from, today) + 1), &assumed),
-        periods: periods.iter().zip(counted.lists.concat()).map(|(period, counts)| period_figures(period, &counts, &assumed)).collect(),
+        whole: whole(&counted.whole, &of_whole, observed_from.map_or(0, |from| days_between(from, today) + 1), &assumed),
+        periods: periods
+            .iter()
+            .zip(counted.lists.concat().iter().zip(answered.concat()))
+            .map(|(period, (counts, answers))| period_figures(period, counts, &answers, &assumed))
+            .collect(),
         inactive: inactive_days
             .iter()
             .zip(&counted.inactive)
@@ -169,16 +201,23 @@ fn margin(config: &Config, whole: &Counts) -> (Option<f64>, &'static str) {
     (measured, if measured.is_some() { "orders" } else { "unknown" })
 }
 
-fn period_figures(period: &Period, counts: &Counts, assumed: &Assumptions) -> PeriodFigures {
+fn period_figures(period: &Period, counts: &Counts, answers: &Answers, assumed: &Assumptions) -> PeriodFigures {
     let figures = Figures::of(counts, &Assumptions { complete: period.complete, ..*assumed });
-    PeriodFigures { period: period.label.clone(), from: period.from, to: period.to, complete: period.complete, figures }
+    let surveys = Surveys::of(answers);
+    PeriodFigures { period: period.label.clone(), from: period.from, to: period.to, complete: period.complete, figures, surveys }
 }
 
 /// Less than a year says too little about how much a customer spends in one.
 #[expect(clippy::cast_precision_loss, reason = "days of a few years")]
-fn whole(counts: &Counts, observation_days: i64, assumed: &Assumptions) -> Whole {
+fn whole(counts: &Counts, answers: &Answers, observation_days: i64, assumed: &Assumptions) -> Whole {
     let spans_per_year = 365.0 / observation_days.max(1) as f64;
     let figures = Figures::of(counts, &Assumptions { spans_per_year, complete: observation_days >= 365, ..*assumed });
     let a_year = figures.purchase_frequency.filter(|_| observation_days > 0).map(|frequency| frequency * spans_per_year);
-    Whole { observation_days, purchases_per_customer_per_year: a_year, one_time_customers: figures.active - figures.repeat_customers, figures }
+    Whole {
+        surveys: Surveys::of(answers),
+        observation_days,
+        purchases_per_customer_per_year: a_year,
+        one_time_customers: figures.active - figures.repeat_customers,
+        figures,
+    }
 }

@@ -89,6 +89,8 @@ fn name(kpi: Kpi, german: bool) -> &'static str {
         Kpi::Aov => ("Durchschnittlicher Bestellwert", "Average order value"),
         Kpi::Arpu => ("Umsatz je Kunde", "Revenue per customer"),
         Kpi::ClvSimple => ("Kundenwert (einfach)", "Customer lifetime value (simple)"),
+        Kpi::Nps => ("NPS", "NPS"),
+        Kpi::Csat => ("CSAT", "CSAT"),
         Kpi::ClvMarginChurn => ("Kundenwert (Marge / Abwanderung)", "Customer lifetime value (margin / churn)"),
     };
     if german { de } else { en }
@@ -106,6 +108,7 @@ impl Say<'_> {
         match self.unit {
             Unit::Count => self.number(format!("{value:.0}")),
             Unit::Number => self.number(format!("{value:.2}")),
+            Unit::Points => self.number(format!("{value:.1}")),
             Unit::Share => self.number(format!("{:.1} %", value * 100.0)),
             Unit::Cents => format!("{} {}", self.number(format!("{:.2}", value / 100.0)), self.currency),
         }
@@ -113,7 +116,7 @@ impl Say<'_> {
 
     fn change(&self, change: f64) -> String {
         match self.unit {
-            Unit::Count => self.number(format!("{change:+.1}")),
+            Unit::Count | Unit::Points => self.number(format!("{change:+.1}")),
             Unit::Number => self.number(format!("{change:+.2}")),
             Unit::Share => format!("{} {}", self.number(format!("{:+.1}", change * 100.0)), if self.german { "Punkte" } else { "points" }),
             Unit::Cents => format!("{} {}", self.number(format!("{:+.2}", change / 100.0)), self.currency),

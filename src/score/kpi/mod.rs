@@ -13,5 +13,5 @@ pub use cohort::{Cell, Cohort, cohorts};
 pub use counter::{Counted, Counter, Frame};
 pub use figures::{Assumptions, Figures, gross_margin, ratio};
 pub use pareto::{Pareto, Top, pareto};
-pub use survey::{Csat, Nps};
+pub use survey::{AnswerCounter, Answers, Csat, Nps};
 pub use trend::{Outlook, Progress, outlook};

@@ -55,7 +55,7 @@ impl Progress {
 pub struct Outlook {
     /// Change per day: the slope of the straight line that fits the values best (least squares).
     pub slope_per_day: Option<f64>,
-    /// Today's value and the slope for the days that are left; not below 0.
+    /// Today's value and the slope for the days that are left.
     pub expected: Option<f64>,
     /// How it stands.
     pub progress: Progress,
@@ -70,7 +70,7 @@ pub fn outlook(values: &[(i64, Option<f64>)], target: Option<f64>, upward: bool,
     let spread = known.first().zip(known.last()).map_or(0, |(first, last)| last.0 - first.0);
     let slope_per_day = if known.len() >= LEAST_VALUES && spread >= LEAST_DAYS { slope(&known) } else { None };
     let value = values.last().and_then(|(_, value)| *value);
-    let expected = value.zip(slope_per_day).map(|(value, slope)| slope.mul_add(days(last_day - today), value).max(0.0));
+    let expected = value.zip(slope_per_day).map(|(value, slope)| slope.mul_add(days(last_day - today), value));
     let reaches = |value: f64, target: f64| if upward { value >= target } else { value <= target };
     let progress = match (value, target) {
         (Some(value), Some(target)) if reaches(value, target) => Progress::Reached,

@@ -51,8 +51,8 @@ fn the_json_and_the_csv_say_the_same_of_each_period() {
     let periods = found["periods"].as_array().unwrap();
     assert_eq!((lines.len(), periods.len()), (6, 6));
     for (line, period) in lines.iter().zip(periods) {
-        assert_eq!(header.len(), period.as_object().unwrap().len() + 1, "and the currency");
-        for (name, cell) in header.iter().zip(line).filter(|(name, _)| *name != "currency") {
+        assert_eq!(header.len(), period.as_object().unwrap().len() + 3, "and the currency, and how many answered");
+        for (name, cell) in header.iter().zip(line).take(22) {
             let same = match &period[name] {
                 Value::String(text) => cell == text,
                 Value::Null => cell.is_empty(),
@@ -63,7 +63,52 @@ fn the_json_and_the_csv_say_the_same_of_each_period() {
             assert!(same, "{name} of {}: {cell}", period["period"]);
         }
     }
-    assert_eq!((&periods[5]["complete"], &periods[5]["churn_rate"], &lines[5][22]), (&json!(false), &json!(null), "EUR"));
+    assert_eq!((&periods[5]["complete"], &periods[5]["churn_rate"], &lines[5][26]), (&json!(false), &json!(null), "EUR"));
+}
+
+#[test]
+fn survey_answers_are_imported_and_become_nps_and_csat() {
+    let goal = "[goals.recommended]\nkpi = \"nps\"\ntarget = \"+10 points\"\nfrom = 1997-06-30\nby = 1998-12-31";
+    let folder = cdnow(goal);
+    let golden: Value = serde_json::from_str(include_str!("../../fixtures/kpi/nps_csat.json")).unwrap();
+    let mut file = "event_id,customer_id,kind,value,at\n".to_owned();
+    for (kind, case, at) in
+        [("nps", &golden["nps"][5], "1997-05-01"), ("nps", &golden["nps"][5], "1998-05-01"), ("csat", &golden["csat"][1], "1998-05-02")]
+    {
+        for (place, answer) in (1..).zip(case["answers"].as_array().unwrap()) {
+            file += &[format!("{kind}-{at}-{place}"), place.to_string(), kind.to_owned(), answer.to_string(), at.to_owned()].join(",");
+            file.push('\n');
+        }
+    }
+    file += "bad,1,nps,11,1998-05-01\n";
+    std::fs::write(folder.path().join("answers.csv"), &file).unwrap();
+    let import = || run(folder.path(), &["import", "events", "answers.csv", "--json"]);
+    let first = import();
+    assert_eq!(String::from_utf8_lossy(&first.stdout), "{\"inserted\":520,\"updated\":0,\"unchanged\":0,\"rejected\":1}\n");
+    assert_eq!(first.status.code(), Some(1));
+    let rejected = std::fs::read_to_string(folder.path().join("answers.csv.rejected")).unwrap();
+    assert!(rejected.contains("522,value: '11' is no answer to nps: expected a whole number from 0 to 10,bad,1,nps,11,1998-05-01"), "{rejected}");
+    assert_eq!(String::from_utf8_lossy(&import().stdout), "{\"inserted\":0,\"updated\":0,\"unchanged\":520,\"rejected\":1}\n");
+
+    let found: Value = serde_json::from_str(&text(folder.path(), &["kpi", "--to", "1998-06-30", "--csv", "kpi.csv", "--json"])).unwrap();
+    let answered =
+        |of: &Value| (of["nps"]["answers"].clone(), of["nps"]["rounded"].clone(), of["csat"]["answers"].clone(), of["csat"]["satisfied"].clone());
+    let periods = found["periods"].as_array().unwrap();
+    assert_eq!(answered(&periods[1]), (json!(200), json!(24), Value::Null, Value::Null));
+    assert_eq!(answered(&periods[2]), (Value::Null, Value::Null, Value::Null, Value::Null));
+    assert_eq!(answered(&periods[5]), (json!(200), json!(24), json!(120), json!(88)));
+    assert_eq!(answered(&found["whole"]), (json!(400), json!(24), json!(120), json!(88)));
+    let goal = &found["goals"][0];
+    assert_eq!((&goal["start"], &goal["target"], &goal["today"], &goal["unit"]), (&json!(24.0), &json!(34.0), &json!(24.0), &json!("points")));
+    let csv = std::fs::read_to_string(folder.path().join("kpi.csv")).unwrap();
+    assert!(csv.lines().nth(2).unwrap().ends_with(",24.0,200,,0,EUR"), "{csv}");
+    let said = text(folder.path(), &["kpi", "--to", "1998-06-30"]);
+    for line in
+        ["NPS: 400 answers, give or take 8 points", "CSAT: 120 answers, 88 of them 4 or 5", "NPS (letzte 90 Tage): am 30.06.1997 24,0, Ziel 34,0"]
+    {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    assert!(said.lines().any(|line| line.starts_with(" NPS ") && line.matches("24.0").count() == 3), "{said}");
 }
 
 #[test]

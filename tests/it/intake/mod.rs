@@ -3,6 +3,7 @@
 mod any_bytes;
 mod csv;
 mod customers;
+mod events;
 mod exports;
 mod orders;
 mod sample_shop;

@@ -1,6 +1,7 @@
 //! Tests of the store: schema and statements.
 
 mod customers;
+mod events;
 mod filter;
 mod orders;
 mod schema;

@@ -1,0 +1,84 @@
+//! Something that happened to a customer: a survey answer, or whatever else the shop tells.
+
+use sha2::{Digest as _, Sha256};
+
+use super::customer::NewCustomer;
+use crate::base::money::Cents;
+use crate::base::time::UnixMs;
+
+/// A survey whose answers make a score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Survey {
+    /// "Would you recommend us?", 0 to 10.
+    Nps,
+    /// "How satisfied are you?", 1 to 5.
+    Csat,
+}
+
+impl Survey {
+    /// The survey that an event's kind is an answer to.
+    #[must_use]
+    pub fn of_kind(kind: &str) -> Option<Self> {
+        match kind {
+            "nps" => Some(Self::Nps),
+            "csat" => Some(Self::Csat),
+            _ => None,
+        }
+    }
+
+    /// Reads an answer.
+    ///
+    /// # Errors
+    /// A sentence with the answers that there are.
+    pub fn answer(self, text: &str) -> Result<u8, String> {
+        let (name, lowest, highest) = match self {
+            Self::Nps => ("nps", 0, 10),
+            Self::Csat => ("csat", 1, 5),
+        };
+        let whole = Cents::parse(text).ok().filter(|number| number.0 % 100 == 0).map(|number| number.0 / 100);
+        let answer = whole.filter(|answer| (lowest..=highest).contains(answer)).and_then(|answer| u8::try_from(answer).ok());
+        answer.ok_or_else(|| format!("'{text}' is no answer to {name}: expected a whole number from {lowest} to {highest}"))
+    }
+}
+
+/// Reads the word that says what happened, in lower case.
+///
+/// # Errors
+/// A sentence with the form that is expected.
+pub fn kind(text: &str) -> Result<String, String> {
+    let word = text.trim().to_ascii_lowercase();
+    let good = (1..=60).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
+    if good { Ok(word) } else { Err("no word for what happened: expected 1 to 60 letters, digits, - _ . such as nps, csat or shop.visit".to_owned()) }
+}
+
+/// An event as an import tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEvent {
+    /// The shop's key: unique among events.
+    pub external_id: String,
+    /// The shop's key of the customer; may be unknown to us yet.
+    pub customer_external_id: String,
+    /// Set when the event itself carries an address.
+    pub customer: Option<Box<NewCustomer>>,
+    /// What happened.
+    pub kind: String,
+    /// The answer, or what else there is to say.
+    pub value: Option<String>,
+    /// When.
+    pub at: UnixMs,
+}
+
+impl NewEvent {
+    /// A key for an event that has none: from customer, kind, value and moment, so that the same is known again.
+    #[must_use]
+    pub fn content_key(&self) -> String {
+        let mut digest = Sha256::new();
+        for part in [&self.customer_external_id, &self.kind, self.value.as_deref().unwrap_or_default()] {
+            digest.update((part.len() as u64).to_le_bytes());
+            digest.update(part);
+        }
+        digest.update(self.at.0.to_le_bytes());
+        let digest: [u8; 32] = digest.finalize().into();
+        format!("auto-{:032x}", digest.first_chunk().map_or(0, |first| u128::from_be_bytes(*first)))
+    }
+}

@@ -1,0 +1,128 @@
+//! Events of customers: written in batches, read as survey answers.
+
+use std::collections::{BTreeMap, HashMap};
+
+use futures_util::TryStreamExt as _;
+use sqlx::QueryBuilder;
+
+use super::customers;
+use super::db::{MAX_BINDS, StoreError, Tx};
+use crate::base::id::{self, Id};
+use crate::base::time::UnixMs;
+use crate::model::event::{NewEvent, Survey};
+use crate::model::import::ImportCounts;
+
+statements! {
+    ANSWERS = "SELECT kind, value, at FROM events WHERE kind IN ('nps', 'csat') AND at <= $1 AND value IS NOT NULL";
+}
+
+/// What is stored of an event that comes again.
+#[derive(PartialEq, Eq)]
+struct Known<'a> {
+    customer: Id,
+    kind: &'a str,
+    value: Option<&'a str>,
+    at: UnixMs,
+}
+
+/// Stores events; one with a known key replaces the stored one, unless nothing changed. Customers that nobody told us of are made. Of two
+/// events with the same key in a batch the later one counts.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when somebody else stored the same event or customer in this moment: the same call works anew.
+pub async fn upsert(tx: &mut Tx, batch: &[NewEvent], now: UnixMs) -> Result<ImportCounts, StoreError> {
+    let last: BTreeMap<&str, &NewEvent> = batch.iter().map(|event| (event.external_id.as_str(), event)).collect();
+    let named = last.values().map(|event| (event.customer_external_id.as_str(), event.customer.as_deref()));
+    let owners = customers::found_or_made(tx, named, now).await?;
+    let stored = stored(tx, &last.keys().copied().collect::<Vec<_>>()).await?;
+    let (mut new, mut changed) = (Vec::new(), Vec::new());
+    for (key, event) in last {
+        let row = Known { customer: owners[&event.customer_external_id], kind: &event.kind, value: event.value.as_deref(), at: event.at };
+        match stored.get(key) {
+            None => new.push((id::next(), key, row)),
+            Some((id, customer, kind, value, at)) => {
+                let before = Known { customer: *customer, kind, value: value.as_deref(), at: *at };
+                if before != row {
+                    changed.push((*id, key, row));
+                }
+            }
+        }
+    }
+    write(tx, &new, "", now).await?;
+    write(
+        tx,
+        &changed,
+        " ON CONFLICT (id) DO UPDATE SET customer_id = excluded.customer_id, kind = excluded.kind, value = excluded.value, at = excluded.at,
+          updated_at = excluded.updated_at",
+        now,
+    )
+    .await?;
+    let (inserted, updated) = (new.len() as u64, changed.len() as u64);
+    Ok(ImportCounts { inserted, updated, unchanged: batch.len() as u64 - inserted - updated, rejected: 0 })
+}
+
+/// Id, customer, kind, value and moment by key.
+type Stored = HashMap<String, (Id, Id, String, Option<String>, UnixMs)>;
+
+async fn stored(tx: &mut Tx, keys: &[&str]) -> Result<Stored, StoreError> {
+    let mut found = HashMap::new();
+    for chunk in keys.chunks(MAX_BINDS) {
+        let rows: Vec<(String, i64, i64, String, Option<String>, i64)> = on!(tx, |c| {
+            let mut query = QueryBuilder::new("SELECT external_id, id, customer_id, kind, value, at FROM events WHERE external_id IN (");
+            let mut list = query.separated(", ");
+            for key in chunk {
+                list.push_bind(*key);
+            }
+            query.push(")").build_query_as().persistent(false).fetch_all(c).await
+        })?;
+        found.extend(rows.into_iter().map(|(key, id, customer, kind, value, at)| (key, (Id(id), Id(customer), kind, value, UnixMs(at)))));
+    }
+    Ok(found)
+}
+
+const COLUMNS: usize = 7;
+
+async fn write(tx: &mut Tx, rows: &[(Id, &str, Known<'_>)], on_conflict: &str, now: UnixMs) -> Result<(), StoreError> {
+    for chunk in rows.chunks(MAX_BINDS / COLUMNS) {
+        on!(tx, |c| {
+            let mut query = QueryBuilder::new("INSERT INTO events (id, external_id, customer_id, kind, value, at, updated_at) ");
+            query.push_values(chunk, |mut values, (id, key, row)| {
+                values.push_bind(id.0).push_bind(*key).push_bind(row.customer.0).push_bind(row.kind).push_bind(row.value);
+                values.push_bind(row.at.0).push_bind(now.0);
+            });
+            query.push(on_conflict).build().persistent(false).execute(c).await.map(|done| done.rows_affected())
+        })?;
+    }
+    Ok(())
+}
+
+/// Gives every survey answer up to `until` to `take`, in no order. Nothing is kept in memory.
+///
+/// # Errors
+/// When the database fails, and for an answer that is none.
+pub async fn answers(tx: &mut Tx, until: UnixMs, mut take: impl FnMut(Survey, u8, UnixMs)) -> Result<(), StoreError> {
+    let mut row = |(kind, value, at): (String, String, i64)| {
+        let survey = Survey::of_kind(&kind);
+        let answer = survey.and_then(|survey| Some((survey, survey.answer(&value).ok()?)));
+        let (survey, answer) = answer.ok_or(StoreError::Corrupt { table: "events", column: "value", value })?;
+        take(survey, answer, UnixMs(at));
+        Ok::<(), StoreError>(())
+    };
+    let mut faulty = Ok(());
+    on!(tx, ANSWERS, |c, q| {
+        let mut rows = sqlx::query_as(q).bind(until.0).fetch(c);
+        loop {
+            match rows.try_next().await {
+                Ok(Some(found)) => {
+                    faulty = row(found);
+                    if faulty.is_err() {
+                        break Ok(());
+                    }
+                }
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        }
+    })?;
+    faulty
+}
