@@ -3,7 +3,7 @@
 //! Floors from the ground up; each imports only lower ones (`tests/layers.rs` checks):
 //!
 //! ```text
-//! 0 base · 1 model, config · 2 intake, score, rules, policy, stats · 3 store, channel · 4 flow · 5 web · 6 daemon · 7 cli
+//! 0 base · 1 model, config · 2 intake, score, rules, policy, stats, picture · 3 store, channel · 4 flow · 5 web · 6 daemon · 7 cli
 //! ```
 
 pub mod base;
@@ -12,6 +12,7 @@ pub mod config;
 pub mod model;
 
 pub mod intake;
+pub mod picture;
 pub mod policy;
 pub mod rules;
 pub mod score;

@@ -21,6 +21,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("rules", 2),
     ("policy", 2),
     ("stats", 2),
+    ("picture", 2),
     ("store", 3),
     ("channel", 3),
     ("flow", 4),

@@ -10,6 +10,7 @@ mod cli;
 mod daemon;
 mod flow;
 mod intake;
+mod picture;
 mod policy;
 mod rules;
 mod score;

@@ -3,12 +3,15 @@
 mod export;
 mod tables;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use chrono::NaiveDate;
 
+use super::replaced::replace;
 use super::{App, Done};
-use crate::flow::measure::{Question, measure};
+use crate::flow::measure::{Question, measure, pictures};
 use crate::model::kpi::By;
 
 /// The shop's key figures by month, quarter or year; goals, cohorts, best customers
@@ -17,7 +20,7 @@ use crate::model::kpi::By;
 /// one before. What cannot be known is shown as – (null in JSON). docs/kpis.md defines every figure.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  stammgast kpi\n  stammgast kpi --by month --from 2026-01-01 --cohorts\n  stammgast kpi --to 2026-06-30 --csv kpi.csv --json"
+    after_help = "Examples:\n  stammgast kpi\n  stammgast kpi --by month --from 2026-01-01 --cohorts\n  stammgast kpi --to 2026-06-30 --csv kpi.csv --json\n  stammgast kpi --svg pictures"
 )]
 pub(super) struct Args {
     /// The periods
@@ -35,6 +38,9 @@ pub(super) struct Args {
     /// Write the periods as CSV, one line each
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
+    /// Draw cohorts.svg, pareto.svg and rfm.svg into this folder
+    #[arg(long, value_name = "DIR")]
+    svg: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -62,10 +68,22 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
     if let Some(path) = &args.csv {
         export::write(path, &measured.periods, &measured.currency)?;
     }
+    let mut drawn = Vec::new();
+    if let Some(folder) = &args.svg {
+        std::fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
+        for picture in pictures(&ctx, &measured).await? {
+            let path = folder.join(format!("{}.svg", picture.name));
+            replace(&path, |file| Ok(file.write_all(picture.svg.as_bytes())?))?;
+            drawn.push(path.display().to_string());
+        }
+    }
     if app.json {
         println!("{}", serde_json::to_string(&measured)?);
     } else {
         tables::print(&measured, args.cohorts);
+        if !drawn.is_empty() {
+            println!("\nDrawn: {}", drawn.join(", "));
+        }
     }
     Ok(Done::Well)
 }

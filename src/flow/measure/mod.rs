@@ -1,6 +1,7 @@
 //! Answers what the shop's key figures are: reads the paid orders once, counts them, applies the formulas. Writes nothing.
 
 mod goals;
+mod pictures;
 mod words;
 
 use chrono::{Days, NaiveDate};
@@ -15,6 +16,7 @@ use crate::score::kpi::{
 };
 use crate::store::{events, kpi};
 pub use goals::GoalReport;
+pub use pictures::{Picture, pictures};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, Default)]

@@ -112,6 +112,31 @@ fn survey_answers_are_imported_and_become_nps_and_csat() {
 }
 
 #[test]
+fn pictures_are_drawn_of_what_there_is() {
+    let folder = cdnow("[shop]\nlocale = \"en\"");
+    let said = text(folder.path(), &["kpi", "--to", "1998-06-30", "--svg", "out/pictures"]);
+    assert!(said.ends_with("Drawn: out/pictures/cohorts.svg, out/pictures/pareto.svg, out/pictures/rfm.svg"), "{said}");
+    let picture = |name: &str| std::fs::read_to_string(folder.path().join("out/pictures").join(name)).unwrap();
+    let (cohorts, pareto, rfm) = (picture("cohorts.svg"), picture("pareto.svg"), picture("rfm.svg"));
+    for svg in [&cohorts, &pareto, &rfm] {
+        crate::picture::assert_well_formed(svg);
+    }
+    assert!(cohorts.contains(">Who comes back</text>") && cohorts.contains(">1997-02</text>") && cohorts.contains(">857</text>"), "{cohorts}");
+    assert!(pareto.contains("2357 customers from 1997-01-01 to 1998-06-30: the best 20 % bring 67.5 % of the revenue."), "{pareto}");
+    // As many as the golden scores (minrank) have with R and F 5.
+    let golden = include_str!("../../fixtures/rfm/rfm_cdnow_1998-06-30.csv");
+    let mut reader = csv::Reader::from_reader(golden.as_bytes());
+    let column = |name: &str| golden.lines().next().unwrap().split(',').position(|column| column == name).unwrap();
+    let (r, f) = (column("r_minrank"), column("f_minrank"));
+    let best = reader.records().filter(|row| row.as_ref().is_ok_and(|row| &row[r] == "5" && &row[f] == "5")).count();
+    assert!(best > 100 && rfm.contains(&format!(">{best}</text>")) && rfm.matches("<rect").count() == 26, "{best}: {rfm}");
+    text(folder.path(), &["kpi", "--to", "1996-06-30", "--svg", "nothing"]);
+    assert_eq!(std::fs::read_dir(folder.path().join("nothing")).unwrap().count(), 0);
+    let output = run(folder.path(), &["kpi", "--svg", "config/stammgast.toml"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("config/stammgast.toml: cannot be made"), "{output:?}");
+}
+
+#[test]
 fn what_is_wrong_is_said_in_a_sentence() {
     let folder = cdnow("");
     for (arguments, code, sentence) in [
