@@ -141,9 +141,10 @@ impl Goal {
 
 /// A goal as it is written.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a section [goals.NAME] with kpi, target, from and by")]
 pub struct RawGoal {
     kpi: String,
+    #[serde(deserialize_with = "text_or_number")]
     target: String,
     #[serde(deserialize_with = "day")]
     from: String,
@@ -156,6 +157,20 @@ pub struct RawGoal {
 /// Days that a goal's figure is measured over when nobody says otherwise.
 fn usual_days() -> u32 {
     90
+}
+
+/// `"45.00"`, or 45.00 without quotes.
+fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a text, e.g. \"+15 %\"")]
+    enum Written {
+        Text(String),
+        Number(f64),
+    }
+    Ok(match Written::deserialize(deserializer)? {
+        Written::Text(text) => text,
+        Written::Number(number) => number.to_string(),
+    })
 }
 
 /// A day as text or as TOML's own date, which comes as a table with one entry.

@@ -288,6 +288,10 @@ mod tests {
         assert_eq!(unknown, "configuration:6 [goals.repeat-rate] goal: unknown key 'goal': expected one of kpi, target, from, by, days");
         let missing = Config::from_toml(&GOAL.replace("kpi = ", "#")).unwrap_err().to_string();
         assert_eq!(missing, "configuration:1: goals.repeat-rate: missing field `kpi`");
+        let number = Config::from_toml(&GOAL.replace("repeat_purchase_rate", "aov").replace("\"+15 %\"", "45.5")).unwrap();
+        assert_eq!(number.goals.list()[0].target, goals::Target::Value(4550.0));
+        let no_section = Config::from_toml("[goals]\nx = 1").unwrap_err().to_string();
+        assert!(no_section.ends_with("expected a section [goals.NAME] with kpi, target, from and by"), "{no_section}");
         let list = Config::from_toml(&GOAL.replace("2026-09-30", "[1]")).unwrap_err().to_string();
         assert_eq!(list, "configuration:4 [goals.repeat-rate] from: goals.repeat-rate.from: expected a day, e.g. \"2027-03-31\"");
     }

@@ -65,6 +65,9 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
     };
     let ctx = app.open(app.config()?, None).await?;
     let measured = measure(&ctx, &Question { by, from: args.from, to: args.to }).await?;
+    if let Some(from) = args.from {
+        anyhow::ensure!(from <= measured.to, "--from {from} is still to come: the last day that counts is {}", measured.to);
+    }
     if let Some(path) = &args.csv {
         export::write(path, &measured.periods, &measured.currency)?;
     }

@@ -143,6 +143,7 @@ fn what_is_wrong_is_said_in_a_sentence() {
         (&["kpi", "--from", "soon"][..], 2, "invalid value 'soon' for '--from <DATE>': expected a day, e.g. 2026-03-31"),
         (&["kpi", "--by", "week"], 2, "[possible values: month, quarter, year]"),
         (&["kpi", "--from", "1998-01-02", "--to", "1998-01-01"], 1, "--from 1998-01-02 is later than --to 1998-01-01"),
+        (&["kpi", "--from", "2199-01-01"], 1, "--from 2199-01-01 is still to come: the last day that counts is 2"),
         (&["kpi", "--csv", "no/such/folder.csv"], 1, "no/such/folder.csv: cannot be written"),
     ] {
         let output = run(folder.path(), arguments);
