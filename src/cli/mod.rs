@@ -148,6 +148,7 @@ fn short(hash: &str) -> &str {
 /// Reads the command line, runs the command, and turns its end into an exit code: 0 done, 1 failed or faults found, 2 wrong usage.
 #[must_use]
 pub fn main() -> ExitCode {
+    end_with_the_reader();
     let cli = Cli::parse();
     let app = App { config: cli.config, json: cli.json };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -165,6 +166,19 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// `stammgast facts | head` ends when `head` has seen enough, without a word, as other programs do: with the code of SIGPIPE.
+fn end_with_the_reader() {
+    const SIGPIPE: i32 = 128 + 13;
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload().downcast_ref::<String>();
+        if said.is_some_and(|said| said.starts_with("failed printing to stdout: Broken pipe")) {
+            std::process::exit(SIGPIPE);
+        }
+        usual(panic);
+    }));
 }
 
 async fn run(command: Command, app: &App) -> anyhow::Result<Done> {

@@ -26,7 +26,7 @@ use crate::model::rule::RuleSpec;
 use crate::model::score::PaidOrder;
 use crate::rules::crontab::Crontab;
 use crate::rules::{Evaluation, Rule};
-use crate::score::{Ledger, compute};
+use crate::score::{Ledger, Wanted, compute};
 use crate::store::decisions::Entry;
 use crate::store::scores;
 
@@ -142,8 +142,10 @@ pub async fn backtest(
     let needs = campaign.rules.rule(name).map(|rule| rule.needs).unwrap_or_default();
     let remembers = needs.from(Source::Emails);
     let mut people = everybody(ctx, needs.and(Needs::RECORD)).await?;
-    if remembers {
-        for facts in &mut people {
+    for facts in &mut people {
+        // Of the scores only what the rule names is made anew for each run.
+        facts.read = needs.and(Needs::RECORD.without(Needs::STANDINGS).without(Needs::LIFETIME));
+        if remembers {
             without_what_follows(facts, campaign, &spec, begin);
         }
     }
@@ -217,7 +219,8 @@ impl Shop {
         let (ctx, campaign, name, rules) = (ctx.clone(), Arc::clone(campaign), name.to_owned(), rescore::rules(&ctx.config));
         let work = tokio::task::spawn_blocking(move || {
             let Some(rule) = campaign.rules.rule(&name) else { return Ok((self, Proposed::default())) };
-            let scored = compute(self.ledger.advance(moment.now), moment.now, moment.zone, &rules, rule.needs.lifetime());
+            let wanted = Wanted { standings: rule.needs.any(Needs::STANDINGS), lifetime: rule.needs.any(Needs::LIFETIME) };
+            let scored = compute(self.ledger.advance(moment.now), moment.now, moment.zone, &rules, wanted);
             for facts in &mut self.people {
                 facts.score = self.ledger.place(facts.customer.id).and_then(|place| scored.scores.get(place)).copied();
             }

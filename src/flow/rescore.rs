@@ -7,7 +7,7 @@ use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::config::Config;
 use crate::model::score::{AbcBy, AbcRule, BucketRule, OrderFacts, Score, ScoreRules};
-use crate::score::{Borders, Scored, compute, place};
+use crate::score::{Borders, Scored, Wanted, compute, place};
 use crate::store::{StoreError, Tx, scores};
 
 /// What a call of this stage did.
@@ -84,7 +84,7 @@ async fn computed(ctx: &Ctx, tx: &mut Tx, as_of: UnixMs) -> Result<Scored, Store
     let (zone, rules) = (ctx.config.shop.zone(), rules(&ctx.config));
     let facts: Vec<OrderFacts> = scores::facts(tx, as_of, zone).await?;
     // Up to a second of sorting: not on a thread that serves others.
-    let scored = tokio::task::spawn_blocking(move || compute(&facts, as_of, zone, &rules, true)).await;
+    let scored = tokio::task::spawn_blocking(move || compute(&facts, as_of, zone, &rules, Wanted::ALL)).await;
     scored.map_err(|error| StoreError::Unfit(format!("the scores could not be computed: {error}")))
 }
 

@@ -124,6 +124,21 @@ impl Needs {
         Self(bits)
     };
 
+    /// What compares a customer with all others.
+    pub const STANDINGS: Self =
+        Self::these(&[Fact::R, Fact::F, Fact::M, Fact::Rfm, Fact::RfmWeighted, Fact::Abc, Fact::RevenueRank, Fact::TopPercent]);
+    /// What follows from the models of how customers buy.
+    pub const LIFETIME: Self = Self::these(&[Fact::ChurnRisk, Fact::ExpectedOrders365, Fact::ExpectedOrderValue, Fact::Clv12m]);
+
+    const fn these(facts: &[Fact]) -> Self {
+        let (mut bits, mut place) = (0, 0);
+        while place < facts.len() {
+            bits |= 1 << facts[place] as u8;
+            place += 1;
+        }
+        Self(bits)
+    }
+
     /// These facts.
     #[must_use]
     pub fn of(facts: impl IntoIterator<Item = Fact>) -> Self {
@@ -142,10 +157,16 @@ impl Needs {
         self.0 >> fact as u8 & 1 == 1
     }
 
-    /// Whether one of them follows from the models of how customers buy, which are fitted for the moment.
+    /// Whether they have one of these.
     #[must_use]
-    pub const fn lifetime(self) -> bool {
-        self.has(Fact::ChurnRisk) || self.has(Fact::ExpectedOrders365) || self.has(Fact::ExpectedOrderValue) || self.has(Fact::Clv12m)
+    pub const fn any(self, of: Self) -> bool {
+        self.0 & of.0 != 0
+    }
+
+    /// But for these.
+    #[must_use]
+    pub const fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
     }
 
     /// Whether one of them is read from there.

@@ -21,6 +21,20 @@ pub struct Scored {
     pub borders: Borders,
 }
 
+/// What takes its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// What compares customers: r, f, m, classes and places; else they are 0, C and nothing.
+    pub standings: bool,
+    /// Models of how customers buy; else what follows from them is missing.
+    pub lifetime: bool,
+}
+
+impl Wanted {
+    /// Everything.
+    pub const ALL: Self = Self { standings: true, lifetime: true };
+}
+
 /// What compares a customer with the others, and the days that the calendar gives.
 pub(super) struct Standing {
     pub(super) recency_days: i64,
@@ -34,15 +48,15 @@ pub(super) struct Standing {
 }
 
 /// Scores everybody who has orders, as of a moment; days are calendar days in `zone`. Ties are settled by customer id, lowest first, so the
-/// outcome does not depend on the order of the facts. A million customers take about a second on two cores. Without `lifetime` no models of how customers buy are fitted, and
-/// what follows from them is missing.
+/// outcome does not depend on the order of the facts. A million customers take about a second on two cores.
 #[must_use]
-pub fn compute(facts: &[OrderFacts], as_of: UnixMs, zone: Zone, rules: &ScoreRules, lifetime: bool) -> Scored {
+pub fn compute(facts: &[OrderFacts], as_of: UnixMs, zone: Zone, rules: &ScoreRules, wanted: Wanted) -> Scored {
     let today = zone.date(as_of);
     let column = |value: fn(&OrderFacts) -> i64| facts.iter().map(value).collect::<Vec<i64>>();
     let ids = column(|facts| facts.customer_id.0);
     let revenue = column(|facts| facts.revenue.0);
-    let scored = |values: &[i64]| buckets(values, &ids, rules.buckets, rules.bucket_rule);
+    let scored =
+        |values: &[i64]| if wanted.standings { buckets(values, &ids, rules.buckets, rules.bucket_rule) } else { (vec![0; values.len()], Vec::new()) };
     let recency_column = || {
         let recency: Vec<i64> = facts.iter().map(|facts| -days_before(facts.last_order_at, today, zone)).collect();
         let (r, steps) = scored(&recency);
@@ -53,6 +67,9 @@ pub fn compute(facts: &[OrderFacts], as_of: UnixMs, zone: Zone, rules: &ScoreRul
         (tenure, scored(&column(|facts| facts.orders)))
     };
     let class_columns = || {
+        if !wanted.standings {
+            return (Vec::new(), (vec![Abc::C; facts.len()], Default::default()));
+        }
         let by_revenue = descending(&revenue, &ids);
         let classes = match rules.abc_by {
             AbcBy::Revenue => abc(&revenue, &by_revenue, rules.abc_rule, rules.abc_percent),
@@ -77,7 +94,7 @@ pub fn compute(facts: &[OrderFacts], as_of: UnixMs, zone: Zone, rules: &ScoreRul
     }
     let known = |(facts, (recency, tenure)): (&OrderFacts, (&i64, &i64))| Known { habit: facts.habit, recency_days: -recency, tenure_days: *tenure };
     let known: Vec<Known> = facts.iter().zip(recency.iter().zip(&tenure)).map(known).collect();
-    let lifetime = lifetime.then(|| Lifetime::fit(&known));
+    let lifetime = wanted.lifetime.then(|| Lifetime::fit(&known));
     let outlooks = match &lifetime {
         Some(lifetime) => outlooks(lifetime, &known, rules.clv_discount_percent),
         None => known.iter().map(rhythm).collect(),

@@ -16,5 +16,5 @@ mod rank;
 mod special;
 
 pub use borders::{Borders, place};
-pub use compute::{Scored, compute};
+pub use compute::{Scored, Wanted, compute};
 pub use ledger::Ledger;

@@ -14,7 +14,7 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
     (3, "guards", include_str!("../../migrations/sqlite/0003_guards.sql"), include_str!("../../migrations/postgres/0003_guards.sql")),
     (4, "attributes", include_str!("../../migrations/sqlite/0004_attributes.sql"), include_str!("../../migrations/postgres/0004_attributes.sql")),
     (5, "outlook", include_str!("../../migrations/sqlite/0005_outlook.sql"), include_str!("../../migrations/postgres/0005_outlook.sql")),
-    (7, "events", include_str!("../../migrations/sqlite/0007_events.sql"), include_str!("../../migrations/postgres/0007_events.sql")),
+    (6, "events", include_str!("../../migrations/sqlite/0006_events.sql"), include_str!("../../migrations/postgres/0006_events.sql")),
 ];
 
 statements! {

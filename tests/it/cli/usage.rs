@@ -1,7 +1,7 @@
 //! The command line as such: help, exit codes, JSON on stdout.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -157,4 +157,12 @@ fn a_new_shops_folder_passes_the_check_and_keeps_what_is_changed() {
     let written: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(written, serde_json::json!({ "written": ["rules/thank-you.rhai"] }));
     assert_eq!(std::fs::read_to_string(shop.join("rules/win-back.rhai")).unwrap(), "// mine\n");
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_ends_the_program_without_a_word() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ended = Command::new(env!("CARGO_BIN_EXE_stammgast")).arg("facts").stdout(writer).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(141), ""));
 }

@@ -4,12 +4,12 @@ use proptest::prelude::*;
 use stammgast::base::money::Cents;
 use stammgast::base::time::{UnixMs, Zone};
 use stammgast::model::score::{Abc, AbcBy, AbcRule, BucketRule, OrderFacts, Score, ScoreRules};
-use stammgast::score::{Borders, compute, place};
+use stammgast::score::{Borders, Wanted, compute, place};
 
 use super::{AS_OF, customer, default_rules, utc};
 
 fn scores(facts: &[OrderFacts], rules: &ScoreRules) -> Vec<Score> {
-    compute(facts, AS_OF, utc(), rules, true).scores
+    compute(facts, AS_OF, utc(), rules, Wanted::ALL).scores
 }
 
 fn classes(cents: &[i64], rules: &ScoreRules) -> String {
@@ -19,7 +19,7 @@ fn classes(cents: &[i64], rules: &ScoreRules) -> String {
 
 #[test]
 fn nobody_has_no_scores_and_a_single_customer_is_the_best() {
-    assert_eq!(compute(&[], AS_OF, utc(), &default_rules(), true).scores, []);
+    assert_eq!(compute(&[], AS_OF, utc(), &default_rules(), Wanted::ALL).scores, []);
     let alone = scores(&[customer(1, 3, 2, 1999)], &default_rules())[0];
     assert_eq!((alone.abc, alone.revenue_rank, alone.top_percent, alone.r, alone.recency_days), (Abc::A, 1, 1, 1, 3));
     assert_eq!(alone.average_order_value, Cents(1000), "9.995 is rounded half away from zero");
@@ -68,7 +68,7 @@ fn days_are_calendar_days_of_the_shop() {
     let mut facts = customer(1, 0, 1, 100);
     (facts.first_order_at, facts.last_order_at) = (at("2026-03-01T12:00"), at("2026-03-28T23:59"));
     let days = |as_of: UnixMs| {
-        let score = compute(&[facts], as_of, zone, &default_rules(), true).scores[0];
+        let score = compute(&[facts], as_of, zone, &default_rules(), Wanted::ALL).scores[0];
         (score.recency_days, score.tenure_days)
     };
     assert_eq!(days(at("2026-03-29T00:01")), (1, 28), "two minutes, but the next day");
@@ -85,7 +85,7 @@ proptest! {
     fn whoever_has_not_changed_is_placed_where_the_full_run_put_them(facts in anybody(), buckets in 2i64..=20, rule in 0..3usize) {
         let bucket_rule = [BucketRule::Minrank, BucketRule::Midrank, BucketRule::Cumedist][rule];
         let rules = ScoreRules { buckets, bucket_rule, ..default_rules() };
-        let run = compute(&facts, AS_OF, utc(), &rules, true);
+        let run = compute(&facts, AS_OF, utc(), &rules, Wanted::ALL);
         let json = serde_json::to_string(&run.borders).unwrap();
         let borders: Borders = serde_json::from_str(&json).unwrap();
         for (full, facts) in run.scores.iter().zip(&facts) {
@@ -113,7 +113,7 @@ proptest! {
 #[test]
 fn in_a_small_shop_a_placed_customer_gets_the_very_rank() {
     let facts: Vec<OrderFacts> = (1..=50).map(|id| customer(id, 1, 1, id * 100)).collect();
-    let run = compute(&facts, AS_OF, utc(), &default_rules(), true);
+    let run = compute(&facts, AS_OF, utc(), &default_rules(), Wanted::ALL);
     for (full, facts) in run.scores.iter().zip(&facts) {
         assert_eq!(&place(facts, AS_OF, utc(), &default_rules(), &run.borders), full);
     }

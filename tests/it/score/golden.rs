@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use stammgast::base::money::Cents;
 use stammgast::model::score::{AbcRule, BucketRule, OrderFacts, Score, ScoreRules};
-use stammgast::score::compute;
+use stammgast::score::{Wanted, compute};
 
 use super::{AS_OF, customer, default_rules, utc};
 
@@ -34,7 +34,7 @@ fn check_file(text: &str, people: usize) {
     let rows = rows(text);
     assert_eq!(rows.len(), people);
     let facts = facts(&rows);
-    let scores = |rules: &ScoreRules| compute(&facts, AS_OF, utc(), rules, true).scores;
+    let scores = |rules: &ScoreRules| compute(&facts, AS_OF, utc(), rules, Wanted::ALL).scores;
     for (word, bucket_rule) in RULES {
         for (score, row) in scores(&ScoreRules { bucket_rule, ..default_rules() }).iter().zip(&rows) {
             let expected = ["r", "f", "m"].map(|letter| number(row, &format!("{letter}_{word}")));
@@ -82,7 +82,7 @@ fn seven_and_three_customers_get_the_scores_that_one_can_check_by_hand() {
             .map(|row| customer(number(row, "customer_id"), number(row, "recency_days"), number(row, "orders"), number(row, "cents")))
             .collect();
         for (word, bucket_rule) in RULES {
-            for (score, row) in compute(&facts, AS_OF, utc(), &ScoreRules { bucket_rule, ..default_rules() }, true).scores.iter().zip(rows) {
+            for (score, row) in compute(&facts, AS_OF, utc(), &ScoreRules { bucket_rule, ..default_rules() }, Wanted::ALL).scores.iter().zip(rows) {
                 let expected = ["r", "f", "m"].map(|letter| number(row, &format!("{letter}_{word}")));
                 assert_eq!([score.r, score.f, score.m], expected, "{name}, {word}: {row}");
             }
@@ -98,9 +98,9 @@ fn the_order_of_the_facts_changes_nothing() {
         scores.sort_by_key(|score| score.customer_id);
         scores
     };
-    let forward = compute(&facts, AS_OF, utc(), &rules, true);
+    let forward = compute(&facts, AS_OF, utc(), &rules, Wanted::ALL);
     facts.reverse();
-    let backward = compute(&facts, AS_OF, utc(), &rules, true);
+    let backward = compute(&facts, AS_OF, utc(), &rules, Wanted::ALL);
     assert_eq!(by_id(forward.scores), by_id(backward.scores));
     assert_eq!(forward.borders, backward.borders);
 }

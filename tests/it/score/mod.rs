@@ -3,8 +3,8 @@
 mod borders;
 mod btyd;
 mod golden;
-mod outlook;
 mod kpi;
+mod outlook;
 
 use stammgast::base::id::Id;
 use stammgast::base::money::Cents;

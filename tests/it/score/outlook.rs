@@ -10,7 +10,7 @@ use stammgast::model::outlook::{Habit, Outlook};
 use stammgast::model::score::{OrderFacts, PaidOrder, ScoreRules};
 use stammgast::score::habit::habit;
 use stammgast::score::lifetime::Thin;
-use stammgast::score::{Borders, Ledger, compute, place};
+use stammgast::score::{Borders, Ledger, Wanted, compute, place};
 
 use super::{AS_OF, default_rules, utc};
 
@@ -58,7 +58,8 @@ fn orders_of_one_day_are_one_purchase_and_the_rhythm_is_the_median_of_the_pauses
 
 #[test]
 fn somebody_with_a_rhythm_is_due_or_late_and_without_one_nobody_knows() {
-    let next = |orders: &[(UnixMs, Cents)]| compute(&[facts(1, orders)], AS_OF, utc(), &default_rules(), true).scores[0].outlook.next_order_in_days;
+    let next =
+        |orders: &[(UnixMs, Cents)]| compute(&[facts(1, orders)], AS_OF, utc(), &default_rules(), Wanted::ALL).scores[0].outlook.next_order_in_days;
     assert_eq!(next(&[day(24, 1), day(17, 1), day(10, 1)]), Some(-3), "every 7 days, the last one 10 days ago");
     assert_eq!(next(&[day(9, 1), day(2, 1), day(0, 1)]), Some(5), "4.5 is 5");
     assert_eq!(next(&[day(9, 1), day(2, 1)]), None);
@@ -66,7 +67,7 @@ fn somebody_with_a_rhythm_is_due_or_late_and_without_one_nobody_knows() {
 
 #[test]
 fn a_small_or_young_shop_gets_no_figures_but_a_reason() {
-    let run = |facts: &[OrderFacts]| compute(facts, AS_OF, utc(), &default_rules(), true);
+    let run = |facts: &[OrderFacts]| compute(facts, AS_OF, utc(), &default_rules(), Wanted::ALL);
     let few = run(&shop(30));
     assert_eq!(few.borders.lifetime.unwrap().buying.unwrap_err(), Thin::Repeaters(25));
     assert!(few.scores.iter().all(|score| Outlook { typical_gap_e1: None, next_order_in_days: None, ..score.outlook } == Outlook::default()));
@@ -75,7 +76,7 @@ fn a_small_or_young_shop_gets_no_figures_but_a_reason() {
     assert_eq!(run(&young).borders.lifetime.unwrap().spending.unwrap_err(), Thin::Days(47));
     let free: Vec<_> = (1..=60).map(|id| facts(id, &[day(id + 100, 0), day(id % 80, 0)])).collect();
     assert_eq!(run(&free).borders.lifetime.unwrap().spending.unwrap_err(), Thin::Repeaters(0), "nobody paid");
-    assert_eq!(compute(&shop(300), AS_OF, utc(), &default_rules(), false).borders.lifetime, None, "nobody asked");
+    assert_eq!(compute(&shop(300), AS_OF, utc(), &default_rules(), Wanted { lifetime: false, ..Wanted::ALL }).borders.lifetime, None, "nobody asked");
     assert_eq!(run(&[]).borders.lifetime.unwrap().buying.unwrap_err(), Thin::Repeaters(0));
     let sentences = [Thin::Repeaters(25), Thin::Days(47), Thin::NoMaximum, Thin::NoMean].map(|thin| thin.to_string());
     assert_eq!(sentences[0], "25 customers bought on a second day, 30 are needed");
@@ -84,7 +85,7 @@ fn a_small_or_young_shop_gets_no_figures_but_a_reason() {
 
 #[test]
 fn what_waits_a_month_counts_less_and_who_bought_once_has_no_risk() {
-    let run = |clv_discount_percent| compute(&shop(300), AS_OF, utc(), &ScoreRules { clv_discount_percent, ..default_rules() }, true).scores;
+    let run = |clv_discount_percent| compute(&shop(300), AS_OF, utc(), &ScoreRules { clv_discount_percent, ..default_rules() }, Wanted::ALL).scores;
     for (full, less) in run(0).iter().zip(run(20)) {
         let (Some(full_clv), Some(less_clv)) = (full.outlook.clv_12m, less.outlook.clv_12m) else { panic!("{full:?}") };
         assert!(full_clv.0 >= 0 && less_clv <= full_clv, "{full:?} {less:?}");
@@ -97,7 +98,7 @@ fn what_waits_a_month_counts_less_and_who_bought_once_has_no_risk() {
 #[test]
 fn a_customer_who_is_placed_between_two_runs_is_expected_to_do_what_the_run_said() {
     let facts = shop(400);
-    let run = compute(&facts, AS_OF, utc(), &default_rules(), true);
+    let run = compute(&facts, AS_OF, utc(), &default_rules(), Wanted::ALL);
     assert!(run.borders.lifetime.unwrap().spending.is_ok(), "{:?}", run.borders.lifetime);
     let json = serde_json::to_string(&run.borders).unwrap();
     let borders: Borders = serde_json::from_str(&json).unwrap();
@@ -107,7 +108,7 @@ fn a_customer_who_is_placed_between_two_runs_is_expected_to_do_what_the_run_said
     }
     let mut backwards = facts.clone();
     backwards.reverse();
-    let mut scores = compute(&backwards, AS_OF, utc(), &default_rules(), true).scores;
+    let mut scores = compute(&backwards, AS_OF, utc(), &default_rules(), Wanted::ALL).scores;
     scores.reverse();
     assert_eq!(scores, run.scores);
     let old: Borders = serde_json::from_str(&json.replace("\"lifetime\"", "\"not_there\"")).unwrap();
