@@ -1,23 +1,26 @@
 //! Looks for the customers whom a rule's condition is true for, or fails for. The database narrows them down as far as it can tell; of those who are left only
 //! what the condition asks for is read; and only who may be meant is loaded, and asked once more.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::campaign::Campaign;
 use super::decide::Candidate;
 use super::{Ctx, FlowError};
 use crate::base::id::Id;
+use crate::model::fact::Source;
 use crate::model::facts::{Facts, Moment, Needs};
 use crate::model::score::Score;
 use crate::rules::{Evaluation, Rule};
 use crate::store::facts;
 use crate::store::filter::Filter;
 
-/// Customers per page.
+/// Candidates, or customers with their history, per page.
 const PAGE: u32 = 1_000;
+/// Customers of whom a few figures are read, per page: so many that PostgreSQL takes the way through the table that it would take for all.
+const WIDE_PAGE: u32 = 20_000;
 /// Pages that are looked through at once: whoever waits for candidates has to show in between that he is alive.
-const MOST_PAGES: usize = 64;
+const MOST_PAGES: usize = 8;
 
 /// A walk through the customers, by id, that asks the conditions of some rules what they ask for and nothing else.
 pub struct Walk<'a> {
@@ -67,7 +70,9 @@ impl<'a> Walk<'a> {
 
     async fn page(&self, after: Id) -> Result<Vec<Facts>, FlowError> {
         let needs = self.rules.iter().fold(Needs::default(), |needs, rule| needs.and(rule.condition_needs));
-        let page = facts::page(&mut self.ctx.db.read().await?, after, PAGE, needs, self.filter.as_ref()).await?;
+        let history = [Source::Orders, Source::Lines, Source::Emails].into_iter().any(|source| needs.from(source));
+        let size = if history { PAGE } else { WIDE_PAGE };
+        let page = facts::page(&mut self.ctx.db.read().await?, after, size, needs, self.filter.as_ref()).await?;
         Ok(self.scored(page))
     }
 
@@ -87,6 +92,10 @@ pub(super) struct Scan<'a> {
     rule: &'a Rule,
     /// Only these may be meant.
     among: Option<Vec<Id>>,
+    /// Who may be meant and was not loaded yet.
+    found: VecDeque<Id>,
+    /// Up to here all were loaded, or are not meant.
+    cursor: Id,
 }
 
 /// A part of them.
@@ -100,7 +109,7 @@ pub(super) struct Found {
 impl<'a> Scan<'a> {
     /// Begins with the first customer.
     pub(super) fn new(ctx: &'a Ctx, campaign: &'a Arc<Campaign>, rule: &'a Rule, moment: Moment) -> Self {
-        Self { walk: Walk::new(ctx, campaign, vec![rule], moment), rule, among: None }
+        Self { walk: Walk::new(ctx, campaign, vec![rule], moment), rule, among: None, found: VecDeque::new(), cursor: Id(0) }
     }
 
     /// With these scores, which the database does not know.
@@ -111,44 +120,37 @@ impl<'a> Scan<'a> {
     }
 
     /// Only these, by id, when it is known that nobody else is meant.
-    pub(super) fn among(self, ids: Option<Vec<Id>>) -> Self {
-        Self { among: ids, ..self }
+    pub(super) fn among(mut self, ids: Option<Vec<Id>>) -> Self {
+        self.among = ids;
+        self.go_to(self.cursor);
+        self
     }
 
     /// Goes on after a customer.
     pub(super) fn go_to(&mut self, after: Id) {
-        (self.walk.cursor, self.walk.ahead) = (after, None);
+        (self.cursor, self.walk.cursor, self.walk.ahead) = (after, after, None);
+        self.found = self.among.iter().flatten().copied().filter(|id| *id > after).collect();
     }
 
     /// The next candidates, about a page of them, perhaps none; `None` after the last customer.
     pub(super) async fn next(&mut self) -> Result<Option<Found>, FlowError> {
-        let begin = self.walk.cursor;
-        let ids = self.look().await?;
-        let last = self.walk.cursor;
-        if last == begin {
-            return Ok(None);
-        }
-        let candidates = if ids.is_empty() { Vec::new() } else { self.load(&ids).await? };
-        Ok(Some(Found { candidates, last }))
-    }
-
-    /// Who may be meant, about a page of them.
-    async fn look(&mut self) -> Result<Vec<Id>, FlowError> {
-        if let Some(among) = &self.among {
-            let rest = among.iter().skip(among.partition_point(|id| *id <= self.walk.cursor));
-            let ids: Vec<Id> = rest.take(PAGE as usize).copied().collect();
-            self.walk.cursor = ids.last().copied().unwrap_or(self.walk.cursor);
-            return Ok(ids);
-        }
-        let mut ids = Vec::new();
+        let page = PAGE as usize;
         for _ in 0..MOST_PAGES {
-            let Some(meant) = self.walk.step().await? else { break };
-            ids.extend(meant.into_iter().flatten());
-            if ids.len() >= PAGE as usize {
+            if self.among.is_some() || self.found.len() >= page {
                 break;
             }
+            let Some(meant) = self.walk.step().await? else { break };
+            self.found.extend(meant.into_iter().flatten());
         }
-        Ok(ids)
+        let ids: Vec<Id> = self.found.drain(..self.found.len().min(page)).collect();
+        let looked_through = self.found.is_empty() && self.among.is_none();
+        let last = if looked_through { self.walk.cursor } else { ids.last().copied().unwrap_or(self.cursor) };
+        if last == self.cursor {
+            return Ok(None);
+        }
+        self.cursor = last;
+        let candidates = if ids.is_empty() { Vec::new() } else { self.load(&ids).await? };
+        Ok(Some(Found { candidates, last }))
     }
 
     /// Loads them in full and asks once more.

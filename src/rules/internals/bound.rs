@@ -30,7 +30,7 @@ impl Bound {
 
     /// To call it, for one or many.
     pub(in crate::rules) fn calls<'a>(&'a self, engine: &'a Engine) -> Calls<'a> {
-        Calls { bound: self, engine, kept: None }
+        Calls { bound: self, engine, kept: None, ended: false }
     }
 
     /// Its syntax tree as clauses, read as the condition of `unit`'s function; `None` when it is no single expression.
@@ -58,7 +58,10 @@ impl Bound {
 pub(in crate::rules) struct Calls<'a> {
     bound: &'a Bound,
     engine: &'a Engine,
+    /// What a call leaves to the next one; `None`: the next one begins afresh.
     kept: Option<Kept>,
+    /// Whether the last call came to its end: one that fails or panics may leave it half-way.
+    ended: bool,
 }
 
 struct Kept {
@@ -73,16 +76,18 @@ impl Calls<'_> {
     }
 
     /// Calls it with one argument.
-    pub(in crate::rules) fn call(&mut self, argument: Dynamic) -> Result<Dynamic, Box<EvalAltResult>> {
+    pub(in crate::rules) fn call(&mut self, mut argument: Dynamic) -> Result<Dynamic, Box<EvalAltResult>> {
         let Bound { pointer, world, .. } = self.bound;
-        // A call that fails or panics may leave it half-way: then the next one begins afresh.
-        let mut kept = self.kept.take().unwrap_or_else(|| Kept { global: world.global.clone(), caches: Caches::new() });
-        let mut arguments: Vec<Dynamic> = pointer.curry().iter().cloned().chain([argument]).collect();
-        let mut arguments: Vec<&mut Dynamic> = arguments.iter_mut().collect();
+        if !std::mem::replace(&mut self.ended, false) {
+            self.kept = None;
+        }
+        let kept = self.kept.get_or_insert_with(|| Kept { global: world.global.clone(), caches: Caches::new() });
+        let mut captured: Vec<Dynamic> = pointer.curry().to_vec();
+        let mut arguments: Vec<&mut Dynamic> = captured.iter_mut().chain([&mut argument]).collect();
         let mut scope = Scope::new();
         let mut context = EvalContext::new(self.engine, &mut kept.global, &mut kept.caches, &mut scope, None);
         let value = context.call_fn_raw(pointer.fn_name(), false, false, &mut arguments)?;
-        self.kept = Some(kept);
+        self.ended = true;
         Ok(value)
     }
 }
