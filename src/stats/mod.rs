@@ -1,6 +1,8 @@
 //! Floor 2: the mathematics of comparisons: pure.
 
 pub mod bayes;
+pub mod earned;
+pub mod earned_words;
 pub mod exact;
 pub mod holm;
 pub mod mean;

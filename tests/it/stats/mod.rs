@@ -1,5 +1,7 @@
 //! Tests of stats: the golden cases of statsmodels, scipy and gbstats, what holds for any counts, and the promise of looking at any time.
 
+mod earned;
+mod earned_shops;
 mod golden;
 mod sequential;
 mod verdict;
