@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::{App, Done};
 use crate::base::money::Cents;
-use crate::flow::analyse::{self, AlwaysValid, ArmReport, Comparison, Report};
+use crate::flow::analyse::{self, AlwaysValid, ArmReport, Comparison, Ledger, Report};
 use crate::flow::{Ctx, record};
 use crate::model::decision::Refusal;
 
@@ -12,7 +12,8 @@ use crate::model::decision::Refusal;
 ///
 /// People count for the arm they were assigned to, also when their mail failed. A rate is the share of people with an order inside the goal's window.
 /// Intervals are 95 %. Those of a rate are for this look; those of differences, and the verdict, hold at every look together: look as often as you like. What is
-/// worth having says [experiments] smallest_effect_percent; docs/comparing-variants.md explains every number.
+/// worth having says [experiments] smallest_effect_percent. What a rule earned is revenue against control × margin − vouchers redeemed − sending; tell [shop]
+/// margin_percent and cost_per_message. docs/comparing-variants.md explains every number.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  stammgast report\n  stammgast report win-back --json")]
 pub(super) struct Args {
@@ -70,6 +71,9 @@ pub(super) fn print(ctx: &Ctx, report: &Report) {
         if let Some(verdict) = &rule.verdict {
             println!("  {}", verdict.sentence);
         }
+        if let Some(ledger) = rule.ledger.as_ref().filter(|_| rule.goal) {
+            print_ledger(ledger, currency);
+        }
         for comparison in &rule.comparisons {
             println!("  {}", sentence(comparison, rule.cap_cents, currency));
         }
@@ -86,6 +90,33 @@ pub(super) fn print(ctx: &Ctx, report: &Report) {
         if !refused.is_empty() {
             println!("  not written to: {}", refused.join("; "));
         }
+    }
+}
+
+/// The sum that leads to what was earned, below the sentence.
+fn print_ledger(ledger: &Ledger, currency: &str) {
+    println!("  {}", ledger.sentence);
+    let amount = |cents: f64| format!("{:>12} {currency}", format!("{:.2}", cents / 100.0));
+    let interval =
+        |ends: Option<(f64, f64)>| ends.map_or_else(String::new, |(low, high)| format!("  (95 %: {:+.2} to {:+.2})", low / 100.0, high / 100.0));
+    if let Some(revenue) = ledger.revenue_cents {
+        println!("      revenue against control  {}{}", amount(revenue), interval(ledger.revenue_interval_cents));
+    }
+    if let Some(margin) = ledger.margin_cents {
+        println!("      its margin               {}", amount(margin));
+    }
+    if ledger.vouchers > 0 {
+        let outside = match ledger.vouchers_outside {
+            0 => String::new(),
+            count => format!(", {count} of them after the goal's window or by somebody else"),
+        };
+        println!("      vouchers redeemed        {}  ({}{outside})", amount(-ledger.voucher_cents), ledger.vouchers);
+    }
+    if ledger.sending_cents > 0.0 {
+        println!("      sending                  {}", amount(-ledger.sending_cents));
+    }
+    if let Some(earned) = ledger.earned_cents {
+        println!("      earned                   {}{}", amount(earned), interval(ledger.earned_interval_cents));
     }
 }
 

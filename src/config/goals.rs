@@ -293,8 +293,6 @@ fn decimal(text: &str) -> Option<f64> {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KpiSettings {
-    /// Gross margin in percent of revenue; 0: from the orders whose cost is known.
-    pub margin_percent: f64,
     /// How many years a customer stays, for the simple CLV.
     pub years: f64,
     /// Who bought nothing for more than so many days is inactive.
@@ -303,9 +301,6 @@ pub struct KpiSettings {
 
 impl KpiSettings {
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
-        if !(0.0..=100.0).contains(&self.margin_percent) {
-            return Err(("margin_percent", format!("{} is out of range: expected 0 to 100", self.margin_percent)));
-        }
         if !(0.1..=50.0).contains(&self.years) {
             return Err(("years", format!("{} is out of range: expected 0.1 to 50", self.years)));
         }

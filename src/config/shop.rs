@@ -22,6 +22,10 @@ pub struct Shop {
     pub imprint: String,
     /// The web shop; empty: mails have no link to it.
     pub url: String,
+    /// What is left of what customers pay when the goods are paid for, in percent; 0: not known.
+    pub margin_percent: f64,
+    /// What a message costs to send, in the shop's currency.
+    pub cost_per_message: f64,
 }
 
 fn currency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Currency, D::Error> {
@@ -35,6 +39,12 @@ impl Shop {
         Zone::parse(&self.time_zone).unwrap_or(Zone(chrono_tz::Tz::UTC))
     }
 
+    /// The margin's share of what customers pay where an order's cost is not known; `None`: nobody said.
+    #[must_use]
+    pub fn margin(&self) -> Option<f64> {
+        (self.margin_percent > 0.0).then_some(self.margin_percent / 100.0)
+    }
+
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
         Zone::parse(&self.time_zone).map_err(|problem| ("time_zone", problem))?;
         if !matches!(self.locale.as_str(), "de" | "en") {
@@ -42,6 +52,13 @@ impl Shop {
         }
         if !self.url.is_empty() && !url::Url::parse(&self.url).is_ok_and(|url| matches!(url.scheme(), "https" | "http")) {
             return Err(("url", format!("'{}' is not a web address: expected e.g. https://shop.example", self.url)));
+        }
+        if !(0.0..=100.0).contains(&self.margin_percent) {
+            return Err(("margin_percent", format!("{} is out of range: expected 0 to 100; 0: not known", self.margin_percent)));
+        }
+        if !(0.0..=1_000.0).contains(&self.cost_per_message) {
+            let currency = self.currency.code();
+            return Err(("cost_per_message", format!("{} is out of range: expected 0 to 1000 {currency}", self.cost_per_message)));
         }
         Ok(())
     }

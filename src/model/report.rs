@@ -34,9 +34,31 @@ pub struct ArmCounts {
     /// Sum of squares of the capped revenue.
     #[serde(skip)]
     pub capped_squares: f64,
+    /// What was earned with that revenue.
+    #[serde(skip)]
+    pub money: ArmMoney,
     /// Sums over customers, when somebody is in the arm with more than one decision.
     #[serde(skip)]
     pub again: Option<Again>,
+}
+
+/// What an arm's orders inside the goal's window and its vouchers come to, in cents. As f64: a share of whole cents is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ArmMoney {
+    /// Margin of the orders as though no voucher of ours had been used: price − cost, or the shop's share of the price where the cost is not known.
+    pub margin_cents: f64,
+    /// Sum of squares of that margin per decision.
+    pub margin_squares: f64,
+    /// Sum of squares of margin − vouchers per decision.
+    pub net_squares: f64,
+    /// What the vouchers that the arm's messages handed out took off orders, whoever redeemed them and whenever.
+    pub voucher_cents: f64,
+    /// So many orders.
+    pub vouchers: i64,
+    /// Those of them that are no conversion of the decision that handed out the voucher: after the goal's window, or by somebody else.
+    pub vouchers_outside: i64,
+    /// Orders inside the goal's window whose cost is not known.
+    pub without_cost: i64,
 }
 
 /// Sums over the customers of an arm, each with their number of decisions, of those that converted, and revenue in cents.

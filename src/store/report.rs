@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::db::{StoreError, Tx};
 use crate::base::time::UnixMs;
-use crate::model::report::{Again, ArmCounts, Assigned, RuleCounts};
+use crate::model::report::{Again, ArmCounts, ArmMoney, Assigned, RuleCounts};
 
 statements! {
     DECISIONS = "SELECT rule, slot, COALESCE(variant, ''), COUNT(*), COUNT(goal_until), SUM(CASE WHEN goal_until > $1 THEN 1 ELSE 0 END), MIN(effective_at)
@@ -36,11 +36,38 @@ statements! {
                          FROM decisions d LEFT JOIN bought b ON b.id = d.id WHERE d.slot = 'arm' GROUP BY d.rule, COALESCE(d.variant, ''), d.customer_id)
                    SELECT rule, variant, COUNT(*), SUM(k * k), SUM(y * y), SUM(k * y), SUM(r * r), SUM(k * r)
                    FROM people GROUP BY rule, variant HAVING MAX(k) > 1";
+    /// Orders and the voucher of ours that each used: of two that share a code by chance the customer's own, else the newest. A day's slack: orders may come with a date alone. What
+    /// was paid is what the percentage left; of 100 % nothing is left, so it is what the customer usually pays. $1: the margin's share of the price where an order's cost is not known. A cross
+    /// join because SQLite takes it in this order: it would read all orders first.
+    MONEY = "WITH found AS (SELECT o.id AS order_id, v.decision_id AS decision_id,
+                         CASE WHEN v.percent IS NULL THEN CAST(v.amount_cents AS DOUBLE PRECISION)
+                              WHEN v.percent < 100 THEN CAST(o.revenue_cents AS DOUBLE PRECISION) * v.percent / (100 - v.percent)
+                              ELSE COALESCE((SELECT AVG(CAST(a.revenue_cents AS DOUBLE PRECISION)) FROM orders a
+                                             WHERE a.customer_id = o.customer_id AND a.status = 'paid' AND a.id <> o.id), 0.0) END AS worth,
+                         ROW_NUMBER() OVER (PARTITION BY o.id ORDER BY CASE WHEN v.customer_id = o.customer_id THEN 0 ELSE 1 END, v.created_at DESC, v.decision_id) AS place
+                         FROM vouchers v CROSS JOIN orders o WHERE o.voucher_code = v.code AND o.ordered_at > v.created_at - 86400000 AND o.status = 'paid'),
+                   redeemed AS (SELECT order_id, decision_id, worth FROM found WHERE place = 1),
+                   bought AS (SELECT x.decision_id AS id,
+                         SUM((o.revenue_cents + COALESCE(r.worth, 0.0)) * CASE WHEN o.cost_cents IS NULL THEN CAST($1 AS DOUBLE PRECISION) ELSE 1.0 END
+                             - COALESCE(o.cost_cents, 0)) AS margin,
+                         SUM(CASE WHEN o.cost_cents IS NULL THEN 1 ELSE 0 END) AS without_cost
+                         FROM outcomes x JOIN orders o ON o.id = x.ref AND o.status = 'paid' LEFT JOIN redeemed r ON r.order_id = o.id
+                         WHERE x.kind = 'converted' GROUP BY x.decision_id),
+                   spent AS (SELECT r.decision_id AS id, SUM(r.worth) AS worth, COUNT(*) AS used, SUM(CASE WHEN x.ref IS NULL THEN 1 ELSE 0 END) AS outside
+                         FROM redeemed r LEFT JOIN outcomes x ON x.decision_id = r.decision_id AND x.kind = 'converted' AND x.ref = r.order_id GROUP BY r.decision_id),
+                   ids AS (SELECT id FROM bought UNION SELECT id FROM spent),
+                   people AS (SELECT d.rule AS rule, COALESCE(d.variant, '') AS variant, COALESCE(b.margin, 0.0) AS margin, COALESCE(s.worth, 0.0) AS worth,
+                         COALESCE(s.used, 0) AS used, COALESCE(s.outside, 0) AS outside, COALESCE(b.without_cost, 0) AS without_cost
+                         FROM ids JOIN decisions d ON d.id = ids.id LEFT JOIN bought b ON b.id = d.id LEFT JOIN spent s ON s.id = d.id)
+                   SELECT rule, variant, SUM(margin), SUM(margin * margin), SUM((margin - worth) * (margin - worth)), SUM(worth),
+                          CAST(SUM(used) AS BIGINT), CAST(SUM(outside) AS BIGINT), CAST(SUM(without_cost) AS BIGINT)
+                   FROM people GROUP BY rule, variant";
     STATES = "SELECT state, COUNT(*) FROM messages GROUP BY state";
 }
 
-/// Counts of every rule that has decisions, by name. An order that was cancelled after it converted does not count any more.
-pub async fn rules(tx: &mut Tx, now: UnixMs) -> Result<Vec<RuleCounts>, StoreError> {
+/// Counts of every rule that has decisions, by name. An order that was cancelled after it converted does not count any more. `margin` is the margin's share of the
+/// price of orders whose cost is not known, 0 to 1.
+pub async fn rules(tx: &mut Tx, now: UnixMs, margin: f64) -> Result<Vec<RuleCounts>, StoreError> {
     let mut rules: BTreeMap<String, RuleCounts> = BTreeMap::new();
     let rows: Vec<(String, String, String, i64, i64, i64, i64)> = on!(tx, DECISIONS, |c, q| sqlx::query_as(q).bind(now.0).fetch_all(c).await)?;
     for (rule, slot, variant, count, with_goal, open, first_at) in rows {
@@ -92,6 +119,13 @@ pub async fn rules(tx: &mut Tx, now: UnixMs) -> Result<Vec<RuleCounts>, StoreErr
         arm.capped_cents += capped_cents;
         arm.capped_squares += capped_squares;
     }
+    let rows: Vec<Earned> = on!(tx, MONEY, |c, q| sqlx::query_as(q).bind(margin).fetch_all(c).await)?;
+    for (rule, variant, margin_cents, margin_squares, net_squares, voucher_cents, vouchers, vouchers_outside, without_cost) in rows {
+        if let Some(counts) = rules.get_mut(&rule) {
+            arm(counts, &variant).money =
+                ArmMoney { margin_cents, margin_squares, net_squares, voucher_cents, vouchers, vouchers_outside, without_cost };
+        }
+    }
     // It costs as much as all else together, and most rules write to each person once.
     if rules.values().any(comes_again) {
         let rows: Vec<Repeated> = on!(tx, AGAIN, |c, q| sqlx::query_as(q).fetch_all(c).await)?;
@@ -117,6 +151,9 @@ type Repeated = (String, String, i64, f64, f64, f64, f64, f64);
 
 /// Rule, variant, people, revenue and its squares, the same capped, and the cap.
 type Converted = (String, String, i64, i64, f64, i64, f64, i64);
+
+/// Rule, variant, and the sums of [`ArmMoney`] in its order.
+type Earned = (String, String, f64, f64, f64, f64, i64, i64, i64);
 
 /// The arm with this variant's counts; the empty name is control.
 fn arm<'a>(counts: &'a mut RuleCounts, variant: &str) -> &'a mut ArmCounts {

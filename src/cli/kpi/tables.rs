@@ -125,7 +125,7 @@ fn figures(measured: &Measured) {
     let margin = match (measured.margin, measured.margin_source) {
         (Some(margin), "configured") => format!("CLV with {} years and the configured margin of {:.1} %", measured.years, margin * 100.0),
         (Some(margin), _) => format!("CLV with {} years and the margin of {:.1} % that orders with known costs have", measured.years, margin * 100.0),
-        (None, _) => format!("CLV with {} years; no margin is known: import costs, or set [kpi] margin_percent", measured.years),
+        (None, _) => format!("CLV with {} years; no margin is known: import costs, or set [shop] margin_percent", measured.years),
     };
     println!("all: {from}{}; {margin}", measured.to);
 }

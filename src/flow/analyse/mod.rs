@@ -5,12 +5,14 @@
 
 mod compare;
 mod judge;
+mod ledger;
 mod split;
 
 use serde::Serialize;
 
 pub use compare::{AlwaysValid, Comparison};
 pub use judge::{Guardrail, VerdictReport};
+pub use ledger::Ledger;
 
 use super::{Ctx, FlowError};
 use crate::model::report::{Again, ArmCounts, RuleCounts};
@@ -51,6 +53,8 @@ pub struct RuleReport {
     pub comparisons: Vec<Comparison>,
     /// What the comparisons say together; null without goal and with fewer than two arms that have people.
     pub verdict: Option<VerdictReport>,
+    /// What the rule earned; null when it has reached and held out nobody.
+    pub ledger: Option<Ledger>,
     /// Unsubscriptions of each two variants.
     pub guardrails: Vec<Guardrail>,
     /// p-value of the check that people were split as the rule says (χ², each person once); below 0.001 the split is broken. Null when no version tells its weights.
@@ -76,7 +80,7 @@ pub struct ArmReport {
 /// The report, of one rule or all.
 pub async fn report(ctx: &Ctx, rule: Option<&str>) -> Result<Report, FlowError> {
     let mut tx = ctx.db.read().await?;
-    let counts = report::rules(&mut tx, ctx.clock.now()).await?;
+    let counts = report::rules(&mut tx, ctx.clock.now(), ctx.config.shop.margin().unwrap_or(0.0)).await?;
     let mut rules = Vec::new();
     for counts in counts.into_iter().filter(|counts| rule.is_none_or(|rule| counts.rule == rule)) {
         let split_p = split::p_value(&mut tx, &counts).await?;
@@ -92,6 +96,7 @@ fn analyse(ctx: &Ctx, counts: RuleCounts, split_p: Option<f64>) -> RuleReport {
     RuleReport {
         comparisons: if goal { arms.comparisons(smallest) } else { Vec::new() },
         verdict: judge::verdict(ctx, &counts, &arms, split_p).filter(|_| goal),
+        ledger: ledger::ledger(ctx, &counts, split_p),
         guardrails: judge::guardrails(&counts, smallest),
         control: arm(&counts.control, CONTROL, goal),
         variants: counts.variants.iter().map(|variant| arm(variant, &variant.name, goal)).collect(),

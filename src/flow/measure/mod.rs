@@ -196,8 +196,8 @@ pub async fn measure(ctx: &Ctx, question: &Question) -> Result<Measured, FlowErr
 
 /// The configured margin, or that of the orders.
 fn margin(config: &Config, whole: &Counts) -> (Option<f64>, &'static str) {
-    if config.kpi.margin_percent > 0.0 {
-        return (Some(config.kpi.margin_percent / 100.0), "configured");
+    if let Some(margin) = config.shop.margin() {
+        return (Some(margin), "configured");
     }
     let measured = gross_margin(whole);
     (measured, if measured.is_some() { "orders" } else { "unknown" })

@@ -9,11 +9,11 @@ use crate::common::databases::TestDb;
 use crate::common::shop::execute;
 use crate::common::stage::{MONDAY_NINE, Stage, people};
 
-const RULE: &str = "rule(\"hello\").basis(\"consent\").when(|c| c.orders >= 1).control(20).goal(\"order\", days(14))
+pub(super) const RULE: &str = "rule(\"hello\").basis(\"consent\").when(|c| c.orders >= 1).control(20).goal(\"order\", days(14))
     .variant(\"A\", 1, |c| email(\"win-back-plain\")).variant(\"B\", 1, |c| email(\"win-back-plain\"));";
 
 /// 1,200 people, split; of each ten in an arm so many buy for 20.00 the next day: control, A, B. Ten days later.
-async fn shop(test: &TestDb, settings: &str, buyers: [i64; 3]) -> Stage {
+pub(super) async fn shop(test: &TestDb, settings: &str, buyers: [i64; 3]) -> Stage {
     people(&test.db, 1..=1200).await;
     let stage = Stage::new(&test.db, MONDAY_NINE, RULE, &format!("{settings}\n[guards]\nhold_percent = 0"));
     run(&stage).await;
@@ -35,13 +35,24 @@ async fn shop(test: &TestDb, settings: &str, buyers: [i64; 3]) -> Stage {
 }
 
 /// A run, as the daemon does it: it notes the version first.
-async fn run(stage: &Stage) {
+pub(super) async fn run(stage: &Stage) {
     trigger::note(&stage.ctx, &stage.in_force.get()).await.unwrap();
     stage.tick("hello").await;
 }
 
-async fn report(stage: &Stage) -> Value {
+pub(super) async fn report(stage: &Stage) -> Value {
     serde_json::to_value(analyse::report(&stage.ctx, None).await.unwrap()).unwrap()["rules"][0].clone()
+}
+
+/// What the command prints with these settings.
+pub(super) fn printed(test: &TestDb, settings: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("shop.toml"), settings).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stammgast"));
+    command.args(["report", "--config", "shop.toml"]).current_dir(folder.path()).env("STAMMGAST__DATABASE__URL", &test.url);
+    let output = command.env_remove("STAMMGAST_CONFIG").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 on_both!(a_clear_difference_has_a_winner_and_the_report_says_so, |test| {
@@ -65,12 +76,7 @@ on_both!(a_clear_difference_has_a_winner_and_the_report_says_so, |test| {
     assert_eq!((&against_a["arm"], &against_a["against"]), (&json!("B"), &json!("A")));
     let below = |key: &str| against_a[key].as_f64().unwrap() < 0.0;
     assert!(below("revenue_difference_cents") && !below("revenue_capped_difference_cents"), "{against_a}");
-    let folder = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stammgast"));
-    command.arg("report").current_dir(folder.path()).env("STAMMGAST__DATABASE__URL", &test.url).env_remove("STAMMGAST_CONFIG");
-    let output = command.env("STAMMGAST__SHOP__LOCALE", "en").output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    insta::assert_snapshot!("report", String::from_utf8(output.stdout).unwrap());
+    insta::assert_snapshot!("report", printed(test, "[shop]\nlocale = \"en\""));
 });
 
 on_both!(a_small_difference_is_not_called_one_and_the_report_says_how_long_it_takes, |test| {

@@ -46,7 +46,7 @@ fn document(measured: &Measured) -> Value {
 
 on_both!(cdnow_has_the_golden_figures_in_either_database, |test| {
     cdnow(&test.db).await;
-    let ctx = shop(&test.db, "2026-11-22", "[kpi]\nmargin_percent = 30");
+    let ctx = shop(&test.db, "2026-11-22", "[shop]\nmargin_percent = 30");
     let question = Question { to: Some("1998-06-30".parse().unwrap()), ..Question::default() };
     let found = document(&measure(&ctx, &question).await.unwrap());
     let golden: Value = serde_json::from_str(include_str!("../../fixtures/kpi/kpi_quarterly.json")).unwrap();

@@ -7,6 +7,7 @@ mod cdnow;
 mod decide;
 mod dispatch;
 mod holds;
+mod ledger;
 mod measure;
 mod object;
 mod pause;

@@ -1,0 +1,140 @@
+//! What a rule earned: revenue against control × margin − vouchers − sending.
+
+use serde::Serialize;
+
+use super::{float, plain_revenue};
+use crate::flow::Ctx;
+use crate::model::customer::Locale;
+use crate::model::report::{ArmCounts, RuleCounts};
+use crate::stats::Interval;
+use crate::stats::earned::{Arm, Increment, Unknown, increment};
+use crate::stats::earned_words::{self, Told};
+use crate::stats::mean::Sample;
+use crate::stats::srm;
+
+/// The ledger of a rule, in cents. Null where it cannot be told. Intervals are 95 % and hold for one look.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Ledger {
+    /// People written to, all variants together, also those whose mail failed.
+    pub treated: i64,
+    /// People held out.
+    pub control: i64,
+    /// By how much what those treated paid inside the goal's window is more than what as many of control paid; refunds and vouchers are off already.
+    pub revenue_cents: Option<f64>,
+    /// 95 % interval of it.
+    pub revenue_interval_cents: Option<Interval>,
+    /// The margin of it, as though vouchers cost nothing; null also when the margin is not known.
+    pub margin_cents: Option<f64>,
+    /// Orders on which a voucher of the rule was redeemed, whoever did it and whenever.
+    pub vouchers: i64,
+    /// Those of them after the goal's window or by somebody else: the voucher is deducted, the order is not counted.
+    pub vouchers_outside: i64,
+    /// What these vouchers took off, also for people who would have bought anyway.
+    pub voucher_cents: f64,
+    /// What sending cost.
+    pub sending_cents: f64,
+    /// `margin − voucher − sending`.
+    pub earned_cents: Option<f64>,
+    /// 95 % interval of it.
+    pub earned_interval_cents: Option<Interval>,
+    /// The share of the interval's width, squared, that comes from control: near 1 a larger control helps most.
+    pub from_control: Option<f64>,
+    /// Why what was earned cannot be told; null when it can.
+    pub unknown: Option<Unknown>,
+    /// The same in the shop's language.
+    pub sentence: String,
+}
+
+/// `None` of a rule that has reached and held out nobody.
+pub(super) fn ledger(ctx: &Ctx, counts: &RuleCounts, split_p: Option<f64>) -> Option<Ledger> {
+    let shop = &ctx.config.shop;
+    let sum = |field: fn(&ArmCounts) -> i64| counts.variants.iter().map(field).sum::<i64>();
+    let treated = sum(|arm| arm.people);
+    if treated + counts.control.people == 0 {
+        return None;
+    }
+    let voucher_cents = counts.variants.iter().map(|arm| arm.money.voucher_cents).sum();
+    // Of a message in doubt nobody knows whether it left, but it may have cost.
+    let sending_cents = float(sum(|arm| arm.sent + arm.in_doubt)) * shop.cost_per_message * 100.0;
+
+    let comparable = comparable(counts, split_p);
+    let revenue =
+        comparable.and_then(|()| increment(together(&counts.variants, revenue), together([&counts.control], revenue)).ok_or_else(|| empty(counts)));
+    let without_cost = counts.control.money.without_cost + sum(|arm| arm.money.without_cost);
+    let margin_known = without_cost == 0 || shop.margin().is_some();
+    let earned = revenue.and_then(|_| {
+        let known = if margin_known { Ok(()) } else { Err(Unknown::NoMargin) };
+        known.and_then(|()| increment(together(&counts.variants, margin), together([&counts.control], margin)).ok_or_else(|| empty(counts)))
+    });
+    let earned = earned.map(|found| less(found, sending_cents));
+    let told =
+        Told { found: earned.map(in_units), revenue: revenue.ok().map(in_units), control: counts.control.people, currency: shop.currency.code() };
+    Some(Ledger {
+        treated,
+        control: counts.control.people,
+        revenue_cents: revenue.ok().map(|found| found.total),
+        revenue_interval_cents: revenue.ok().map(|found| found.interval),
+        margin_cents: earned.ok().map(|found| found.total + sending_cents + voucher_cents),
+        vouchers: sum(|arm| arm.money.vouchers),
+        vouchers_outside: sum(|arm| arm.money.vouchers_outside),
+        voucher_cents,
+        sending_cents,
+        earned_cents: earned.ok().map(|found| found.total),
+        earned_interval_cents: earned.ok().map(|found| found.interval),
+        from_control: earned.ok().map(|found| found.from_control),
+        unknown: earned.err(),
+        sentence: earned_words::sentence(&told, Locale::parse(&shop.locale).unwrap_or_default()),
+    })
+}
+
+/// Whether control says what those treated would have done.
+fn comparable(counts: &RuleCounts, split_p: Option<f64>) -> Result<(), Unknown> {
+    if counts.with_goal == 0 {
+        return Err(Unknown::NoGoal);
+    }
+    if counts.control.people == 0 {
+        return Err(Unknown::NoControl);
+    }
+    if split_p.is_some_and(|p_value| p_value < srm::LIMIT) { Err(Unknown::BrokenSplit) } else { Ok(()) }
+}
+
+/// Why two arms have no difference.
+fn empty(counts: &RuleCounts) -> Unknown {
+    let bought = counts.control.converted + counts.variants.iter().map(|arm| arm.converted).sum::<i64>();
+    if bought == 0 { Unknown::NobodyBought } else { Unknown::TooFew }
+}
+
+/// Arms as one, in what `money` says of each: amounts before and after deductions, as sums and sums of squares.
+fn together<'a>(arms: impl IntoIterator<Item = &'a ArmCounts>, money: fn(&ArmCounts) -> [f64; 4]) -> Arm {
+    let mut all = [0.0; 4];
+    let (mut people, mut buyers, mut effects) = (0, 0, 0.0);
+    for arm in arms {
+        for (sum, amount) in all.iter_mut().zip(money(arm)) {
+            *sum += amount;
+        }
+        people += arm.people;
+        buyers += arm.converted;
+        effects += plain_revenue(arm).1 * float(arm.people);
+    }
+    let sample = |sum, sum_of_squares| Sample { count: people, sum, sum_of_squares };
+    Arm { gross: sample(all[0], all[1]), net: sample(all[2], all[3]), buyers, effect: (effects / float(people)).max(1.0) }
+}
+
+/// What was paid; vouchers are off already.
+fn revenue(arm: &ArmCounts) -> [f64; 4] {
+    let (sum, squares) = (float(arm.revenue_cents), arm.revenue_squares);
+    [sum, squares, sum, squares]
+}
+
+fn margin(arm: &ArmCounts) -> [f64; 4] {
+    let money = &arm.money;
+    [money.margin_cents, money.margin_squares, money.margin_cents - money.voucher_cents, money.net_squares]
+}
+
+fn less(found: Increment, cents: f64) -> Increment {
+    Increment { total: found.total - cents, interval: (found.interval.0 - cents, found.interval.1 - cents), ..found }
+}
+
+fn in_units(found: Increment) -> Increment {
+    Increment { total: found.total / 100.0, interval: (found.interval.0 / 100.0, found.interval.1 / 100.0), ..found }
+}
