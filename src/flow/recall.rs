@@ -49,15 +49,19 @@ pub struct Stated {
     pub emails: Vec<UnixMs>,
 }
 
-/// The past of some customers.
+/// The past of some customers; one look finds all of it, because a replay looks for everybody every day.
 #[derive(Debug, Default)]
-struct Known {
-    suppressed: HashMap<Id, UnixMs>,
-    consents: HashMap<Id, Vec<Consent>>,
+struct Known(HashMap<Id, Person>);
+
+/// A customer's past.
+#[derive(Debug, Default)]
+struct Person {
+    suppressed_at: Option<UnixMs>,
+    consents: Vec<Consent>,
     /// Of those whose scores do not tell.
-    last_orders: HashMap<Id, UnixMs>,
-    taken: HashMap<Id, Vec<(String, UnixMs)>>,
-    emails: HashMap<Id, Vec<Email>>,
+    last_order_at: Option<UnixMs>,
+    taken: Vec<(String, UnixMs)>,
+    emails: Vec<Email>,
 }
 
 /// An email by the moment that it was decided for.
@@ -84,13 +88,8 @@ impl Rehearsal {
     #[must_use]
     pub fn of(customer: Id, stated: Stated) -> Self {
         let emails = stated.emails.into_iter().map(|at| Email { at, follows: false }).collect();
-        Self(Known {
-            suppressed: stated.suppressed_at.map(|at| (customer, at)).into_iter().collect(),
-            consents: [(customer, stated.consents)].into(),
-            last_orders: stated.last_order_at.map(|at| (customer, at)).into_iter().collect(),
-            taken: [(customer, stated.taken)].into(),
-            emails: [(customer, emails)].into(),
-        })
+        let Stated { suppressed_at, consents, last_order_at, taken, .. } = stated;
+        Self(Known([(customer, Person { suppressed_at, consents, last_order_at, taken, emails })].into()))
     }
 
     /// How a customer stands at a moment.
@@ -104,10 +103,11 @@ impl Rehearsal {
         if decision.verdict.refusal().is_some() {
             return;
         }
-        self.0.taken.entry(decision.customer_id).or_default().push((decision.occasion.clone(), decision.effective_at));
+        let person = self.0.person(decision.customer_id);
+        person.taken.push((decision.occasion.clone(), decision.effective_at));
         let advertises = spec.basis != LegalBasis::Contract;
         if matches!(&decision.verdict, Verdict::Send { action, .. } if advertises && action.channel() == Channel::Email) {
-            self.0.emails.entry(decision.customer_id).or_default().push(Email { at: tick_at, follows: false });
+            person.emails.push(Email { at: tick_at, follows: false });
         }
     }
 }
@@ -149,34 +149,35 @@ impl Known {
         follows: impl Fn(&str) -> bool,
     ) -> Result<(), FlowError> {
         let mut tx = ctx.db.read().await?;
-        self.suppressed.extend(standings::suppressed(&mut tx, ids).await?);
+        for (id, at) in standings::suppressed(&mut tx, ids).await? {
+            self.person(id).suppressed_at = Some(at);
+        }
         for (id, kind, at) in standings::consents(&mut tx, ids, *emails.end()).await? {
-            self.consents.entry(id).or_default().push(Consent { kind, at, source: String::new() });
+            self.person(id).consents.push(Consent { kind, at, source: String::new() });
         }
         for (id, occasion, at) in standings::taken(&mut tx, ids, own).await? {
-            self.taken.entry(id).or_default().push((occasion, at));
+            self.person(id).taken.push((occasion, at));
         }
         for (id, rule, at) in standings::emails(&mut tx, ids, emails, own).await? {
-            self.emails.entry(id).or_default().push(Email { at, follows: follows(&rule) });
+            self.person(id).emails.push(Email { at, follows: follows(&rule) });
         }
         Ok(())
     }
 
+    fn person(&mut self, id: Id) -> &mut Person {
+        self.0.entry(id).or_default()
+    }
+
     fn standing(&self, facts: &Facts, since: UnixMs, now: UnixMs, dead_by: UnixMs) -> Standing {
-        let id = facts.customer.id;
-        let recent = self
-            .emails
-            .get(&id)
-            .into_iter()
-            .flatten()
-            .filter(|email| email.at > since && (email.at < now || email.at == now && !email.follows))
-            .count();
+        let last_order_at = facts.score.map(|score| score.last_order_at);
+        let Some(person) = self.0.get(&facts.customer.id) else { return Standing { last_order_at, ..Standing::default() } };
+        let counts = |email: &&Email| email.at > since && (email.at < now || email.at == now && !email.follows);
         Standing {
-            suppressed: self.suppressed.get(&id).is_some_and(|at| *at <= dead_by),
-            consents: self.consents.get(&id).into_iter().flatten().filter(|consent| consent.at <= now).cloned().collect(),
-            last_order_at: facts.score.map(|score| score.last_order_at).or_else(|| self.last_orders.get(&id).copied()),
-            taken: self.taken.get(&id).cloned().unwrap_or_default(),
-            recent_emails: i64::try_from(recent).unwrap_or(i64::MAX),
+            suppressed: person.suppressed_at.is_some_and(|at| at <= dead_by),
+            consents: person.consents.iter().filter(|consent| consent.at <= now).cloned().collect(),
+            last_order_at: last_order_at.or(person.last_order_at),
+            taken: person.taken.clone(),
+            recent_emails: i64::try_from(person.emails.iter().filter(counts).count()).unwrap_or(i64::MAX),
         }
     }
 }

@@ -16,10 +16,10 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
     (5, "outlook", include_str!("../../migrations/sqlite/0005_outlook.sql"), include_str!("../../migrations/postgres/0005_outlook.sql")),
     (6, "events", include_str!("../../migrations/sqlite/0006_events.sql"), include_str!("../../migrations/postgres/0006_events.sql")),
     (
-        8,
+        7,
         "vouchers_redeemed",
-        include_str!("../../migrations/sqlite/0008_vouchers_redeemed.sql"),
-        include_str!("../../migrations/postgres/0008_vouchers_redeemed.sql"),
+        include_str!("../../migrations/sqlite/0007_vouchers_redeemed.sql"),
+        include_str!("../../migrations/postgres/0007_vouchers_redeemed.sql"),
     ),
 ];
 
