@@ -3,7 +3,7 @@
 //! Few people buy, for very different amounts. Who is held out is few again, so often none or three of them bought, and the usual standard error says then that control is known exactly:
 //! Welch's interval holds the truth in 70 of 100 such shops instead of 95. So each arm gets the interval that Wilson's is for rates: all means μ with (mean − μ)² ≤ z²·(κ·μ − μ²) ÷ people.
 //! κ·μ − μ² is the variance of an amount that is mostly 0, where κ = Σ amount² ÷ Σ amount; with equal amounts this is Wilson's interval. An arm's κ is its own, with the buyers of
-//! both arms counted in like [`COMMON_BUYERS`] more of its own. The difference's interval is put together from those of the arms as Newcombe's (Zou and Donner 2008).
+//! both arms counted in like `COMMON_BUYERS` more of its own. The difference's interval is put together from those of the arms as Newcombe's (Zou and Donner 2008).
 
 use serde::Serialize;
 
