@@ -15,10 +15,12 @@ use crate::rules::{Evaluation, Rule};
 use crate::store::facts;
 use crate::store::filter::Filter;
 
-/// Candidates, or customers with their history, per page.
+/// Candidates, or customers of whom something long is read, per page.
 const PAGE: u32 = 1_000;
 /// Customers of whom a few figures are read, per page: so many that PostgreSQL takes the way through the table that it would take for all.
 const WIDE_PAGE: u32 = 20_000;
+/// What may be long for a single customer.
+const LONG: [Source; 5] = [Source::Orders, Source::Lines, Source::Emails, Source::Customer("tags"), Source::Customer("attributes")];
 /// Pages that are looked through at once: whoever waits for candidates has to show in between that he is alive.
 const MOST_PAGES: usize = 8;
 
@@ -70,8 +72,7 @@ impl<'a> Walk<'a> {
 
     async fn page(&self, after: Id) -> Result<Vec<Facts>, FlowError> {
         let needs = self.rules.iter().fold(Needs::default(), |needs, rule| needs.and(rule.condition_needs));
-        let history = [Source::Orders, Source::Lines, Source::Emails].into_iter().any(|source| needs.from(source));
-        let size = if history { PAGE } else { WIDE_PAGE };
+        let size = if LONG.iter().any(|source| needs.from(*source)) { PAGE } else { WIDE_PAGE };
         let page = facts::page(&mut self.ctx.db.read().await?, after, size, needs, self.filter.as_ref()).await?;
         Ok(self.scored(page))
     }
