@@ -192,7 +192,7 @@ pub(super) async fn run(
             tracing::error!(rule = name, "the rule {reason}: it pauses itself; `stammgast rules list` says why");
             return Ok(report);
         }
-        first_page = false;
+        first_page &= page.entries.is_empty();
         let written = decisions::append(&mut tx, &rule.spec, tick_at, now, &page.entries).await?;
         brake.count(&mut tx, written).await?;
         ticks::advance(&mut tx, name, tick_at, page.last, written).await?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::campaign::Campaign;
 use super::decide::Candidate;
 use super::{Ctx, FlowError};
+use crate::base::clock::Clock;
 use crate::base::id::Id;
 use crate::model::fact::Source;
 use crate::model::facts::{Facts, Moment, Needs};
@@ -15,14 +16,14 @@ use crate::rules::{Evaluation, Rule};
 use crate::store::facts;
 use crate::store::filter::Filter;
 
-/// Candidates, or customers of whom something long is read, per page.
+/// Candidates, or customers who take time, per page.
 const PAGE: u32 = 1_000;
-/// Customers of whom a few figures are read, per page: so many that PostgreSQL takes the way through the table that it would take for all.
+/// Customers of whom only figures are read and clauses asked, per page: so many that PostgreSQL takes the way through the table that it would take for all.
 const WIDE_PAGE: u32 = 20_000;
 /// What may be long for a single customer.
 const LONG: [Source; 5] = [Source::Orders, Source::Lines, Source::Emails, Source::Customer("tags"), Source::Customer("attributes")];
-/// Pages that are looked through at once: whoever waits for candidates has to show in between that he is alive.
-const MOST_PAGES: usize = 8;
+/// How long it looks for candidates at once, in milliseconds: whoever waits for them has to show in between that he is alive.
+const LOOK_MS: i64 = 5_000;
 
 /// A walk through the customers, by id, that asks the conditions of some rules what they ask for and nothing else.
 pub struct Walk<'a> {
@@ -72,7 +73,9 @@ impl<'a> Walk<'a> {
 
     async fn page(&self, after: Id) -> Result<Vec<Facts>, FlowError> {
         let needs = self.rules.iter().fold(Needs::default(), |needs, rule| needs.and(rule.condition_needs));
-        let size = if LONG.iter().any(|source| needs.from(*source)) { PAGE } else { WIDE_PAGE };
+        // A script may take long for each, something long much memory.
+        let narrow = LONG.iter().any(|source| needs.from(*source)) || self.rules.iter().any(|rule| rule.needs_interpreter());
+        let size = if narrow { PAGE } else { WIDE_PAGE };
         let page = facts::page(&mut self.ctx.db.read().await?, after, size, needs, self.filter.as_ref()).await?;
         Ok(self.scored(page))
     }
@@ -136,10 +139,8 @@ impl<'a> Scan<'a> {
     /// The next candidates, about a page of them, perhaps none; `None` after the last customer.
     pub(super) async fn next(&mut self) -> Result<Option<Found>, FlowError> {
         let page = PAGE as usize;
-        for _ in 0..MOST_PAGES {
-            if self.among.is_some() || self.found.len() >= page {
-                break;
-            }
+        let begin = Clock::System.now();
+        while self.among.is_none() && self.found.len() < page && Clock::System.now().since(begin) < LOOK_MS {
             let Some(meant) = self.walk.step().await? else { break };
             self.found.extend(meant.into_iter().flatten());
         }

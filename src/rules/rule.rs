@@ -19,7 +19,7 @@ use crate::model::action::{Action, Channel, Voucher};
 use crate::model::example::Example;
 use crate::model::fact::Reading;
 use crate::model::facts::{Facts, Moment, Needs};
-use crate::model::predicate::Predicate;
+use crate::model::predicate::{Clause, Predicate};
 use crate::model::rule::RuleSpec;
 
 /// A loaded rule.
@@ -153,6 +153,12 @@ impl Rule {
     #[must_use]
     pub fn predicate(&self) -> Option<&Predicate> {
         self.clauses.as_ref().map(|clauses| &clauses.predicate)
+    }
+
+    /// Whether some part of the condition is the interpreter's to tell, which may take long.
+    #[must_use]
+    pub fn needs_interpreter(&self) -> bool {
+        self.predicate().is_none_or(|predicate| predicate.leaves().iter().any(|leaf| leaf.clause == Clause::Script))
     }
 
     /// As [`Self::evaluate`], by the interpreter alone: what the short cut is measured and tested against.

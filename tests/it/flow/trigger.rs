@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use stammgast::base::clock::Clock;
-use stammgast::flow::{FlowError, evaluate};
+use stammgast::flow::share::Round;
+use stammgast::flow::{FlowError, evaluate, trigger};
 use stammgast::store::leases;
 
 use crate::common::shop::execute;
@@ -202,4 +203,31 @@ on_both!(rules_of_the_same_moment_that_share_a_walk_decide_what_each_decides_alo
         stage.tick(&rule).await;
     }
     assert_eq!(stage.decisions().await, together);
+});
+
+on_both!(rules_of_the_same_moment_walk_once_and_later_ones_meet_the_people_of_that_walk, |test| {
+    people(&test.db, 1..=4).await;
+    execute(&test.db, "UPDATE customers SET first_name = NULL WHERE id > 2".to_owned()).await;
+    let clauses = |number: i32| rule(&format!("r{number:02}"), ".every(\"0 9 * * *\")").replace("c.orders >= 1", "c.has(\"first_name\")");
+    for (rules, met_by_the_last) in [(12, 2), (2, 4)] {
+        for table in ["messages", "decisions", "tallies", "ticks", "rule_states"] {
+            execute(&test.db, format!("DELETE FROM {table}")).await;
+        }
+        execute(&test.db, "UPDATE customers SET first_name = NULL WHERE id > 2".to_owned()).await;
+        let text: String = (0..rules).map(clauses).collect();
+        let stage = Stage::new(&test.db, "2024-07-01T08:59", &text, "[guards]\nhold_percent = 0\n[policy]\ncap_messages = 0");
+        stage.run_due().await;
+        stage.set(MONDAY_NINE);
+        let campaign = stage.in_force.get();
+        let mut round = Round::of(trigger::due(&stage.ctx, &campaign).await.unwrap());
+        let lease = evaluate::lease(&stage.ctx, "test/1").await.unwrap().unwrap();
+        assert_eq!(round.next(&stage.ctx, &campaign, &lease).await.unwrap().unwrap().proposed, 2);
+        execute(&test.db, "UPDATE customers SET first_name = 'Late' WHERE id > 2".to_owned()).await;
+        let mut last = 0;
+        while let Some(report) = round.next(&stage.ctx, &campaign, &lease).await.unwrap() {
+            last = report.proposed;
+        }
+        // Twelve rules share; two look for themselves, and the second meets those who came in between.
+        assert_eq!(last, met_by_the_last, "{rules} rules");
+    }
 });
