@@ -163,22 +163,10 @@ fn rule_table(rule: &RuleReport, locale: &str, currency: &str) -> String {
         html.push_str(&arm_row(arm, rule.goal, locale, currency));
     }
     html.push_str("</table>");
-    for comparison in rule.comparisons.iter().filter(|comparison| comparison.against == "control") {
-        let (Some(difference), Some((low, high))) = (comparison.revenue_difference_cents, comparison.revenue_interval_cents) else { continue };
-        let clear = low > 0.0 || high < 0.0;
-        let verdict = if clear { t("deutlich", "clear") } else { t("noch kein klarer Unterschied", "no clear difference yet") };
-        let euros = |cents: f64| number(&format!("{:+.2}", cents / 100.0), locale);
-        let _ = write!(
-            html,
-            "<p>{} {}: {} {currency} {} ({} {} {}; 95 %) – {verdict}</p>",
-            escape(&comparison.arm),
-            t("gegen Kontrolle", "against control"),
-            euros(difference),
-            t("je Person", "per person"),
-            euros(low),
-            t("bis", "to"),
-            euros(high)
-        );
+    // The report's own sentences, which hold at whichever look: whoever keeps this page open looks more often than anybody.
+    let ledger = rule.ledger.as_ref().filter(|_| rule.goal).map(|ledger| &ledger.sentence);
+    for sentence in rule.verdict.as_ref().map(|verdict| &verdict.sentence).into_iter().chain(ledger) {
+        let _ = write!(html, "<p>{}</p>", escape(sentence));
     }
     if rule.open > 0 {
         let text = t("Personen können noch kaufen: die Zahlen können wachsen.", "people may still buy: the figures may grow.");
