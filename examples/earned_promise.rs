@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release --example earned_promise` simulates 2,000 shops of each design (seconds); a number behind it says other ones.
 
+#[path = "../tests/it/common/dice.rs"]
+mod dice;
 #[path = "../tests/it/stats/earned_shops.rs"]
 mod earned_shops;
 

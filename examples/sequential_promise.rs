@@ -3,7 +3,12 @@
 //! `cargo run --release --example sequential_promise` simulates the whole grid (20,000 experiments a design; a minute); a number behind it says fewer. The tests
 //! of the project run the part that is fast.
 
+#[path = "../tests/it/common/dice.rs"]
+mod dice;
+
 use std::time::Instant;
+
+use dice::Dice;
 
 use stammgast::stats::mean::Sample;
 use stammgast::stats::proportion::Proportion;
@@ -12,33 +17,10 @@ use stammgast::stats::verdict::{self, Outcome};
 
 const SMALLEST: f64 = 0.2;
 
-/// SplitMix64: seeded, the same for ever.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Between 0 and 1, both left out.
-    #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
-    fn share(&mut self) -> f64 {
-        ((self.next() >> 11) as f64 + 0.5) / 9_007_199_254_740_992.0
-    }
-
-    fn normal(&mut self) -> f64 {
-        (-2.0 * self.share().ln()).sqrt() * (std::f64::consts::TAU * self.share()).cos()
-    }
-
-    /// Hits of people, drawn from the distribution's cumulated chances.
-    fn hits(&mut self, cumulated: &[f64]) -> i64 {
-        let share = self.share();
-        i64::try_from(cumulated.partition_point(|chance| *chance <= share).min(cumulated.len() - 1)).unwrap_or(0)
-    }
+/// Hits of people, drawn from the distribution's cumulated chances.
+fn hits(dice: &mut Dice, cumulated: &[f64]) -> i64 {
+    let share = dice.share();
+    i64::try_from(cumulated.partition_point(|chance| *chance <= share).min(cumulated.len() - 1)).unwrap_or(0)
 }
 
 /// The cumulated chances of 0, 1, 2 … hits of `people`.
@@ -63,8 +45,8 @@ fn found(((control_people, control_rate), (variant_people, variant_rate), looks)
     let stops = (0..experiments).filter(|_| {
         let (mut control, mut variant) = (Proportion { hits: 0, of: 0 }, Proportion { hits: 0, of: 0 });
         (0..looks).any(|_| {
-            control = Proportion { hits: control.hits + dice.hits(&control_hits), of: control.of + i64::from(control_people) };
-            variant = Proportion { hits: variant.hits + dice.hits(&variant_hits), of: variant.of + i64::from(variant_people) };
+            control = Proportion { hits: control.hits + hits(&mut dice, &control_hits), of: control.of + i64::from(control_people) };
+            variant = Proportion { hits: variant.hits + hits(&mut dice, &variant_hits), of: variant.of + i64::from(variant_people) };
             sequential::rates(variant, control, SMALLEST).is_some_and(|look| look.p_value < 0.05)
         })
     });
@@ -101,7 +83,7 @@ fn verdicts(rates: &[f64], experiments: u32) -> [f64; 3] {
         let mut arms = vec![Proportion { hits: 0, of: 0 }; rates.len()];
         let decided = (0..60).find_map(|_| {
             for (arm, cumulated) in arms.iter_mut().zip(&cumulated) {
-                *arm = Proportion { hits: arm.hits + dice.hits(cumulated), of: arm.of + 500 };
+                *arm = Proportion { hits: arm.hits + hits(&mut dice, cumulated), of: arm.of + 500 };
             }
             verdict::judge(&arms, &verdict::pairs(&arms, SMALLEST), None).filter(|verdict| verdict.outcome != Outcome::NotEnough)
         });

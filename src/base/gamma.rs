@@ -4,7 +4,8 @@
 const LARGE: f64 = 12.0;
 
 /// `ln Γ(x)` for x > 0.
-pub(super) fn ln_gamma(x: f64) -> f64 {
+#[must_use]
+pub fn ln_gamma(x: f64) -> f64 {
     let (mut x, mut product) = (x, 1.0);
     while x < LARGE {
         product *= x;
@@ -16,7 +17,8 @@ pub(super) fn ln_gamma(x: f64) -> f64 {
 }
 
 /// The derivative of [`ln_gamma`], for x > 0.
-pub(super) fn digamma(x: f64) -> f64 {
+#[must_use]
+pub fn digamma(x: f64) -> f64 {
     let (mut x, mut below) = (x, 0.0);
     while x < LARGE {
         below += 1.0 / x;
@@ -28,7 +30,8 @@ pub(super) fn digamma(x: f64) -> f64 {
 }
 
 /// The derivative of [`digamma`], for x > 0.
-pub(super) fn trigamma(x: f64) -> f64 {
+#[must_use]
+pub fn trigamma(x: f64) -> f64 {
     let (mut x, mut below) = (x, 0.0);
     while x < LARGE {
         below += 1.0 / (x * x);

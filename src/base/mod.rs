@@ -1,6 +1,8 @@
-//! Floor 0: words without a domain: clock, ids, time, money, secrets, retry curve, the nearest known word.
+//! Floor 0: words without a domain: clock, ids, time, money, secrets, retry curve, the nearest known word, the gamma function, numbers
+//! as people write them.
 
 pub mod clock;
+pub mod gamma;
 pub mod id;
 pub mod money;
 pub mod retry;
@@ -8,3 +10,4 @@ pub mod secret;
 pub mod suggest;
 pub mod time;
 pub mod token;
+pub mod written;

@@ -26,7 +26,7 @@ use crate::model::rule::RuleSpec;
 use crate::model::score::PaidOrder;
 use crate::rules::crontab::Crontab;
 use crate::rules::{Evaluation, Rule};
-use crate::score::{Ledger, Wanted, compute};
+use crate::score::{OrderBook, Wanted, compute};
 use crate::store::decisions::Entry;
 use crate::store::scores;
 
@@ -152,8 +152,8 @@ pub async fn backtest(
     let ids: Vec<Id> = people.iter().map(|facts| facts.customer.id).collect();
     let mut brake = Rehearsed::begin(ctx, &spec, begin, people.len()).await?;
     let rehearsal = Rehearsal::begin(ctx, campaign, &spec, &ids, (begin, end)).await?;
-    let ledger = Ledger::new(scores::paid(&mut ctx.db.read().await?, UnixMs(i64::MAX)).await?, zone);
-    let mut shop = Shop { people, ledger, rehearsal };
+    let orders = OrderBook::new(scores::paid(&mut ctx.db.read().await?, UnixMs(i64::MAX)).await?, zone);
+    let mut shop = Shop { people, orders, rehearsal };
     for (number, &tick_at) in runs.iter().enumerate() {
         // The night that counts is that of the run.
         let then = Ctx { clock: Clock::simulated(tick_at), ..ctx.clone() };
@@ -175,7 +175,7 @@ pub async fn backtest(
         }
         progress(number + 1, runs.len());
     }
-    Ok(found.ended(shop.ledger.orders(), spec.goal.is_some()))
+    Ok(found.ended(shop.orders.orders(), spec.goal.is_some()))
 }
 
 /// Of this rule the log counts up to the beginning. What a rule whose turn is later decided for the same moment was not there yet.
@@ -200,7 +200,7 @@ fn remember(facts: &mut Facts, rule: &str, at: UnixMs, entry: &Entry) {
 /// The shop as it was at a moment.
 struct Shop {
     people: Vec<Facts>,
-    ledger: Ledger,
+    orders: OrderBook,
     rehearsal: Rehearsal,
 }
 
@@ -220,9 +220,9 @@ impl Shop {
         let work = tokio::task::spawn_blocking(move || {
             let Some(rule) = campaign.rules.rule(&name) else { return Ok((self, Proposed::default())) };
             let wanted = Wanted { standings: rule.needs.any(Needs::STANDINGS), lifetime: rule.needs.any(Needs::LIFETIME) };
-            let scored = compute(self.ledger.advance(moment.now), moment.now, moment.zone, &rules, wanted);
+            let scored = compute(self.orders.advance(moment.now), moment.now, moment.zone, &rules, wanted);
             for facts in &mut self.people {
-                facts.score = self.ledger.place(facts.customer.id).and_then(|place| scored.scores.get(place)).copied();
+                facts.score = self.orders.place(facts.customer.id).and_then(|place| scored.scores.get(place)).copied();
             }
             let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
             let share = self.people.len().div_ceil(processors).max(1);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::bgnbd_fit::written;
 use super::newton::{Slope, maximum};
 use super::parallel::partial_sums;
-use super::special::{digamma, ln_gamma, trigamma};
+use crate::base::gamma::{digamma, ln_gamma, trigamma};
 
 /// The model's parameters, all above 0.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

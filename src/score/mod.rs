@@ -8,13 +8,12 @@ mod compute;
 pub mod gamma_gamma;
 pub mod habit;
 pub mod kpi;
-mod ledger;
 pub mod lifetime;
 mod newton;
+mod order_book;
 mod parallel;
 mod rank;
-mod special;
 
 pub use borders::{Borders, place};
 pub use compute::{Scored, Wanted, compute};
-pub use ledger::Ledger;
+pub use order_book::OrderBook;

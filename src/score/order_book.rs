@@ -10,7 +10,7 @@ use crate::model::score::{OrderFacts, PaidOrder};
 
 /// Orders in the order of time, and the facts of those up to a moment.
 #[derive(Debug)]
-pub struct Ledger {
+pub struct OrderBook {
     orders: Vec<PaidOrder>,
     next: usize,
     facts: Vec<OrderFacts>,
@@ -20,7 +20,7 @@ pub struct Ledger {
     zone: Zone,
 }
 
-impl Ledger {
+impl OrderBook {
     /// Before the first of `orders`, which come in the order of time; days are calendar days in `zone`.
     #[must_use]
     pub fn new(orders: Vec<PaidOrder>, zone: Zone) -> Self {

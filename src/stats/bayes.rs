@@ -5,7 +5,8 @@
 //! trapezoidal rule converges exponentially for such a function.
 
 use super::proportion::Proportion;
-use super::special::{beta_below, ln_gamma};
+use super::special::beta_below;
+use crate::base::gamma::ln_gamma;
 
 /// Places at which an arm's density is asked.
 const PLACES: u32 = 320;

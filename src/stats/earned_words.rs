@@ -2,6 +2,7 @@
 
 use super::Interval;
 use super::earned::{Increment, Unknown};
+use crate::base::written::grouped;
 use crate::model::customer::Locale;
 
 /// What the sentence tells of; amounts in the currency's unit, not in cents.
@@ -101,18 +102,6 @@ fn between((low, high): Interval, currency: &str, german: bool) -> String {
 /// Whole units from a hundred on: more digits would claim more than is known.
 fn money(amount: f64, currency: &str, german: bool) -> String {
     let digits = if amount.abs() < 99.995 { format!("{:.2}", amount.abs()) } else { format!("{:.0}", amount.abs()) };
-    let (whole, cents) = digits.split_once('.').unwrap_or((&digits, ""));
-    let (mark, point) = if german { ('.', ',') } else { (',', '.') };
-    let mut text = if amount < 0.0 && digits.bytes().any(|digit| (b'1'..=b'9').contains(&digit)) { "-".to_owned() } else { String::new() };
-    for (place, digit) in whole.chars().enumerate() {
-        if place > 0 && (whole.len() - place).is_multiple_of(3) {
-            text.push(mark);
-        }
-        text.push(digit);
-    }
-    if !cents.is_empty() {
-        text.push(point);
-        text.push_str(cents);
-    }
-    format!("{text} {currency}")
+    let sign = if amount < 0.0 && digits.bytes().any(|digit| (b'1'..=b'9').contains(&digit)) { "-" } else { "" };
+    format!("{sign}{} {currency}", grouped(&digits, german))
 }

@@ -4,24 +4,7 @@
 
 use std::f64::consts::PI;
 
-/// ln Γ(x) for x > 0 by Lanczos' approximation (g = 7, nine terms): 15 digits.
-pub(super) fn ln_gamma(x: f64) -> f64 {
-    const TERMS: [f64; 8] = [
-        676.520_368_121_885_1,
-        -1_259.139_216_722_402_8,
-        771.323_428_777_653_1,
-        -176.615_029_162_140_6,
-        12.507_343_278_686_905,
-        -0.138_571_095_265_720_12,
-        9.984_369_578_019_572e-6,
-        1.505_632_735_149_311_6e-7,
-    ];
-    // The series is meant for x ≥ 1/2, and so are all our arguments.
-    let x = x - 1.0;
-    let shifted = x + 7.5;
-    let sum = (1..).zip(TERMS).fold(0.999_999_999_999_809_9, |sum, (place, term)| sum + term / (x + f64::from(place)));
-    0.5 * (2.0 * PI).ln() + (x + 0.5) * shifted.ln() - shifted + sum.ln()
-}
+use crate::base::gamma::ln_gamma;
 
 /// The density of the standard normal distribution.
 pub(super) fn normal_density(z: f64) -> f64 {

@@ -1,6 +1,7 @@
 //! The verdict as one plain sentence, in German and English.
 
 use super::verdict::{Outcome, Verdict};
+use crate::base::written::{decimal, grouped};
 use crate::model::customer::Locale;
 
 /// What the sentence tells of.
@@ -72,10 +73,10 @@ fn already_clear(verdict: &Verdict, told: &Told<'_>, german: bool) -> String {
 
 fn need(verdict: &Verdict, told: &Told<'_>, german: bool) -> String {
     match (verdict.more_people, told.more_days, german) {
-        (Some(people), Some(days), true) => format!("es braucht noch etwa {} Personen ({})", whole(people, '.'), duration(days, german)),
-        (Some(people), Some(days), false) => format!("about {} more people are needed ({})", whole(people, ','), duration(days, german)),
-        (Some(people), None, true) => format!("es braucht noch etwa {} Personen", whole(people, '.')),
-        (Some(people), None, false) => format!("about {} more people are needed", whole(people, ',')),
+        (Some(people), Some(days), true) => format!("es braucht noch etwa {} Personen ({})", whole(people, german), duration(days, german)),
+        (Some(people), Some(days), false) => format!("about {} more people are needed ({})", whole(people, german), duration(days, german)),
+        (Some(people), None, true) => format!("es braucht noch etwa {} Personen", whole(people, german)),
+        (Some(people), None, false) => format!("about {} more people are needed", whole(people, german)),
         (None, _, true) => "wie viele Personen noch fehlen, ist nicht abzusehen".to_owned(),
         (None, _, false) => "it cannot be told how many more people are needed".to_owned(),
     }
@@ -88,8 +89,8 @@ fn duration(days: i64, german: bool) -> String {
         (..=1, false) => "about a day".to_owned(),
         (..=730, true) => format!("etwa {days} Tage"),
         (..=730, false) => format!("about {days} days"),
-        (_, true) => format!("etwa {} Jahre", whole(days / 365, '.')),
-        (_, false) => format!("about {} years", whole(days / 365, ',')),
+        (_, true) => format!("etwa {} Jahre", whole(days / 365, german)),
+        (_, false) => format!("about {} years", whole(days / 365, german)),
     }
 }
 
@@ -120,26 +121,18 @@ fn listed(mut names: Vec<String>, german: bool) -> String {
 
 /// `12.4 %` or `12,4 %`.
 fn share(rate: f64, german: bool) -> String {
-    let text = format!("{:.1} %", rate * 100.0);
-    if german { text.replace('.', ",") } else { text }
+    decimal(&format!("{:.1} %", rate * 100.0), german)
 }
 
 /// A count as people write it: two digits that say something, from a thousand on with a mark.
-fn whole(count: i64, mark: char) -> String {
+fn whole(count: i64, german: bool) -> String {
     let mut unit = 1;
     while count / unit >= 100 {
         unit *= 10;
     }
     // Rounded up: the last person counts.
     let digits = (count.saturating_add(unit - 1) / unit).saturating_mul(unit).to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(mark);
-        }
-        text.push(digit);
-    }
-    text
+    grouped(&digits, german)
 }
 
 fn capital(text: &str) -> String {

@@ -1,5 +1,7 @@
 //! Text for pages: escaping, and the sentences in German and English.
 
+use crate::base::written::decimal;
+
 /// Escapes text for HTML, in elements and in quoted attributes.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -23,7 +25,7 @@ pub(super) fn pick<'a>(locale: &str, german: &'a str, english: &'a str) -> &'a s
 
 /// A number as the language writes it: German has a decimal comma.
 pub(super) fn number(text: &str, locale: &str) -> String {
-    if locale == "de" { text.replace('.', ",") } else { text.to_owned() }
+    decimal(text, locale == "de")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Measured;
+use crate::base::written::decimal;
 use crate::flow::{Ctx, rescore};
 use crate::model::customer::Locale;
 use crate::picture::{CohortRow, CohortWords, GridCell, GridWords, ParetoWords, cohort_triangle, grid, pareto_curve};
@@ -67,7 +68,7 @@ fn pareto(measured: &Measured, german: bool) -> String {
     let (whole, fifth) = (measured.pareto.customers, format!("{fifth:.1} %"));
     let (from, to) = (measured.from.unwrap_or(measured.to), measured.to);
     if german {
-        let fifth = fifth.replace('.', ",");
+        let fifth = decimal(&fifth, german);
         let description = format!("{whole} Kunden vom {from} bis {to}: Die besten 20 % bringen {fifth} des Umsatzes.");
         let words = ParetoWords {
             title: "Wie viel die besten Kunden bringen",

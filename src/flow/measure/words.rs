@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 
 use super::goals::GoalReport;
+use crate::base::written::decimal;
 use crate::config::goals::{Goal, Kpi, Target, Unit};
 use crate::config::shop::Shop;
 use crate::model::customer::Locale;
@@ -106,25 +107,25 @@ struct Say<'a> {
 impl Say<'_> {
     fn value(&self, value: f64) -> String {
         match self.unit {
-            Unit::Count => self.number(format!("{value:.0}")),
-            Unit::Number => self.number(format!("{value:.2}")),
-            Unit::Points => self.number(format!("{value:.1}")),
-            Unit::Share => self.number(format!("{:.1} %", value * 100.0)),
-            Unit::Cents => format!("{} {}", self.number(format!("{:.2}", value / 100.0)), self.currency),
+            Unit::Count => self.number(&format!("{value:.0}")),
+            Unit::Number => self.number(&format!("{value:.2}")),
+            Unit::Points => self.number(&format!("{value:.1}")),
+            Unit::Share => self.number(&format!("{:.1} %", value * 100.0)),
+            Unit::Cents => format!("{} {}", self.number(&format!("{:.2}", value / 100.0)), self.currency),
         }
     }
 
     fn change(&self, change: f64) -> String {
         match self.unit {
-            Unit::Count | Unit::Points => self.number(format!("{change:+.1}")),
-            Unit::Number => self.number(format!("{change:+.2}")),
-            Unit::Share => format!("{} {}", self.number(format!("{:+.1}", change * 100.0)), if self.german { "Punkte" } else { "points" }),
-            Unit::Cents => format!("{} {}", self.number(format!("{:+.2}", change / 100.0)), self.currency),
+            Unit::Count | Unit::Points => self.number(&format!("{change:+.1}")),
+            Unit::Number => self.number(&format!("{change:+.2}")),
+            Unit::Share => format!("{} {}", self.number(&format!("{:+.1}", change * 100.0)), if self.german { "Punkte" } else { "points" }),
+            Unit::Cents => format!("{} {}", self.number(&format!("{:+.2}", change / 100.0)), self.currency),
         }
     }
 
-    fn number(&self, plain: String) -> String {
-        if self.german { plain.replace('.', ",") } else { plain }
+    fn number(&self, plain: &str) -> String {
+        decimal(plain, self.german)
     }
 
     fn day(&self, day: NaiveDate) -> String {

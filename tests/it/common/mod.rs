@@ -3,6 +3,7 @@
 #[macro_use]
 pub mod databases;
 pub mod act;
+pub mod dice;
 pub mod http;
 pub mod mails;
 pub mod postgres;

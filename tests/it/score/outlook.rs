@@ -10,7 +10,7 @@ use stammgast::model::outlook::{Habit, Outlook};
 use stammgast::model::score::{OrderFacts, PaidOrder, ScoreRules};
 use stammgast::score::habit::habit;
 use stammgast::score::lifetime::Thin;
-use stammgast::score::{Borders, Ledger, Wanted, compute, place};
+use stammgast::score::{Borders, OrderBook, Wanted, compute, place};
 
 use super::{AS_OF, default_rules, utc};
 
@@ -129,9 +129,9 @@ proptest! {
         for order in paid.iter().filter(|order| order.at <= at(until)) {
             known.entry(order.customer_id).or_default().push((order.at, order.revenue));
         }
-        let mut ledger = Ledger::new(paid, berlin);
-        ledger.advance(at(until / 2));
-        let found: BTreeMap<Id, Habit> = ledger.advance(at(until)).iter().map(|facts| (facts.customer_id, facts.habit)).collect();
+        let mut order_book = OrderBook::new(paid, berlin);
+        order_book.advance(at(until / 2));
+        let found: BTreeMap<Id, Habit> = order_book.advance(at(until)).iter().map(|facts| (facts.customer_id, facts.habit)).collect();
         let expected: BTreeMap<Id, Habit> = known.into_iter().map(|(id, mut orders)| (id, habit(&mut orders, berlin))).collect();
         prop_assert_eq!(found, expected);
     }

@@ -13,6 +13,8 @@ use stammgast::stats::mean::{self, Sample};
 use stammgast::stats::proportion::{self, Proportion};
 use stammgast::stats::ratio::{self, Ratio};
 
+use crate::common::dice;
+
 #[test]
 fn nobody_and_impossible_counts_have_no_rate_and_no_mean() {
     assert_eq!(Proportion { hits: 3, of: 2 }.wilson(), None);

@@ -5,6 +5,8 @@ use stammgast::stats::mean::Sample;
 use stammgast::stats::proportion::{self, Proportion};
 use stammgast::stats::sequential::{self, Look};
 
+use super::dice::Dice;
+
 /// The default of `[experiments] smallest_effect_percent`.
 const SMALLEST: f64 = 0.2;
 const LOOKS: usize = 20;
@@ -60,28 +62,17 @@ fn few_people_and_zero_hits_have_an_answer() {
     assert_eq!(sequential::means(nobody_bought, nobody_bought, SMALLEST), None);
 }
 
-/// SplitMix64: seeded, the same for ever; a number between 0 and 1.
-#[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
-fn share(state: &mut u64) -> f64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    (((mixed ^ (mixed >> 31)) >> 11) as f64 + 0.5) / 9_007_199_254_740_992.0
-}
-
 /// In how many of 400 experiments some of 20 looks finds a difference of revenue per person: 5 % buy, for exp(3.5 + N(0, 1)), the variant's buyers `times` as much.
 fn found_in_revenue(people: [i64; 2], times: f64) -> usize {
-    let mut state = 7;
+    let mut dice = Dice(7);
     let stops = |_: &i32| {
         let mut arms = [Sample { count: 0, sum: 0.0, sum_of_squares: 0.0 }; 2];
         (0..LOOKS).any(|_| {
             for (arm, (people, times)) in arms.iter_mut().zip(people.into_iter().zip([1.0, times])) {
                 arm.count += people;
                 for _ in 0..people {
-                    if share(&mut state) < 0.05 {
-                        let normal = (-2.0 * share(&mut state).ln()).sqrt() * (std::f64::consts::TAU * share(&mut state)).cos();
-                        let amount = (3.5 + normal).exp() * times;
+                    if dice.share() < 0.05 {
+                        let amount = (3.5 + dice.normal()).exp() * times;
                         arm.sum += amount;
                         arm.sum_of_squares += amount * amount;
                     }
