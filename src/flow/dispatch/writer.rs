@@ -15,8 +15,11 @@ use crate::store::{StoreError, standings};
 
 /// Most changes in one transaction.
 const GROUP: usize = 512;
-/// Longest that a change waits for others.
-const GATHER: Duration = Duration::from_millis(1);
+/// Longest that a mark waits for others: its connection does nothing meanwhile.
+const GATHER_MARKS: Duration = Duration::from_millis(1);
+/// Longest that ends wait for others when nobody waits for them. What a crash leaves of them is in doubt (an email; never more than one of a connection, as
+/// the next one's mark takes the end along) or posted once more under the same id (a webhook).
+const GATHER_ENDS: Duration = Duration::from_millis(10);
 
 /// Whether a message may be handed over now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,11 +100,16 @@ pub(super) async fn run(ctx: Ctx, mut changes: mpsc::Receiver<Change>, beginning
 /// being begun, so that one half of the connections is busy while the other half's marks are committed.
 async fn gather(changes: &mut mpsc::Receiver<Change>, group: &mut Vec<Change>, beginning: &AtomicUsize) {
     let is_mark = |change: &Change| matches!(change, Change::Mark { .. });
-    let end = Instant::now() + GATHER;
     let mut marks = group.iter().filter(|change| is_mark(change)).count();
+    let mut end = Instant::now() + if marks > 0 { GATHER_MARKS } else { GATHER_ENDS };
     while group.len() < GROUP && (marks == 0 || marks < beginning.load(Ordering::Relaxed)) {
         let Ok(Some(change)) = timeout_at(end, changes.recv()).await else { return };
-        marks += usize::from(is_mark(&change));
+        if is_mark(&change) {
+            if marks == 0 {
+                end = end.min(Instant::now() + GATHER_MARKS);
+            }
+            marks += 1;
+        }
         group.push(change);
     }
 }
