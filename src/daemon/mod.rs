@@ -60,8 +60,13 @@ pub async fn serve(parts: Parts, stop: CancellationToken, on_ready: impl FnOnce(
     // A second recorder in one process (tests) is refused; the first one goes on.
     let _ = metrics::set_global_recorder(recorder);
     let pulse = Arc::new(Pulse::default());
-    let page_source =
-        Web { ctx: ctx.clone(), in_force: Arc::clone(&in_force), pulse: Arc::clone(&pulse), metrics: Arc::new(move || handle.render()) };
+    let page_source = Web {
+        ctx: ctx.clone(),
+        in_force: Arc::clone(&in_force),
+        pulse: Arc::clone(&pulse),
+        glance: Arc::default(),
+        metrics: Arc::new(move || handle.render()),
+    };
     let listener = TcpListener::bind(&ctx.config.server.listen)
         .await
         .with_context(|| format!("[server] listen = \"{}\": the address cannot be used", ctx.config.server.listen))?;

@@ -1,5 +1,6 @@
 //! Floor 5: the web pages and the API.
 
+pub mod glance;
 mod health;
 pub mod pulse;
 pub mod server;
@@ -16,6 +17,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 
 use crate::flow::Ctx;
+use crate::flow::analyse::Report;
 use crate::flow::campaign::InForce;
 
 /// What the pages need.
@@ -27,6 +29,8 @@ pub struct Web {
     pub in_force: Arc<InForce>,
     /// What the stages last reported.
     pub pulse: Arc<pulse::Pulse>,
+    /// The figures of the status page.
+    pub glance: Arc<glance::Glance<Report>>,
     /// Renders the metrics page.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }

@@ -21,7 +21,8 @@ use crate::store::report;
 pub(super) async fn page_of(web: &Web) -> Result<String, FlowError> {
     let shop = &web.ctx.config.shop;
     let t = |german, english| pick(&shop.locale, german, english);
-    let found = analyse::report(&web.ctx, None).await?;
+    let ctx = web.ctx.clone();
+    let found = web.glance.get(&web.ctx.clock, async move { analyse::report(&ctx, None).await }).await?;
     let states = report::message_states(&mut web.ctx.db.read().await?).await?;
     let mut body = format!("<h1>{}</h1>", escape(&shop.name));
     let waiting: Vec<String> = states.iter().map(|(state, count)| format!("{count} {}", state_word(state, &shop.locale))).collect();

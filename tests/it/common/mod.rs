@@ -8,6 +8,7 @@ pub mod http;
 pub mod mails;
 pub mod postgres;
 pub mod shop;
+pub mod site;
 pub mod smtp;
 pub mod stage;
 pub mod tls;

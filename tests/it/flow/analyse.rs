@@ -9,11 +9,11 @@ use crate::common::databases::TestDb;
 use crate::common::shop::execute;
 use crate::common::stage::{MONDAY_NINE, Stage, people};
 
-pub(super) const RULE: &str = "rule(\"hello\").basis(\"consent\").when(|c| c.orders >= 1).control(20).goal(\"order\", days(14))
+pub const RULE: &str = "rule(\"hello\").basis(\"consent\").when(|c| c.orders >= 1).control(20).goal(\"order\", days(14))
     .variant(\"A\", 1, |c| email(\"win-back-plain\")).variant(\"B\", 1, |c| email(\"win-back-plain\"));";
 
 /// 1,200 people, split; of each ten in an arm so many buy for 20.00 the next day: control, A, B. Ten days later.
-pub(super) async fn shop(test: &TestDb, settings: &str, buyers: [i64; 3]) -> Stage {
+pub async fn shop(test: &TestDb, settings: &str, buyers: [i64; 3]) -> Stage {
     people(&test.db, 1..=1200).await;
     let stage = Stage::new(&test.db, MONDAY_NINE, RULE, &format!("{settings}\n[guards]\nhold_percent = 0"));
     run(&stage).await;

@@ -1,6 +1,6 @@
 //! Tests of flow.
 
-mod analyse;
+pub mod analyse;
 mod backtest;
 mod brake;
 mod cdnow;
