@@ -1,11 +1,14 @@
 //! Conditions about very many customers in a database, as a ratio to hand-written SQL that returns the same ids: `rules_at_scale URL CUSTOMERS`.
 //! Fills an empty database first. What is measured is how a run finds its people: ask the database, read what the condition names, ask the condition.
 
+mod common;
+
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use common::{Outcome, execute, resident_mib};
 use sqlx::Row as _;
 use stammgast::base::clock::Clock;
 use stammgast::base::time::{UnixMs, Zone};
@@ -25,8 +28,6 @@ const ROUNDS: usize = 3;
 /// Rules that run at the same moment.
 const RULES: i64 = 50;
 
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
-
 /// Name, condition, and the same in SQL; none where no sensible SQL says it.
 const CASES: &[(&str, &str, Option<&str>)] = &[
     (
@@ -44,13 +45,6 @@ const CASES: &[(&str, &str, Option<&str>)] = &[
     ("interpreter alone", "(c.orders + c.r) % 100 == 99", None),
     ("interpreter, one clause before", "c.recency_days > 60 && (c.orders + c.r) % 100 == 99", None),
 ];
-
-async fn execute(tx: &mut Tx, text: String) -> Outcome<u64> {
-    Ok(match tx {
-        Tx::Sqlite(inner) => sqlx::query(sqlx::AssertSqlSafe(text)).execute(&mut **inner).await?.rows_affected(),
-        Tx::Postgres(inner) => sqlx::query(sqlx::AssertSqlSafe(text)).execute(&mut **inner).await?.rows_affected(),
-    })
-}
 
 /// People with scores that depend on nothing but their number.
 async fn fill(db: &Db, customers: i64) -> Outcome<()> {
@@ -116,12 +110,6 @@ fn many() -> Vec<(String, String)> {
         (rule, format!("SELECT customer_id FROM scores WHERE recency_days > {days} AND orders >= 2 AND top_percent = {place} ORDER BY customer_id"))
     };
     (0..RULES).map(both).collect()
-}
-
-fn resident_mib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) / 1024
 }
 
 #[tokio::main]

@@ -1,15 +1,18 @@
 //! How long scores take: `scores_speed` fits BG/NBD to 1,000,000 customers in memory, three times; `scores_speed URL CUSTOMERS ORDERS` fills an empty database with
 //! orders as BG/NBD makes them, and called again measures a full run, three times.
 
+mod common;
+
 use std::sync::Arc;
 use std::time::Instant;
 
+use common::{Outcome, execute, resident_mib};
 use stammgast::base::clock::Clock;
 use stammgast::base::time::{DAY_MS, UnixMs};
 use stammgast::config::Config;
 use stammgast::flow::{Ctx, rescore};
 use stammgast::score::bgnbd_fit::{alike, fit};
-use stammgast::store::{Db, Tx};
+use stammgast::store::Db;
 
 /// 2026-01-15T12:00:00Z.
 const NOW: UnixMs = UnixMs(1_768_478_400_000);
@@ -17,8 +20,6 @@ const FITTED: u32 = 1_000_000;
 const ROUNDS: usize = 3;
 /// Rows in one statement.
 const ROWS: usize = 2_000;
-
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// Random numbers that are the same each time.
 struct Dice(u64);
@@ -117,19 +118,6 @@ async fn fill(db: &Db, customers: u32, orders: usize) -> Outcome<()> {
         execute(&mut tx, format!("INSERT INTO orders ({columns}) VALUES {}", rows.join(", "))).await?;
     }
     Ok(tx.commit().await?)
-}
-
-async fn execute(tx: &mut Tx, text: String) -> Outcome<u64> {
-    Ok(match tx {
-        Tx::Sqlite(inner) => sqlx::query(sqlx::AssertSqlSafe(text)).persistent(false).execute(&mut **inner).await?.rows_affected(),
-        Tx::Postgres(inner) => sqlx::query(sqlx::AssertSqlSafe(text)).persistent(false).execute(&mut **inner).await?.rows_affected(),
-    })
-}
-
-fn resident_mib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) / 1024
 }
 
 #[tokio::main]

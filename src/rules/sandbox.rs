@@ -195,15 +195,21 @@ fn ranges(engine: &mut Engine) {
     engine.register_fn("contains", |range: &mut RangeInclusive<i64>, number: i64| range.contains(&number));
 }
 
-/// A comparison with a missing value is not true: Rhai's own `() != "A"` is. (`"A" != ()` asks whether there is a value, and stays.)
+/// A comparison with a missing value is not true: Rhai's own `() != "A"` is. (`"A" != ()` asks whether there is a value, and stays.) Holds only while
+/// Rhai looks for operators of ours among its own values: see [`quicken`].
 fn missing_is_missing(engine: &mut Engine) {
-    // Or Rhai would not look for operators of ours among its own values.
     engine.set_fast_operators(false);
     engine.register_fn("!=", |(): (), _: i64| false);
     engine.register_fn("!=", |(): (), _: Decimal| false);
     engine.register_fn("!=", |(): (), _: &str| false);
     engine.register_fn("!=", |(): (), _: char| false);
     engine.register_fn("!=", |(): (), _: bool| false);
+}
+
+/// Lets Rhai answer operators of its own values without looking for ours, which takes a third of an operator's time, where none of the texts has the only
+/// one that we replace.
+pub(super) fn quicken<'a>(engine: &mut Engine, mut texts: impl Iterator<Item = &'a str>) {
+    engine.set_fast_operators(!texts.any(|text| text.contains("!=")));
 }
 
 /// Rhai's `replace` builds the whole text before its length is checked (7 GB from 64 KiB); these know the length beforehand.

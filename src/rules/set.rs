@@ -183,6 +183,7 @@ fn make(sources: &BTreeMap<String, Source>) -> (Vec<Rule>, Vec<FileFault>) {
         faults.extend(holding);
         return (Vec::new(), faults);
     }
+    sandbox::quicken(&mut engine, units.iter().map(|unit| unit.text.as_str()));
     engine.set_module_resolver(Resolver::new(units.clone()));
     let engine = Arc::new(engine);
     let until = Instant::now() + sandbox::LOADING_ALL;

@@ -82,11 +82,16 @@ impl Calls<'_> {
             self.kept = None;
         }
         let kept = self.kept.get_or_insert_with(|| Kept { global: world.global.clone(), caches: Caches::new() });
-        let mut captured: Vec<Dynamic> = pointer.curry().to_vec();
-        let mut arguments: Vec<&mut Dynamic> = captured.iter_mut().chain([&mut argument]).collect();
         let mut scope = Scope::new();
         let mut context = EvalContext::new(self.engine, &mut kept.global, &mut kept.caches, &mut scope, None);
-        let value = context.call_fn_raw(pointer.fn_name(), false, false, &mut arguments)?;
+        let mut call = |arguments: &mut [&mut Dynamic]| context.call_fn_raw(pointer.fn_name(), false, false, arguments);
+        let value = if pointer.curry().is_empty() {
+            call(&mut [&mut argument])?
+        } else {
+            let mut captured: Vec<Dynamic> = pointer.curry().to_vec();
+            let mut arguments: Vec<&mut Dynamic> = captured.iter_mut().chain([&mut argument]).collect();
+            call(&mut arguments)?
+        };
         self.ended = true;
         Ok(value)
     }
