@@ -25,7 +25,7 @@ use crate::intake::orders::Orders;
 use crate::intake::rows::Rows;
 use crate::intake::{Found, IntakeError, Options, Refused};
 use crate::model::customer::NewCustomer;
-use crate::model::event::NewEvent;
+use crate::model::event::{self, NewEvent};
 use crate::model::import::ImportCounts;
 use crate::model::order::NewOrder;
 use crate::store::schema::Grown;
@@ -46,7 +46,8 @@ consent is double_opt_in, single_opt_in (or yes), existing_customer, objected (o
 tell an objection from a question never asked. Times without an offset are in the shop's time zone. Neighbouring rows with the same
 order_id are one order; an order without any id gets one from its content, so that equal rows stay as many orders as they are.
 
-kind is a word for what happened; of nps (0 to 10) and csat (1 to 5) the value is the answer, and `stammgast kpi` counts them.
+kind is a word for what happened; of nps (0 to 10) and csat (1 to 5) the value is the answer, and `stammgast kpi` counts them. Rules read events
+(c.nps, c.csat, c.answers_in …).
 
 Lines that cannot be read are written to FILE.rejected with number and reason, the rest is imported, and the exit status is 1. Mend them
 in FILE.rejected and import that file.
@@ -54,7 +55,7 @@ in FILE.rejected and import that file.
 Examples:
   stammgast import customers customers.csv
   stammgast import orders orders.csv --map order_id=Vorgang --map revenue=Zahlbetrag
-  stammgast import events survey.csv --map value=Weiterempfehlung
+  stammgast import events survey.csv --map value=Weiterempfehlung --kind nps
   zcat orders.jsonl.gz | stammgast import orders - --json")]
 pub(super) struct Args {
     /// What the file holds
@@ -72,6 +73,9 @@ pub(super) struct Args {
     /// How dates like 04/05/2025 are meant, if the file does not tell; or that times are Unix numbers
     #[arg(long, value_enum)]
     date_order: Option<DateOrderWord>,
+    /// What all events of the file are, for one without a column that says it, e.g. nps
+    #[arg(long, value_name = "KIND", value_parser = event::kind)]
+    kind: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -178,7 +182,7 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
         What::Events => (Kind::Events, &config.import.events),
     };
     let usual = usual.iter().map(|(ours, theirs)| (ours.clone(), theirs.clone())).collect();
-    let maps = Maps { asked: args.map.clone(), usual, attributes: ingest::attributes(&config) };
+    let maps = Maps { asked: args.map.clone(), usual, attributes: ingest::attributes(&config), event_kind: args.kind.clone() };
     let options = options(&args, &config, &source, kind, &maps).with_context(|| source.name())?;
     let ctx = app.open(config, None).await?;
     let input: Box<dyn Read + Send> = Box::new(source.bar.wrap_read(source.open().with_context(|| source.name())?));

@@ -40,7 +40,7 @@ impl Iterator for Events {
             Err(error) => Some(Err(error.into())),
             Ok(Next::End) => None,
             Ok(Next::Refused(refused)) => Some(Ok(Found::Refused(vec![refused]))),
-            Ok(Next::Row(row)) => Some(Ok(match event(&row, &self.options) {
+            Ok(Next::Row(row)) => Some(Ok(match event(&row, self.rows.mapping.event_kind(), &self.options) {
                 Ok(event) => Found::Record(event),
                 Err(reason) => Found::Refused(vec![Refused { line: row.line, reason, raw: row.raw }]),
             })),
@@ -48,7 +48,8 @@ impl Iterator for Events {
     }
 }
 
-fn event(row: &Row, options: &Options) -> Result<NewEvent, String> {
+/// `kind` is what all events of the file are.
+fn event(row: &Row, kind: Option<&str>, options: &Options) -> Result<NewEvent, String> {
     let cells = Cells { row, kind: Kind::Events, options };
     let address = cells.email()?.flatten();
     let key = match (cells.key(Field::CustomerId)?, &address) {
@@ -57,7 +58,7 @@ fn event(row: &Row, options: &Options) -> Result<NewEvent, String> {
         (None, None) => return Err("customer_id: empty: expected the shop's number of the customer, or an email address in its place".to_owned()),
     };
     let customer_external_id = options.external_id(&key);
-    let kind = event::kind(row.value(Field::EventKind).unwrap_or_default()).map_err(|problem| format!("kind: {problem}"))?;
+    let kind = event::kind(kind.or_else(|| row.value(Field::EventKind)).unwrap_or_default()).map_err(|problem| format!("kind: {problem}"))?;
     let mut value = cells.word(Field::Value);
     if let Some(survey) = Survey::of_kind(&kind) {
         let answer = survey.answer(value.as_deref().unwrap_or_default()).map_err(|problem| format!("value: {problem}"))?;

@@ -17,6 +17,8 @@ pub struct Maps {
     pub usual: Vec<(String, String)>,
     /// Own facts of customers; a column of that name carries them.
     pub attributes: Arc<[Declared]>,
+    /// What all events of the file are, whatever its columns say.
+    pub event_kind: Option<String>,
 }
 
 /// The mapping of a file.
@@ -24,6 +26,8 @@ pub struct Maps {
 pub struct Mapping {
     kind: Kind,
     attributes: Arc<[Declared]>,
+    /// What all events are.
+    event_kind: Option<String>,
     told: Vec<(Slot, String)>,
     columns: Vec<String>,
     chosen: Vec<Option<usize>>,
@@ -42,7 +46,11 @@ impl Mapping {
     pub fn new(kind: Kind, columns: Vec<String>, maps: &Maps) -> Result<Self, IntakeError> {
         let attributes = if kind == Kind::Customers { Arc::clone(&maps.attributes) } else { Arc::default() };
         let chosen = vec![None; FIELDS + attributes.len()];
-        let mut mapping = Self { kind, attributes, told: Vec::new(), columns, chosen, ranks: HashMap::new() };
+        let event_kind = maps.event_kind.clone();
+        if event_kind.is_some() && kind != Kind::Events {
+            return Err(IntakeError::Unfit(format!("--kind says what events are: {kind} have none")));
+        }
+        let mut mapping = Self { kind, attributes, event_kind, told: Vec::new(), columns, chosen, ranks: HashMap::new() };
         for (ours, theirs) in &maps.asked {
             let column = mapping.column(theirs).ok_or_else(|| mapping.unfit(&format!("there is no column '{theirs}' for --map {ours}={theirs}")))?;
             mapping.tell(ours, column)?;
@@ -61,6 +69,15 @@ impl Mapping {
                 best[slot] = rank;
                 mapping.chosen[slot] = Some(index);
             }
+        }
+        if mapping.event_kind.is_some() {
+            let told = |(ours, _): &&(String, String)| mapping.guess(ours).is_some_and(|(slot, _)| slot == Field::EventKind as Slot);
+            if let Some((ours, theirs)) = maps.asked.iter().find(told) {
+                return Err(IntakeError::Unfit(format!(
+                    "--kind says what all events are, --map {ours}={theirs} that a column does: expected one of them"
+                )));
+            }
+            mapping.chosen[Field::EventKind as Slot] = None;
         }
         mapping.check()?;
         Ok(mapping)
@@ -132,20 +149,27 @@ impl Mapping {
         let lacks = |fields: &[Field]| fields.iter().all(|field| !self.has(*field));
         let missing: &[Field] = match self.kind {
             _ if lacks(&[Field::CustomerId, Field::Email]) => &[Field::CustomerId, Field::Email],
-            Kind::Events if lacks(&[Field::EventKind]) => &[Field::EventKind],
+            Kind::Events if lacks(&[Field::EventKind]) && self.event_kind.is_none() => &[Field::EventKind],
             Kind::Events if lacks(&[Field::At]) => &[Field::At],
             Kind::Orders if lacks(&[Field::OrderedAt]) => &[Field::OrderedAt],
             Kind::Orders if lacks(&[Field::Revenue, Field::LineTotal, Field::LinePrice]) => &[Field::Revenue, Field::LineTotal, Field::LinePrice],
             _ => return Ok(()),
         };
         let names: Vec<&str> = missing.iter().map(|field| self.kind.name(*field)).collect();
-        let hint = format!("no column is known as {}; say which it is, e.g. --map {}=COLUMN", names.join(" or "), names[0]);
+        let constant = if missing == [Field::EventKind] { ", or what all of them are, e.g. --kind nps" } else { "" };
+        let hint = format!("no column is known as {}; say which it is, e.g. --map {}=COLUMN{constant}", names.join(" or "), names[0]);
         Err(self.unfit(&hint))
     }
 
     fn unfit(&self, problem: &str) -> IntakeError {
         let columns: Vec<String> = self.columns.iter().map(|column| format!("'{}'", column.trim())).collect();
         IntakeError::Unfit(format!("{problem} (columns in the file: {})", columns.join(", ")))
+    }
+
+    /// What all events of the file are; `None`: a column says it.
+    #[must_use]
+    pub fn event_kind(&self) -> Option<&str> {
+        self.event_kind.as_deref()
     }
 
     /// What the file is about.

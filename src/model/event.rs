@@ -26,18 +26,75 @@ impl Survey {
         }
     }
 
+    /// The kind of the events that are answers to it.
+    #[must_use]
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Nps => "nps",
+            Self::Csat => "csat",
+        }
+    }
+
     /// Reads an answer.
     ///
     /// # Errors
     /// A sentence with the answers that there are.
     pub fn answer(self, text: &str) -> Result<u8, String> {
         let (name, lowest, highest) = match self {
-            Self::Nps => ("nps", 0, 10),
-            Self::Csat => ("csat", 1, 5),
+            Self::Nps => (self.kind(), 0, 10),
+            Self::Csat => (self.kind(), 1, 5),
         };
         let whole = Cents::parse(text).ok().filter(|number| number.0 % 100 == 0).map(|number| number.0 / 100);
         let answer = whole.filter(|answer| (lowest..=highest).contains(answer)).and_then(|answer| u8::try_from(answer).ok());
         answer.ok_or_else(|| format!("'{text}' is no answer to {name}: expected a whole number from {lowest} to {highest}"))
+    }
+}
+
+/// What an answer to the NPS question makes of a customer (Reichheld 2003).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NpsClass {
+    /// 9 and 10.
+    Promoter,
+    /// 7 and 8.
+    Passive,
+    /// 0 to 6.
+    Detractor,
+}
+
+impl NpsClass {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Promoter, Self::Passive, Self::Detractor];
+
+    /// The class of an answer; `None` for what is none.
+    #[must_use]
+    pub fn of(answer: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| (class.answers().0..=class.answers().1).contains(&answer))
+    }
+
+    /// Its lowest and its highest answer.
+    #[must_use]
+    pub fn answers(self) -> (u8, u8) {
+        match self {
+            Self::Promoter => (9, 10),
+            Self::Passive => (7, 8),
+            Self::Detractor => (0, 6),
+        }
+    }
+
+    /// The word.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Promoter => "promoter",
+            Self::Passive => "passive",
+            Self::Detractor => "detractor",
+        }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.code() == text)
     }
 }
 

@@ -63,6 +63,8 @@ pub enum Source {
     Lines,
     /// The emails they got.
     Emails,
+    /// Events that were imported.
+    Events,
 }
 
 /// How a fact stands in its column as it is.
@@ -272,4 +274,14 @@ facts! {
         "clv_12m", Source::Score("clv_12m_cents"), Kind::Decimal, "currency",
         "customer lifetime value: revenue to expect in the next twelve months, discounted (BG/NBD with Gamma-Gamma); missing while the shop's orders tell too little", "c.clv_12m > 100",
     ).stored(2);
+    Nps => fact("nps", Source::Events, Kind::Whole, "0–10", "the latest answer to \"would you recommend us?\" (events of the kind nps); missing without one", "c.nps <= 6");
+    NpsClass => fact(
+        "nps_class", Source::Events, Kind::Text, "promoter, passive, detractor", "what that answer makes of the customer: 9 and 10, 7 and 8, 0 to 6; missing without one", "c.nps_class == \"promoter\"",
+    );
+    Csat => fact("csat", Source::Events, Kind::Whole, "1–5", "the latest answer to \"how satisfied are you?\" (events of the kind csat); missing without one", "c.csat >= 4");
+    AnswersIn => fact("answers_in", Source::Events, Kind::Whole, "", "number of survey answers (nps and csat) in the window", "c.answers_in(days(180)) == 0").takes(Takes::Days);
+    EventsOf => fact("events_of", Source::Events, Kind::Whole, "", "number of imported events of this kind, in the window if there is one", "c.events_of(\"click\", days(30)) >= 1")
+        .takes(Takes::NameAndDays);
+    DaysSince => fact("days_since", Source::Events, Kind::Whole, "days", "calendar days since the latest event of this kind, 0 = today; missing without one", "c.days_since(\"nps\") > 180")
+        .takes(Takes::Name);
 }

@@ -65,6 +65,8 @@ pub struct History {
     pub lines: Vec<PastLine>,
     /// Emails that neither failed nor were withdrawn.
     pub emails: Vec<PastEmail>,
+    /// Events that were imported.
+    pub events: Vec<PastEvent>,
 }
 
 /// A paid order.
@@ -100,8 +102,19 @@ pub struct PastEmail {
     pub rule: String,
 }
 
+/// An event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastEvent {
+    /// When.
+    pub at: UnixMs,
+    /// What happened, in lower case.
+    pub kind: String,
+    /// The answer to a survey.
+    pub answer: Option<u8>,
+}
+
 /// What is known when nothing was asked for.
-pub static NOTHING: History = History { orders: Vec::new(), lines: Vec::new(), emails: Vec::new() };
+pub static NOTHING: History = History { orders: Vec::new(), lines: Vec::new(), emails: Vec::new(), events: Vec::new() };
 
 /// A set of facts: those that a rule asks for, or those that were read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,7 +129,7 @@ impl Needs {
     pub const RECORD: Self = {
         let (mut bits, mut place) = (0, 0);
         while place < ALL.len() {
-            if !matches!(ALL[place].source, Source::Orders | Source::Lines | Source::Emails) {
+            if !matches!(ALL[place].source, Source::Orders | Source::Lines | Source::Emails | Source::Events) {
                 bits |= 1 << place;
             }
             place += 1;

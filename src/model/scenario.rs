@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 
 use super::customer::NewCustomer;
+use super::event::NewEvent;
 use super::example::Expected;
 use super::order::NewOrder;
 use crate::base::time::UnixMs;
@@ -29,6 +30,8 @@ pub struct Scenario {
     pub suppressed: Vec<(String, UnixMs)>,
     /// Their orders.
     pub orders: Vec<NewOrder>,
+    /// What else happened to them.
+    pub events: Vec<NewEvent>,
     /// Who is written to, and refusals that matter; in the file's order.
     pub expected: Vec<Line>,
 }

@@ -17,6 +17,7 @@ use crate::model::attribute::Attributes;
 use crate::model::consent::ConsentKind;
 use crate::model::customer::{Customer, Locale};
 use crate::model::email_address::EmailAddress;
+use crate::model::event::NpsClass;
 use crate::model::example::{Example, Expected, StatedStanding};
 use crate::model::fact::{Fact, Kind, Reading, Takes};
 use crate::model::facts::{Facts, FieldValue};
@@ -157,6 +158,7 @@ fn value_of(reading: &Reading, value: &Dynamic) -> Result<FieldValue, String> {
     let known = |value: &FieldValue| match (reading.fact, value) {
         (Fact::Locale, FieldValue::Text(text)) => Locale::parse(text).is_some_and(|locale| locale.code() == text),
         (Fact::Abc, FieldValue::Text(text)) => Abc::parse(text).is_some(),
+        (Fact::NpsClass, FieldValue::Text(text)) => NpsClass::parse(text).is_some(),
         _ => true,
     };
     match read {

@@ -30,8 +30,11 @@ pub(super) fn range(fact: Fact, buckets: i64) -> (Range, bool) {
         Fact::HasEmail | Fact::Bought | Fact::BoughtCategory | Fact::BirthdayThisWeek => (Range::Flag, false),
         Fact::Age => (Range::Whole(0, Some(115)), true),
         Fact::BirthdayInDays | Fact::AnniversaryInDays => (Range::Whole(0, Some(366)), true),
-        Fact::RecencyDays | Fact::TenureDays | Fact::FirstOrderDays | Fact::AnniversaryYears => (Range::Whole(0, None), true),
-        Fact::Orders | Fact::OrdersIn | Fact::EmailsIn | Fact::EmailsOf => (Range::Whole(0, None), false),
+        Fact::RecencyDays | Fact::TenureDays | Fact::FirstOrderDays | Fact::AnniversaryYears | Fact::DaysSince => (Range::Whole(0, None), true),
+        Fact::Orders | Fact::OrdersIn | Fact::EmailsIn | Fact::EmailsOf | Fact::AnswersIn | Fact::EventsOf => (Range::Whole(0, None), false),
+        Fact::Nps => (Range::Whole(0, Some(10)), true),
+        Fact::NpsClass => (Range::OneOf(&["detractor", "passive", "promoter"]), true),
+        Fact::Csat => (Range::Whole(1, Some(5)), true),
         Fact::R | Fact::F | Fact::M => (Range::Whole(1, Some(buckets)), true),
         // With ten or more buckets a score takes two digits.
         Fact::Rfm => (Range::Whole(111, Some(if buckets < 10 { buckets * 111 } else { buckets * 10_101 })), true),

@@ -13,8 +13,9 @@ use super::suggest;
 use crate::base::money::Cents;
 use crate::base::time::{UnixMs, days_between, days_until_anniversary, is_marked_in_week_of, years_since};
 use crate::model::customer::Locale;
+use crate::model::event::{NpsClass, Survey};
 use crate::model::fact::{ALL, Fact, Reading, Takes};
-use crate::model::facts::{Facts, FieldValue, Moment, PastEmail, PastLine, PastOrder};
+use crate::model::facts::{Facts, FieldValue, Moment, PastEmail, PastEvent, PastLine, PastOrder};
 use crate::model::predicate::Literal;
 use crate::model::score::Score;
 
@@ -203,6 +204,12 @@ impl View<'_> {
             Fact::Bought | Fact::BoughtCategory => self.lines(reading).next().is_some().into(),
             Fact::Pieces | Fact::PiecesOfCategory => self.lines(reading).fold(0_i64, |sum, line| sum.saturating_add(line.quantity)).into(),
             Fact::EmailsIn | Fact::EmailsOf => count(self.emails(reading)).into(),
+            Fact::Nps => whole(self.answer(Survey::Nps).map(i64::from)),
+            Fact::NpsClass => text(self.answer(Survey::Nps).and_then(NpsClass::of).map(NpsClass::code)),
+            Fact::Csat => whole(self.answer(Survey::Csat).map(i64::from)),
+            Fact::AnswersIn => count(self.events(reading).filter(|event| event.answer.is_some())).into(),
+            Fact::EventsOf => count(self.events(reading)).into(),
+            Fact::DaysSince => whole(self.events(reading).next_back().map(|event| days_between(self.moment.zone.date(event.at), self.today))),
         })
     }
 
@@ -288,6 +295,22 @@ impl View<'_> {
     fn emails(&self, reading: &Reading) -> impl Iterator<Item = &PastEmail> {
         let (within, of) = (self.within(reading), reading.of.clone());
         self.facts.history().emails.iter().filter(move |email| within(email.at) && of.as_deref().is_none_or(|rule| rule == email.rule))
+    }
+
+    /// Kinds are stored in lower case.
+    fn events(&self, reading: &Reading) -> impl DoubleEndedIterator<Item = &PastEvent> {
+        let (within, of) = (self.within(reading), reading.of.clone());
+        self.facts
+            .history()
+            .events
+            .iter()
+            .filter(move |event| within(event.at) && of.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case(&event.kind)))
+    }
+
+    /// The latest answer.
+    fn answer(&self, survey: Survey) -> Option<u8> {
+        let answers = self.facts.history().events.iter().filter(|event| event.at <= self.moment.now && event.kind == survey.kind());
+        answers.filter_map(|event| event.answer).next_back()
     }
 }
 

@@ -13,6 +13,7 @@ use crate::model::facts::Moment;
 use crate::model::predicate::{Clause, Leaf, Literal, Operator, Predicate, Whole};
 
 mod calendar;
+mod events;
 mod expression;
 mod sql;
 
@@ -212,6 +213,8 @@ fn compare(fact: &Reading, operator: Operator, literal: &Literal, moment: &Momen
     }
     let (expression, scale) = Expression::of(fact, moment)?;
     match literal {
+        Literal::Number(number) if fact.fact == Fact::DaysSince => events::since(&expression, operator, number, moment),
+        Literal::Text(text) if fact.fact == Fact::NpsClass => Some(events::class(&expression, |class| operator.holds(class.cmp(text)))),
         // PostgreSQL has no such text.
         Literal::Text(text) if text.contains('\0') => None,
         Literal::Text(text) => Some(Sql::Compare(expression, sign(operator), Value::Text(text.clone()))),

@@ -1,4 +1,4 @@
-//! What happened to customers: their paid orders, the lines of these, the emails they got.
+//! What happened to customers: their paid orders, the lines of these, the emails they got, events.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,8 +7,9 @@ use super::db::{StoreError, Tx, id_list};
 use crate::base::id::Id;
 use crate::base::money::Cents;
 use crate::base::time::UnixMs;
+use crate::model::event::Survey;
 use crate::model::fact::Source;
-use crate::model::facts::{Facts, History, Needs, PastEmail, PastLine, PastOrder};
+use crate::model::facts::{Facts, History, Needs, PastEmail, PastEvent, PastLine, PastOrder};
 
 statements! {
     ORDERS = ["SELECT customer_id, ordered_at, revenue_cents FROM orders WHERE status = 'paid' AND customer_id ", ids "$1", " ORDER BY ordered_at, id"];
@@ -16,14 +17,17 @@ statements! {
               WHERE o.status = 'paid' AND o.customer_id ", ids "$1", " ORDER BY o.ordered_at, o.id, l.line_no"];
     EMAILS = ["SELECT m.customer_id, d.tick_at, d.rule FROM messages m JOIN decisions d ON d.id = m.decision_id
                WHERE m.channel = 'email' AND m.state NOT IN ('failed', 'cancelled') AND m.customer_id ", ids "$1", " ORDER BY d.tick_at, d.id"];
+    // Of other kinds the value says nothing to a rule, and may be long.
+    EVENTS = ["SELECT customer_id, at, kind, CASE WHEN kind IN ('nps', 'csat') THEN value END FROM events WHERE customer_id ", ids "$1", " ORDER BY at, id"];
 }
 
+type EventRow = (i64, i64, String, Option<String>);
 type LineRow = (i64, i64, Option<String>, Option<String>, Option<String>, i64);
 
 /// Gives each of the customers the parts of their history that are asked for.
 pub async fn fill(tx: &mut Tx, people: &mut [Facts], needs: Needs) -> Result<(), StoreError> {
-    let [orders, lines, emails] = [Source::Orders, Source::Lines, Source::Emails].map(|source| needs.from(source));
-    if people.is_empty() || !(orders || lines || emails) {
+    let [orders, lines, emails, events] = [Source::Orders, Source::Lines, Source::Emails, Source::Events].map(|source| needs.from(source));
+    if people.is_empty() || !(orders || lines || emails || events) {
         return Ok(());
     }
     let list = id_list(people.iter().map(|facts| facts.customer.id));
@@ -44,6 +48,16 @@ pub async fn fill(tx: &mut Tx, people: &mut [Facts], needs: Needs) -> Result<(),
         let rows: Vec<(i64, i64, String)> = on!(tx, EMAILS, |c, q| sqlx::query_as(q).bind(&list).fetch_all(c).await)?;
         for (id, at, rule) in rows {
             found.entry(id).or_default().emails.push(PastEmail { at: UnixMs(at), rule });
+        }
+    }
+    if events {
+        let rows: Vec<EventRow> = on!(tx, EVENTS, |c, q| sqlx::query_as(q).bind(&list).fetch_all(c).await)?;
+        for (id, at, kind, value) in rows {
+            let answer = value.map(|value| {
+                let answer = Survey::of_kind(&kind).and_then(|survey| survey.answer(&value).ok());
+                answer.ok_or(StoreError::Corrupt { table: "events", column: "value", value })
+            });
+            found.entry(id).or_default().events.push(PastEvent { at: UnixMs(at), kind, answer: answer.transpose()? });
         }
     }
     for facts in people {

@@ -130,6 +130,9 @@ pub async fn play(config: &Arc<Config>, campaign: &Arc<Campaign>, scenario: &Sce
     for batch in scenario.orders.chunks(ingest::BATCH) {
         ingest::orders(&ctx, batch.to_vec()).await?;
     }
+    for batch in scenario.events.chunks(ingest::BATCH) {
+        ingest::events(&ctx, batch.to_vec()).await?;
+    }
     let mut played = Played { file: scenario.file.clone(), name: scenario.name.clone(), ..Played::default() };
     let happened = days(&ctx, campaign, scenario, end, &mut played.runs).await?;
     compare(&ctx, campaign, scenario, happened, &mut played).await?;

@@ -1,4 +1,4 @@
-//! Scenario files (TOML) become scenarios. Customers, consents and orders have the columns of an import and are read by its decoders.
+//! Scenario files (TOML) become scenarios. Customers, consents, orders and events have the columns of an import and are read by its decoders.
 
 mod lines;
 mod records;
@@ -46,6 +46,8 @@ struct File {
     consents: Vec<Spanned<Record>>,
     #[serde(default)]
     orders: Vec<Spanned<Record>>,
+    #[serde(default)]
+    events: Vec<Spanned<Record>>,
 }
 
 /// `"nobody"`, or lines.
@@ -160,7 +162,7 @@ impl Reader<'_> {
         if let Some((from, _)) = days {
             self.options.data_at = self.options.zone.start_of(from).plus(-1);
         }
-        for (what, records) in [("customers", &file.customers), ("consents", &file.consents), ("orders", &file.orders)] {
+        for (what, records) in [("customers", &file.customers), ("consents", &file.consents), ("orders", &file.orders), ("events", &file.events)] {
             if let Some(record) = records.get(MAX_RECORDS) {
                 self.fault(record.span().start, format!("there are more than {MAX_RECORDS} {what}: expected a smaller scenario"));
                 return None;
@@ -173,9 +175,10 @@ impl Reader<'_> {
         let mut customers = people.customers;
         customers.extend(self.people(&file.consents, Kinds::Consents, &people.known));
         let orders = self.orders(&file.orders, &people.known);
+        let events = self.events(&file.events, &people.known);
         let expected = self.expected(file.expect.as_ref(), days, &people.known);
         let (from, until) = days?;
-        Some(Scenario { file: self.file.to_owned(), name, rules, from, until, customers, suppressed: people.suppressed, orders, expected })
+        Some(Scenario { file: self.file.to_owned(), name, rules, from, until, customers, suppressed: people.suppressed, orders, events, expected })
     }
 
     fn name(&mut self, name: Option<&Leaf>, stem: &str) -> String {

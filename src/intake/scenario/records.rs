@@ -1,4 +1,4 @@
-//! The customers, consents and orders of a scenario: lines of JSON for the decoders of imports, and their sentences at the place in the scenario.
+//! The customers, consents, orders and events of a scenario: lines of JSON for the decoders of imports, and their sentences at the place in the scenario.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Read};
@@ -11,11 +11,13 @@ use super::{Leaf, Reader, shown, text_of};
 use crate::base::suggest::hint;
 use crate::base::time::UnixMs;
 use crate::intake::customers::Customers;
+use crate::intake::events::Events;
 use crate::intake::fields::Kind;
 use crate::intake::mapping::Maps;
 use crate::intake::orders::Orders;
 use crate::intake::{Found, IntakeError, Refused};
 use crate::model::customer::NewCustomer;
+use crate::model::event::NewEvent;
 use crate::model::order::NewOrder;
 
 /// Keys with their places.
@@ -30,6 +32,8 @@ pub(super) enum Kinds {
     Consents,
     /// `[[orders]]`.
     Orders,
+    /// `[[events]]`.
+    Events,
 }
 
 /// Since when the address is on the suppression list; no column of an import.
@@ -41,7 +45,11 @@ const LINES: &str = "lines";
 
 impl Kinds {
     fn import(self) -> Kind {
-        if self == Self::Orders { Kind::Orders } else { Kind::Customers }
+        match self {
+            Self::Customers | Self::Consents => Kind::Customers,
+            Self::Orders => Kind::Orders,
+            Self::Events => Kind::Events,
+        }
     }
 
     fn required(self) -> &'static [&'static str] {
@@ -49,6 +57,7 @@ impl Kinds {
             Self::Customers => &["customer_id"],
             Self::Consents => &["customer_id", "consent", "consent_at"],
             Self::Orders => &["customer_id", "ordered_at"],
+            Self::Events => &["customer_id", "kind", "at"],
         }
     }
 
@@ -58,6 +67,7 @@ impl Kinds {
             Self::Customers => columns().chain([SUPPRESSED_AT]).collect(),
             Self::Consents => columns().filter(|name| name.starts_with("consent") || *name == "customer_id").collect(),
             Self::Orders => columns().filter(|name| !name.starts_with("line_")).chain([LINES]).collect(),
+            Self::Events => columns().collect(),
         }
     }
 }
@@ -103,6 +113,10 @@ impl Reader<'_> {
 
     pub(super) fn orders(&mut self, records: &[Spanned<Record>], known: &BTreeSet<String>) -> Vec<NewOrder> {
         self.decoded(records, Kinds::Orders, known, Orders::open)
+    }
+
+    pub(super) fn events(&mut self, records: &[Spanned<Record>], known: &BTreeSet<String>) -> Vec<NewEvent> {
+        self.decoded(records, Kinds::Events, known, Events::open)
     }
 
     /// Gives the records to a decoder of imports, one JSON object a line.

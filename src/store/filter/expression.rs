@@ -59,19 +59,19 @@ struct Source {
     at: &'static str,
     /// Columns of which one has to be the name in brackets.
     of: &'static [&'static str],
+    /// What stands behind the conditions.
+    then: &'static str,
 }
 
 const ORDERS: Source =
-    Source { select: "SELECT COUNT(*) FROM orders o WHERE o.customer_id = c.id AND o.status = 'paid'", at: "o.ordered_at", of: &[] };
-const REVENUE: Source = Source {
-    select: "SELECT COALESCE(SUM(o.revenue_cents), 0) FROM orders o WHERE o.customer_id = c.id AND o.status = 'paid'",
-    at: "o.ordered_at",
-    of: &[],
-};
+    Source { select: "SELECT COUNT(*) FROM orders o WHERE o.customer_id = c.id AND o.status = 'paid'", at: "o.ordered_at", of: &[], then: "" };
+const REVENUE: Source =
+    Source { select: "SELECT COALESCE(SUM(o.revenue_cents), 0) FROM orders o WHERE o.customer_id = c.id AND o.status = 'paid'", ..ORDERS };
 const LINES: Source = Source {
     select: "SELECT COUNT(*) FROM orders o JOIN order_lines l ON l.order_id = o.id WHERE o.customer_id = c.id AND o.status = 'paid'",
     at: "o.ordered_at",
     of: &["l.sku", "l.name"],
+    then: "",
 };
 const CATEGORY_LINES: Source = Source { of: &["l.category"], ..LINES };
 const PIECES: Source = Source {
@@ -84,7 +84,19 @@ const EMAILS: Source = Source {
              WHERE m.customer_id = c.id AND m.channel = 'email' AND m.state NOT IN ('failed', 'cancelled')",
     at: "d.tick_at",
     of: &["d.rule"],
+    then: "",
 };
+const EVENTS: Source = Source { select: "SELECT COUNT(*) FROM events e WHERE e.customer_id = c.id", at: "e.at", of: &["e.kind"], then: "" };
+const ANSWERS: Source =
+    Source { select: "SELECT COUNT(*) FROM events e WHERE e.customer_id = c.id AND e.kind IN ('nps', 'csat') AND e.value IS NOT NULL", ..EVENTS };
+const LATEST: Source = Source { select: "SELECT MAX(e.at) FROM events e WHERE e.customer_id = c.id", ..EVENTS };
+const NPS: Source = Source {
+    select: "SELECT CAST(e.value AS BIGINT) FROM events e WHERE e.customer_id = c.id AND e.kind = 'nps' AND e.value IS NOT NULL",
+    then: " ORDER BY e.at DESC, e.id DESC LIMIT 1",
+    ..EVENTS
+};
+const CSAT: Source =
+    Source { select: "SELECT CAST(e.value AS BIGINT) FROM events e WHERE e.customer_id = c.id AND e.kind = 'csat' AND e.value IS NOT NULL", ..NPS };
 
 impl Expression {
     /// How the database says a fact, and the power of ten that its whole number is larger by.
@@ -100,6 +112,12 @@ impl Expression {
             Fact::Pieces => (&PIECES, 0),
             Fact::PiecesOfCategory => (&CATEGORY_PIECES, 0),
             Fact::EmailsIn | Fact::EmailsOf => (&EMAILS, 0),
+            Fact::AnswersIn => (&ANSWERS, 0),
+            Fact::EventsOf => (&EVENTS, 0),
+            // The moment, not the days since then: see `events`.
+            Fact::DaysSince => (&LATEST, 0),
+            Fact::Nps | Fact::NpsClass => (&NPS, 0),
+            Fact::Csat => (&CSAT, 0),
             _ => return None,
         };
         // PostgreSQL has no such text.
@@ -107,7 +125,14 @@ impl Expression {
             return None;
         }
         let since = reading.days.map(|days| moment.window(days).0);
-        Some((Self::Figure(Figure { source, of: reading.of.clone(), since, now: moment.now.0, text: reading.to_string() }), scale))
+        // Kinds of events are stored in lower case.
+        let of = reading.of.as_ref().map(|of| if source.of == EVENTS.of { of.to_ascii_lowercase().into() } else { Arc::clone(of) });
+        let text = match (reading.fact, &reading.of) {
+            (Fact::DaysSince, Some(kind)) => format!("latest({kind:?})"),
+            (Fact::NpsClass, _) => Fact::Nps.about().name.to_owned(),
+            _ => reading.to_string(),
+        };
+        Some((Self::Figure(Figure { source, of, since, now: moment.now.0, text }), scale))
     }
 
     /// The column that a fact is read from.
@@ -151,7 +176,7 @@ impl Expression {
             }
             query.push(")");
         }
-        query.push(")");
+        query.push(figure.source.then).push(")");
     }
 }
 

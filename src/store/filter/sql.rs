@@ -5,6 +5,7 @@ use std::fmt;
 use sqlx::{Database, Encode, QueryBuilder, Type};
 
 use super::expression::{Expression, Tables};
+use crate::base::time::UnixMs;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Sql {
@@ -25,6 +26,7 @@ pub(super) enum Sql {
 pub(super) enum Value {
     Whole(i64),
     Text(String),
+    Moment(UnixMs),
 }
 
 /// Parts of a list that people are shown.
@@ -137,7 +139,7 @@ impl Sql {
                 expression.push(query);
                 query.push(*sign);
                 match value {
-                    Value::Whole(number) => query.push_bind(*number),
+                    Value::Whole(number) | Value::Moment(UnixMs(number)) => query.push_bind(*number),
                     Value::Text(text) => query.push_bind(text.clone()),
                 };
             }
@@ -178,6 +180,7 @@ impl fmt::Display for Sql {
             Self::Holds(expression, text) => write!(f, "{expression} LIKE '{}'", pattern(text)),
             Self::Not(part) => write!(f, "NOT ({part})"),
             Self::Compare(expression, sign, Value::Whole(number)) => write!(f, "{expression}{sign}{number}"),
+            Self::Compare(expression, sign, Value::Moment(at)) => write!(f, "{expression}{sign}{at}"),
             Self::Compare(expression, sign, Value::Text(text)) => write!(f, "{expression}{sign}'{text}'"),
             Self::All(parts) | Self::Any(parts) => {
                 let between = if matches!(self, Self::All(_)) { " AND " } else { " OR " };

@@ -3,6 +3,7 @@
 use std::io::Cursor;
 
 use stammgast::base::time::UnixMs;
+use stammgast::intake::customers::Customers;
 use stammgast::intake::events::Events;
 use stammgast::intake::mapping::Maps;
 use stammgast::intake::{Options, Refused};
@@ -60,8 +61,35 @@ fn a_column_that_every_event_needs_is_asked_for() {
     let open =
         |text: &'static str, maps: &Maps| Events::open(Box::new(Cursor::new(text)), maps, options()).map(|_| ()).map_err(|error| error.to_string());
     let error = open("customer_id,value,at\n1,9,2026-01-01\n", &Maps::default()).unwrap_err();
-    assert!(error.starts_with("no column is known as kind; say which it is, e.g. --map kind=COLUMN"), "{error}");
+    assert!(
+        error.starts_with("no column is known as kind; say which it is, e.g. --map kind=COLUMN, or what all of them are, e.g. --kind nps ("),
+        "{error}"
+    );
     let error = open("customer_id,kind,value\n1,nps,9\n", &Maps::default()).unwrap_err();
     assert!(error.starts_with("no column is known as at; say which it is"), "{error}");
     assert_eq!(open("customer_id,kind,Wann\n1,x,2026-01-01\n", &map(&[("at", "Wann")])), Ok(()));
+}
+
+#[test]
+fn a_file_without_a_column_for_the_kind_is_of_one_kind() {
+    let told = |maps: Maps, text: &'static str| {
+        let maps = Maps { event_kind: Some("nps".to_owned()), ..maps };
+        Events::open(Box::new(Cursor::new(text)), &maps, options()).map(sort).map_err(|error| error.to_string())
+    };
+    let (found, refused) = told(Maps::default(), "customer_id,score,date\n1,9,2026-01-01\n2,11,2026-01-01\n").unwrap();
+    assert_eq!((found.len(), found[0].kind.as_str(), found[0].value.as_deref()), (1, "nps", Some("9")));
+    assert_eq!(refused[0].reason, "value: '11' is no answer to nps: expected a whole number from 0 to 10");
+    // A column that looks as if it said the kind says something else.
+    for text in [
+        "customer_id,survey,score,date\n1,Spring 2026,9,2026-01-01\n",
+        "{\"customer_id\":1,\"survey\":\"Spring 2026\",\"score\":9,\"date\":\"2026-01-01\"}\n",
+    ] {
+        let (found, refused) = told(Maps::default(), text).unwrap();
+        assert!(refused.is_empty() && found[0].kind == "nps", "{refused:?}");
+    }
+    let error = told(map(&[("kind", "Art")]), "customer_id,Art,score,date\n1,csat,9,2026-01-01\n").unwrap_err();
+    assert_eq!(error, "--kind says what all events are, --map kind=Art that a column does: expected one of them");
+    let maps = Maps { event_kind: Some("nps".to_owned()), ..Maps::default() };
+    let error = Customers::open(Box::new(Cursor::new("customer_id\n1\n")), &maps, options()).map(|_| ()).unwrap_err().to_string();
+    assert_eq!(error, "--kind says what events are: customers have none");
 }

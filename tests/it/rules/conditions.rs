@@ -42,6 +42,9 @@ fn figures_count_what_lies_in_their_window_and_not_after_the_moment() {
         "c.bought_category(\"Pralinen\") && !c.bought_category(\"Eis\")",
         "c.pieces(\"P-1\") == 2 && c.pieces(\"Trüffel\") == 3 && c.pieces_of_category(\"Pralinen\") == 3 && c.pieces(\"P-1\", days(1)) == 0",
         "c.emails_in(days(30)) == 1 && c.emails_in(days(90)) == 2 && c.emails_of(\"win-back\") == 1 && c.emails_of(\"thanks\", days(30)) == 1",
+        "c.nps == 8 && c.nps_class == \"passive\" && c.csat == 4 && c.days_since(\"nps\") == 30 && c.days_since(\"click\") == 1 && c.has(\"csat\")",
+        "c.answers_in(days(31)) == 1 && c.answers_in(days(365)) == 3 && c.events_of(\"nps\") == 2 && c.events_of(\"Click\", days(1)) == 0",
+        "c.days_since(\"call\") == () && !(c.days_since(\"call\") > 3) && c.events_of(\"call\") == 0",
         "c.month == 7 && c.day == 1 && c.weekday == 3 && c.birthday_month == c.month && c.birthday_this_week",
         "c.days_until(\"07-01\") == 0 && c.days_until(\"06-30\") == 364 && c.days_until(\"2026-12-24\") == 176 && c.days_until(\"2026-06-01\") == -30",
     ] {
@@ -55,6 +58,11 @@ fn brackets_that_mean_nothing_are_faults_of_the_rule() {
     for (condition, sentence) in [
         ("|c| c.orders_in(30) > 1", "test.rhai:1:39 orders_in(…): expected days(1) to days(3650), whole days, got the number 30"),
         ("|c| c.orders_in(hours(36)) > 1", "test.rhai:1:39 orders_in(…): expected days(1) to days(3650), whole days, got a length of time"),
+        ("|c| c.events_of(days(3))", "test.rhai:1:39 events_of(…): expected a text, got a length of time"),
+        (
+            "|c| c.nps_class == 9",
+            "test.rhai:1:49 'nps_class' is text and is compared with the number 9: that is never true; e.g. c.nps_class == \"promoter\"",
+        ),
         ("|c| c.bought(7)", "test.rhai:1:39 bought(…): expected a text, got the number 7"),
         ("|c| c.orders_in > 1", "test.rhai:1:39 'orders_in' needs its brackets, e.g. c.orders_in(days(90)) >= 2"),
         ("|c| c.order_in(days(3)) > 1", "test.rhai:1:39 unknown method '.order_in' - did you mean '.orders_in'?"),
@@ -107,6 +115,10 @@ fn a_regular_is_what_the_record_and_the_scores_say() {
 
 #[test]
 fn a_stranger_has_no_orders_no_revenue_and_nothing_else() {
+    assert!(matches(
+        "|c| !c.has(\"nps\") && !(c.nps < 11) && !(c.nps_class != \"promoter\") && !c.has(\"csat\") && c.answers_in(days(9)) == 0",
+        &stranger()
+    ));
     assert!(matches("|c| c.orders == 0 && c.revenue == 0 && c.tags.is_empty() && !c.has_email", &stranger()));
     let there = ["id", "orders", "revenue", "tags", "has_email", "month", "day", "weekday", "birthday_this_week"];
     let missing = fact::ALL.iter().filter(|about| about.takes == Takes::Nothing && !there.contains(&about.name)).map(|about| about.name);

@@ -8,7 +8,7 @@ use stammgast::base::time::{UnixMs, Zone};
 use stammgast::model::attribute::Attributes;
 use stammgast::model::customer::{Customer, Locale};
 use stammgast::model::email_address::EmailAddress;
-use stammgast::model::facts::{Facts, History, Moment, Needs, PastEmail, PastLine, PastOrder};
+use stammgast::model::facts::{Facts, History, Moment, Needs, PastEmail, PastEvent, PastLine, PastOrder};
 use stammgast::model::outlook::Outlook;
 use stammgast::model::predicate::Literal;
 use stammgast::model::score::{Abc, Score};
@@ -96,7 +96,8 @@ pub(super) fn regular() -> Facts {
         quantity,
     };
     let email = |date: &str, rule: &str| PastEmail { at: at(date), rule: rule.to_owned() };
-    // The order of this evening is yet to come.
+    let event = |date: &str, kind: &str, answer| PastEvent { at: at(date), kind: kind.to_owned(), answer };
+    // What happens this evening is yet to come.
     let history = History {
         orders: vec![
             order("2026-04-22", 10_000),
@@ -106,6 +107,13 @@ pub(super) fn regular() -> Facts {
         ],
         lines: vec![line("2026-04-22", "P-1", 2), line("2026-06-30", "P-2", 1), line("2026-07-01", "P-9", 9)],
         emails: vec![email("2026-04-20", "win-back"), email("2026-06-20", "thanks"), email("2026-07-01", "thanks")],
+        events: vec![
+            event("2026-02-01", "nps", Some(3)),
+            event("2026-05-30", "csat", Some(4)),
+            event("2026-06-01", "nps", Some(8)),
+            event("2026-06-30", "click", None),
+            event("2026-07-01", "nps", Some(0)),
+        ],
     };
     Facts { history: Some(history.into()), read: Needs::ALL, ..Facts::new(customer, Some(score)) }
 }

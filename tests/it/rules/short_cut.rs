@@ -6,7 +6,8 @@ use proptest::test_runner::TestRunner;
 use rust_decimal::Decimal;
 use stammgast::base::money::Cents;
 use stammgast::model::customer::Locale;
-use stammgast::model::facts::{Facts, History, PastEmail, PastLine, PastOrder};
+use stammgast::model::event::Survey;
+use stammgast::model::facts::{Facts, History, PastEmail, PastEvent, PastLine, PastOrder};
 use stammgast::model::outlook::Outlook;
 use stammgast::model::predicate::Literal;
 use stammgast::model::score::Abc;
@@ -28,6 +29,8 @@ const WHOLE: &[&str] = &[
     "day",
     "birthday_month",
     "next_order_in_days",
+    "nps",
+    "csat",
 ];
 /// Facts with brackets, and flags, which are not compared with numbers.
 const COUNTED: &[&str] = &[
@@ -42,6 +45,11 @@ const COUNTED: &[&str] = &[
     "emails_of(\"thanks\", days(20))",
     "days_until(\"12-24\")",
     "days_until(\"2026-06-30\")",
+    "answers_in(days(60))",
+    "events_of(\"click\")",
+    "events_of(\"NPS\", days(30))",
+    "days_since(\"click\")",
+    "days_since(\"csat\")",
 ];
 const ATTRIBUTES: &[&str] = &["attr(\"city\")", "attr(\"points\")", "attr(\"card\")", "attr(\"50%\")"];
 const FLAGS: &[&str] = &[
@@ -54,7 +62,7 @@ const FLAGS: &[&str] = &[
 ];
 const DECIMAL: &[&str] =
     &["revenue", "average_order_value", "rfm_weighted", "typical_gap_days", "churn_risk", "expected_orders_365", "expected_order_value", "clv_12m"];
-const TEXT: &[&str] = &["id", "first_name", "locale", "abc"];
+const TEXT: &[&str] = &["id", "first_name", "locale", "abc", "nps_class"];
 
 fn number() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -66,7 +74,8 @@ fn number() -> impl Strategy<Value = String> {
 }
 
 fn word() -> impl Strategy<Value = String> {
-    prop::sample::select(&["A", "B", "de", "en", "Erika", "Änne", "K-1", "", "erika", "vip"][..]).prop_map(|word| format!("\"{word}\""))
+    prop::sample::select(&["A", "B", "de", "en", "Erika", "Änne", "K-1", "", "erika", "vip", "passive", "promoter", "detractor"][..])
+        .prop_map(|word| format!("\"{word}\""))
 }
 
 fn leaf() -> impl Strategy<Value = String> {
@@ -92,7 +101,7 @@ fn leaf() -> impl Strategy<Value = String> {
         1 => (prop::sample::select(ATTRIBUTES), prop::collection::vec(word(), 0..3)).prop_map(|(fact, words)| format!("c.{fact} in [{}]", words.join(", "))),
         1 => (prop::sample::select(ATTRIBUTES), word(), word()).prop_map(|(fact, default, word)| format!("(c.{fact} ?? {default}) == {word}")),
         1 => (prop::sample::select(ATTRIBUTES), prop::bool::ANY).prop_map(|(fact, is)| format!("c.{fact} {} ()", if is { "==" } else { "!=" })),
-        4 => (prop::sample::select(COUNTED), operator(), -1_i64..6).prop_map(|(fact, operator, number)| format!("c.{fact} {operator} {number}")),
+        6 => (prop::sample::select(COUNTED), operator(), -1_i64..6).prop_map(|(fact, operator, number)| format!("c.{fact} {operator} {number}")),
         1 => (prop::sample::select(COUNTED), number(), operator(), number())
             .prop_map(|(fact, default, operator, number)| format!("(c.{fact} ?? {default}) {operator} {number}")),
         // What only the interpreter can tell; some fail for some.
@@ -110,17 +119,25 @@ pub(crate) fn condition() -> impl Strategy<Value = String> {
     })
 }
 
-/// Orders of the last 500 days, some in the future, with lines; and emails.
+/// Orders of the last 500 days, some in the future, with lines; emails and events.
 fn history() -> impl Strategy<Value = History> {
     let text = |words: &'static [&'static str]| prop::option::of(prop::sample::select(words).prop_map(str::to_owned));
     let line = (text(&["P-1", "P-2"]), text(&["Trüffel", "P-1"]), text(&["Pralinen", "Eis"]), -1_i64..5);
     let order = (-20_000_i64..720_000, -500_i64..5_000, prop::collection::vec(line, 0..3));
     let email = (-20_000_i64..150_000, prop::sample::select(&["win-back", "thanks"][..]));
-    (prop::collection::vec(order, 0..7), prop::collection::vec(email, 0..8)).prop_map(|(mut orders, mut emails)| {
+    // Near each other, so that several fall onto the same day or moment.
+    let event = (prop_oneof![-3_i64..6, 0_i64..90].prop_map(|hours| hours * 12 * 60), prop::sample::select(&["nps", "csat", "click"][..]), 1_u8..=5);
+    let events = prop::collection::vec(event, 0..6);
+    (prop::collection::vec(order, 0..7), prop::collection::vec(email, 0..8), events).prop_map(|(mut orders, mut emails, mut events)| {
         let mut history = History::default();
         let at = |minutes_ago: i64| today().now.plus(-minutes_ago * 60_000);
         orders.sort_by_key(|(minutes_ago, ..)| -minutes_ago);
         emails.sort_by_key(|(minutes_ago, _)| -minutes_ago);
+        events.sort_by_key(|(minutes_ago, ..)| -minutes_ago);
+        for (minutes_ago, kind, answer) in events {
+            let answer = Survey::of_kind(kind).map(|survey| if survey == Survey::Nps { answer * 2 } else { answer });
+            history.events.push(PastEvent { at: at(minutes_ago), kind: kind.to_owned(), answer });
+        }
         for (minutes_ago, cents, lines) in orders {
             history.orders.push(PastOrder { at: at(minutes_ago), revenue: Cents(cents) });
             let lines = lines.into_iter().map(|(sku, name, category, quantity)| PastLine { at: at(minutes_ago), sku, name, category, quantity });

@@ -52,10 +52,10 @@ async fn store(test: &TestDb, people: &mut [Facts]) {
     tx.commit().await.unwrap();
 }
 
-/// Their orders with lines, and the emails they got.
+/// Their orders with lines, the emails they got, and events.
 async fn history(test: &TestDb, people: &[Facts]) {
     let word = |text: Option<&str>| text.map_or("NULL".to_owned(), |text| format!("'{text}'"));
-    let (mut orders, mut lines, mut decisions, mut messages) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut orders, mut lines, mut decisions, mut messages, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for facts in people {
         let (Id(customer), history) = (facts.customer.id, facts.history());
         for (number, order) in history.orders.iter().enumerate() {
@@ -65,6 +65,13 @@ async fn history(test: &TestDb, people: &[Facts]) {
                 let texts = [&line.sku, &line.name, &line.category].map(|text| word(text.as_deref())).join(", ");
                 lines.push(format!("({id}, {place}, {texts}, {})", line.quantity));
             }
+        }
+        for (number, event) in history.events.iter().enumerate() {
+            let (id, value) = (
+                customer * 1_000 + i64::try_from(number).unwrap(),
+                event.answer.map_or_else(|| "'a word'".to_owned(), |answer| format!("'{answer}'")),
+            );
+            events.push(format!("({id}, 'E-{id}', {customer}, '{}', {value}, {}, 0)", event.kind, event.at.0));
         }
         for (number, email) in history.emails.iter().enumerate() {
             let (id, rule) = (customer * 1_000 + i64::try_from(number).unwrap(), &email.rule);
@@ -81,6 +88,7 @@ async fn history(test: &TestDb, people: &[Facts]) {
     }
     let put = async |table: &str, rows: Vec<String>| execute(&test.db, format!("INSERT INTO {table} VALUES {}", rows.join(", "))).await;
     put("orders (id, external_id, customer_id, ordered_at, revenue_cents, currency, status, content_hash, updated_at)", orders).await;
+    put("events (id, external_id, customer_id, kind, value, at, updated_at)", events).await;
     put("order_lines (order_id, line_no, sku, name, category, quantity)", lines).await;
     put(
         "decisions (id, customer_id, rule, occasion, slot, rule_hash, tick_at, decided_at, verdict, variant, detail, effective_at, inputs, times, last_at)",
@@ -152,6 +160,11 @@ fn a_filter_says_what_the_database_is_asked() {
         ("c.tags.contains(\"50%\") && c.has_email", "(c.tags LIKE '%\"50!%\"%' AND c.email IS NOT NULL)"),
         ("c.attr(\"city\") == \"Ulm\" && c.attr(\"points\") > 5", "(c.attributes LIKE '%\"city\":\"Ulm\"%' AND c.attributes LIKE '%\"points\":%')"),
         ("!(c.attr(\"city\") == \"Ulm\")", "-"),
+        (
+            "c.events_of(\"Click\", days(30)) >= 1 && c.nps <= 6 && c.nps_class == \"detractor\"",
+            "(events_of(\"Click\", days(30)) >= 1 AND nps <= 6 AND nps BETWEEN 0 AND 6)",
+        ),
+        ("c.days_since(\"nps\") <= 0", "latest(\"nps\") >= 2026-06-30T22:00:00Z"),
         ("!c.has_email || c.days_until(\"12-24\") < 3", "-"),
     ] {
         assert_eq!(filter(condition), expected, "{condition}");

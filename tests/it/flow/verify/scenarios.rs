@@ -143,13 +143,15 @@ async fn own_facts_and_the_history_are_those_of_the_scenario() {
     let rules = rule(
         "r",
         "0 9 * * *",
-        "c.attr(\"city\") == \"Bonn\" && c.bought_category(\"cake\", days(3)) && c.emails_of(\"r\", days(2)) == 0",
+        "c.attr(\"city\") == \"Bonn\" && c.bought_category(\"cake\", days(3)) && c.emails_of(\"r\", days(2)) == 0 && (c.nps ?? 10) > 6",
         ".cooldown(days(1))",
     );
     let more = "[[orders]]\ncustomer_id = \"a\"\nordered_at = 2024-05-01\nlines = [{ category = \"cake\", total = 5 }]
-        [[orders]]\ncustomer_id = \"b\"\nordered_at = 2024-05-01\nlines = [{ category = \"cake\", total = 5 }]\n";
-    let expect = "from = 2024-05-01\nuntil = 2024-05-09\nexpect = [\"2024-05-01 a r send\", \"2024-05-03 a r send\"]\n";
-    let text = format!("{expect}{}{more}", shop(&[("a", "city = \"Bonn\"", &[]), ("b", "city = \"Ulm\"", &[])]));
+        [[orders]]\ncustomer_id = \"b\"\nordered_at = 2024-05-01\nlines = [{ category = \"cake\", total = 5 }]
+        [[orders]]\ncustomer_id = \"c\"\nordered_at = 2024-05-01\nlines = [{ category = \"cake\", total = 5 }]
+        [[events]]\ncustomer_id = \"c\"\nkind = \"nps\"\nvalue = 3\nat = 2024-05-02\n";
+    let expect = "from = 2024-05-01\nuntil = 2024-05-09\nexpect = [\"2024-05-01 a r send\", \"2024-05-03 a r send\", \"2024-05-01 c r send\"]\n";
+    let text = format!("{expect}{}{more}", shop(&[("a", "city = \"Bonn\"", &[]), ("b", "city = \"Ulm\"", &[]), ("c", "city = \"Bonn\"", &[])]));
     expect_well(&rules, "[attributes]\ncity = \"text\"\n", &text).await;
 }
 
