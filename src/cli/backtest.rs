@@ -76,7 +76,11 @@ fn print(ctx: &Ctx, found: &Backtest) {
         found.runs
     );
     println!("{}", chart(&found.days));
-    println!("  messages {}, held out {}; {} people reached more than once", count("send"), count("control"), found.repeated);
+    let holdout = match count("holdout") {
+        0 => String::new(),
+        people => format!(", held out from all rules {people}"),
+    };
+    println!("  messages {}, held out {}{holdout}; {} people reached more than once", count("send"), count("control"), found.repeated);
     for (reason, times) in &found.refused {
         println!("  not written to {times} times: {}", Refusal::parse(reason).map_or(*reason, Refusal::sentence));
     }

@@ -102,6 +102,9 @@ fn print(ctx: &Ctx, plan: &Plan, args: &Args) {
     if plan.control > 0 {
         println!("  held out {}", plan.control);
     }
+    if plan.holdout > 0 {
+        println!("  held out from all rules {}", plan.holdout);
+    }
     for (reason, people) in &plan.refused {
         println!("  not written to {people}: {}", Refusal::parse(reason).map_or(*reason, Refusal::sentence));
     }
@@ -143,6 +146,7 @@ fn line(person: &Person) -> String {
     let what = match (&person.variant, person.reason) {
         (Some(variant), _) => format!("message {variant}"),
         (None, Some(reason)) => format!("refused: {reason}"),
+        (None, None) if person.verdict == "holdout" => "held out from all rules".to_owned(),
         (None, None) => "held out".to_owned(),
     };
     if person.detail.is_empty() { format!("{}  {what}", person.customer) } else { format!("{}  {what} ({})", person.customer, person.detail) }

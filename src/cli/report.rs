@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::{App, Done};
 use crate::base::money::Cents;
-use crate::flow::analyse::{self, AlwaysValid, ArmReport, Comparison, Ledger, Report};
+use crate::flow::analyse::{self, AlwaysValid, ArmReport, Comparison, HoldoutReport, Ledger, Report};
 use crate::flow::{Ctx, record};
 use crate::model::decision::Refusal;
 
@@ -86,10 +86,43 @@ pub(super) fn print(ctx: &Ctx, report: &Report) {
         } else if rule.open > 0 {
             println!("  the goal's window of {} people is still open: the figures may grow", rule.open);
         }
+        if rule.holdout > 0 {
+            println!("  held out from all rules: {} × (they are in no arm)", rule.holdout);
+        }
         let refused: Vec<String> = rule.refused.iter().map(|(reason, count)| format!("{count} × {}", why(reason))).collect();
         if !refused.is_empty() {
             println!("  not written to: {}", refused.join("; "));
         }
+    }
+    if let Some(holdout) = &report.holdout {
+        print_holdout(ctx, holdout);
+    }
+}
+
+/// What all rules earned together.
+fn print_holdout(ctx: &Ctx, holdout: &HoldoutReport) {
+    let (shop, currency) = (&ctx.config.shop, ctx.config.shop.currency.code());
+    let until = holdout.until.map_or_else(String::new, |until| format!(" until {}", shop.zone().format(until)));
+    println!("\nAll campaigns together: {} % held out from all of them since {}{until}", holdout.percent, shop.zone().format(holdout.since));
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(["", "people", "bought", "revenue", "per person"]);
+    for (name, group) in [("held out", &holdout.control), ("everybody else", &holdout.rest)] {
+        table.add_row([
+            name.to_owned(),
+            group.people.to_string(),
+            group.bought.to_string(),
+            format!("{} {currency}", Cents(group.revenue_cents)),
+            group.revenue_per_person_cents.map_or_else(|| "–".to_owned(), |cents| money(cents, currency)),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    println!("{table}");
+    print_ledger(&holdout.ledger, currency);
+    if holdout.changed_sides > 0 {
+        println!("  {} people are in neither group, because the share changed meanwhile", holdout.changed_sides);
     }
 }
 

@@ -90,6 +90,7 @@ pub(super) fn sentence(config: &Config, why: &Why) -> String {
     match (why.verdict, &why.variant, why.reason) {
         ("send", Some(variant), _) => format!("gets a message, variant {variant}{waits}"),
         ("control", ..) => "is held out, to see what the rule earns".to_owned(),
+        ("holdout", ..) => format!("is one of the {} % held out from all rules ([policy] holdout_percent)", config.policy.holdout_percent),
         (_, _, Some("rule_failed")) => format!("the rule fails: {}", why.failure.as_deref().unwrap_or_default()),
         (_, _, Some(reason)) => format!("would get a message, but for: {reason}"),
         _ => "the condition is not true".to_owned(),

@@ -162,6 +162,10 @@ pub struct Policy {
     pub cap_days: u32,
     /// How long a sale carries the basis "existing_customer".
     pub existing_customer_days: u32,
+    /// So many percent of all customers are held out from all rules.
+    pub holdout_percent: u32,
+    /// Who that is.
+    pub holdout_seed: String,
 }
 
 impl Policy {
@@ -183,6 +187,12 @@ impl Policy {
         Self::minute_of_day(&self.quiet_until).map_err(|problem| ("quiet_until", problem))?;
         if self.cap_days > 365 {
             return Err(("cap_days", format!("{} is out of range: expected 0 to 365", self.cap_days)));
+        }
+        if self.holdout_percent > 50 {
+            return Err(("holdout_percent", format!("{} is out of range: expected 0 to 50", self.holdout_percent)));
+        }
+        if !(1..=100).contains(&self.holdout_seed.chars().count()) {
+            return Err(("holdout_seed", "expected a text of 1 to 100 characters".to_owned()));
         }
         Ok(())
     }

@@ -75,6 +75,8 @@ pub struct Day {
     pub sent: usize,
     /// People held out.
     pub control: usize,
+    /// People held out from all rules.
+    pub holdout: usize,
     /// People refused.
     pub refused: usize,
 }
@@ -96,7 +98,7 @@ pub struct Reached {
     pub customer: String,
     /// The day of the run.
     pub date: NaiveDate,
-    /// `send` or `control`.
+    /// `send`, `control` or `holdout`.
     pub verdict: &'static str,
     /// The variant of a message.
     pub variant: Option<String>,
@@ -299,6 +301,7 @@ impl Found {
         match &decision.verdict {
             Verdict::Send { .. } => day.sent += 1,
             Verdict::Control => day.control += 1,
+            Verdict::Holdout => day.holdout += 1,
             Verdict::Refused(_) => {}
         }
         let found = &mut self.backtest;

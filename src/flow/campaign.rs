@@ -40,6 +40,7 @@ impl Campaign {
                 let mut campaign = Self { rules, templates: Arc::new(templates), targets, token_key, warnings };
                 let (mut missing, unused) = mentions::check(&campaign);
                 missing.extend(undeclared(&campaign.rules, config));
+                missing.extend(same_seed(&campaign.rules, config));
                 campaign.warnings.extend(unused);
                 if missing.is_empty() { Ok(campaign) } else { Err(missing) }
             }
@@ -63,6 +64,21 @@ impl Campaign {
         let names = || self.rules.rules().iter().map(|rule| rule.spec.name.as_str()).collect::<Vec<_>>().join(", ");
         self.rules.rule(name).ok_or_else(|| format!("there is no rule '{name}': expected one of {}", names()))
     }
+}
+
+/// Rules that are split by the seed that holds people out from all of them: their control would be the first who are held out.
+fn same_seed(rules: &RuleSet, config: &Config) -> Vec<FileFault> {
+    let policy = &config.policy;
+    let fault = |rule: &Rule| {
+        let (file, at) = rule.place_of("experiment");
+        let problem =
+            format!("'{}' is the seed of those held out from all rules ([policy] holdout_seed): expected another key or name", policy.holdout_seed);
+        let mut fault = FileFault::new(file, at, problem);
+        rules.measure(&mut fault);
+        fault
+    };
+    let same = |rule: &&Rule| policy.holdout_percent > 0 && rule.spec.experiment == policy.holdout_seed;
+    rules.rules().iter().filter(same).map(fault).collect()
 }
 
 /// Attributes that rules name and the configuration does not declare: they would be missing for everybody.

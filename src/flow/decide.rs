@@ -15,7 +15,7 @@ use crate::model::decision::{Decision, Refusal, Verdict};
 use crate::model::facts::{Facts, Moment};
 use crate::model::rule::{QuietHours, RuleSpec};
 use crate::policy::gates::{self, Limits, Standing};
-use crate::policy::{bucket, exposure, occasion, quiet};
+use crate::policy::{bucket, exposure, holdout, occasion, quiet};
 use crate::rules::{ActJob, Acted};
 use crate::store::decisions::Entry;
 
@@ -34,11 +34,23 @@ pub struct Candidate {
 struct Case {
     candidate: Candidate,
     occasion: String,
-    /// The arm by the published hash; `None`: control.
-    variant: Option<String>,
-    /// The variant whose action is made: the arm's, or for control the first one's, so that a broken action or a missing address stops both alike.
+    arm: Arm,
+    /// Whether held out from all rules, where somebody is.
+    holdout: Option<bool>,
+    /// The variant whose action is made: that of the rule's split, or for control the first one, so that a broken action or a missing address stops all alike.
     shown: String,
     code_seed: [u8; 32],
+}
+
+/// Where a candidate who passed the gates belongs, by the published hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Arm {
+    /// To nobody's messages.
+    Holdout,
+    /// To those whom the rule holds out.
+    Control,
+    /// To this variant.
+    Variant(String),
 }
 
 /// Which arm a candidate who passed the gates gets into.
@@ -87,11 +99,11 @@ pub async fn decide_in(
         };
         match stopped {
             Some((reason, detail)) => entries.push(refused(candidate, key, reason, detail, moment.now)),
-            None if arms == Arms::Split => cases.push(case(campaign, &spec, candidate, key)),
+            None if arms == Arms::Split => cases.push(case(ctx, campaign, &spec, candidate, key)),
             None => cases.extend(spec.variants.iter().map(|variant| Case {
-                variant: Some(variant.name.clone()),
+                arm: Arm::Variant(variant.name.clone()),
                 shown: variant.name.clone(),
-                ..case(campaign, &spec, candidate.clone(), key.clone())
+                ..case(ctx, campaign, &spec, candidate.clone(), key.clone())
             })),
         }
     }
@@ -110,15 +122,18 @@ pub(super) fn judge(spec: &RuleSpec, standing: &Standing, limits: &Limits, momen
     (key, judged)
 }
 
-fn case(campaign: &Campaign, spec: &RuleSpec, candidate: Candidate, occasion: String) -> Case {
-    let arm = bucket::choose(&spec.experiment, &candidate.facts.customer.external_id, &spec.split_weights());
+fn case(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, candidate: Candidate, occasion: String) -> Case {
+    let (policy, id) = (&ctx.config.policy, &candidate.facts.customer.external_id);
+    let holdout = holdout::applies(&policy.holdout_seed, id, policy.holdout_percent, spec.basis);
+    let place = bucket::choose(&spec.experiment, id, &spec.split_weights());
     let first = usize::from(spec.control_percent > 0);
     // Nobody falls outside: the weights add up to one. Whoever has no bucket (an empty id) is held out rather than written to.
-    let variant = arm.and_then(|arm| arm.checked_sub(first)).and_then(|index| spec.variants.get(index)).map(|variant| variant.name.clone());
+    let variant = place.and_then(|place| place.checked_sub(first)).and_then(|index| spec.variants.get(index)).map(|variant| variant.name.clone());
     let shown = variant.clone().or_else(|| spec.variants.first().map(|variant| variant.name.clone())).unwrap_or_default();
-    let what = format!("{}\0{}\0{occasion}", spec.name, candidate.facts.customer.external_id);
+    let what = format!("{}\0{id}\0{occasion}", spec.name);
     let code_seed = campaign.token_key.derive("voucher", what.as_bytes());
-    Case { candidate, occasion, variant, shown, code_seed }
+    let arm = if holdout == Some(true) { Arm::Holdout } else { variant.map_or(Arm::Control, Arm::Variant) };
+    Case { candidate, occasion, arm, holdout, shown, code_seed }
 }
 
 /// Makes the actions, away from the async workers: they are scripts.
@@ -153,17 +168,20 @@ fn settle(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, moment: Moment, case:
     let waits = loud_at > present.now;
     let effective_at = if waits { loud_at } else { moment.now };
     let message_id = id::next();
-    let body = match (&case.variant, &acted.action) {
-        (Some(variant), Action::Webhook { payload, .. }) => {
+    let body = match (&case.arm, &acted.action) {
+        (Arm::Variant(variant), Action::Webhook { payload, .. }) => {
             Some(webhook_body(spec, variant, &case.occasion, &case.candidate.facts, payload, moment.now))
         }
         _ => None,
     };
     let detail = if waits { format!("quiet hours: waits until {}", moment.zone.format(effective_at)) } else { String::new() };
-    let (verdict, vouchers) = match case.variant {
-        Some(variant) => (Verdict::Send { variant, action: Box::new(acted.action) }, acted.vouchers),
-        None => (Verdict::Control, Vec::new()),
+    let (verdict, vouchers) = match case.arm {
+        Arm::Variant(variant) => (Verdict::Send { variant, action: Box::new(acted.action) }, acted.vouchers),
+        Arm::Control => (Verdict::Control, Vec::new()),
+        Arm::Holdout => (Verdict::Holdout, Vec::new()),
     };
+    // What all rules earn is asked of all orders, not of those within one rule's window.
+    let goal = spec.goal.as_ref().filter(|_| verdict != Verdict::Holdout);
     let average_order_value = case.candidate.facts.score.map(|score| score.average_order_value);
     let voucher_cents = vouchers.iter().fold(0_i64, |sum, voucher| sum.saturating_add(exposure::of(voucher, average_order_value).0));
     let decision = Decision {
@@ -173,7 +191,8 @@ fn settle(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, moment: Moment, case:
         verdict,
         detail,
         effective_at,
-        goal_until: spec.goal.as_ref().map(|goal| effective_at.plus(goal.window_days * DAY_MS)),
+        goal_until: goal.map(|goal| effective_at.plus(goal.window_days * DAY_MS)),
+        holdout: case.holdout,
         inputs: Value::Object(case.candidate.inputs).to_string(),
     };
     Entry { decision, vouchers, body, message_id, voucher_cents }
@@ -223,6 +242,7 @@ fn refused(candidate: Candidate, occasion: String, reason: Refusal, detail: Stri
         detail,
         effective_at: now,
         goal_until: None,
+        holdout: None,
         inputs: Value::Object(candidate.inputs).to_string(),
     };
     Entry { decision, vouchers: Vec::new(), body: None, message_id: Id(0), voucher_cents: 0 }

@@ -20,7 +20,7 @@ use crate::model::hold::Hold;
 use crate::model::pause::Pause;
 use crate::store::decisions::Entry;
 use crate::store::schema::Grown;
-use crate::store::{Tx, decisions, holds, leases, pauses, ticks};
+use crate::store::{Tx, decisions, holdouts, holds, leases, pauses, ticks};
 
 /// Entries that are kept when a run is looked at before it is written: a large run is decided twice rather than kept in memory.
 const MOST_AHEAD: usize = 5_000;
@@ -137,6 +137,8 @@ pub(super) async fn run(
     if report.paused.is_some() || report.held.is_some() {
         return Ok(report);
     }
+    let policy = &ctx.config.policy;
+    holdouts::note(&mut tx, &policy.holdout_seed, policy.holdout_percent, ctx.clock.now()).await?;
     let tick = ticks::begin(&mut tx, name, tick_at, &rule.spec.hash, ctx.clock.now()).await?;
     tx.commit().await?;
     if tick.finished {

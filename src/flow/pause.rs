@@ -73,7 +73,7 @@ pub(super) fn needed(limit: usize, failed: usize, first_page: bool, entries: &[E
     if limit == 0 || failed == 0 {
         return None;
     }
-    let through = |entry: &Entry| matches!(entry.decision.verdict, Verdict::Send { .. } | Verdict::Control);
+    let through = |entry: &Entry| matches!(entry.decision.verdict, Verdict::Send { .. } | Verdict::Control | Verdict::Holdout);
     if failed >= limit {
         Some(format!("failed for {failed} customers in one run"))
     } else if first_page && failed >= FEW && !entries.iter().any(through) {

@@ -43,6 +43,8 @@ pub struct Plan {
     pub variants: Vec<Arm>,
     /// People held out.
     pub control: usize,
+    /// People held out from all rules.
+    pub holdout: usize,
     /// People refused, by reason.
     pub refused: BTreeMap<&'static str, usize>,
     /// Messages that would wait for the end of quiet hours.
@@ -79,7 +81,7 @@ pub struct Arm {
 pub struct Person {
     /// The shop's key.
     pub customer: String,
-    /// `send`, `control` or `refused`.
+    /// `send`, `control`, `holdout` or `refused`.
     pub verdict: &'static str,
     /// The variant of a message.
     pub variant: Option<String>,
@@ -176,6 +178,7 @@ impl Plan {
                 }
             }
             Verdict::Control => self.control += 1,
+            Verdict::Holdout => self.holdout += 1,
             Verdict::Refused(reason) => *self.refused.entry(reason.code()).or_default() += 1,
         }
         self.vouchers += entry.vouchers.len();

@@ -42,7 +42,7 @@ pub struct Why {
     pub clauses: Vec<Clause>,
     /// The gates in their order, also those after the first that stops.
     pub gates: Vec<Gate>,
-    /// `send`, `control`, `refused`, or `no_match`.
+    /// `send`, `control`, `holdout`, `refused`, or `no_match`.
     pub verdict: &'static str,
     /// Why refused: the first gate that stops.
     pub reason: Option<&'static str>,
@@ -85,7 +85,7 @@ pub struct Gate {
 pub struct Line {
     /// The moment that it was made for.
     pub at: UnixMs,
-    /// `send`, `control`, or the reason of a refusal.
+    /// `send`, `control`, `holdout`, or the reason of a refusal.
     pub verdict: String,
     /// The variant of a message.
     pub variant: Option<String>,
@@ -188,6 +188,7 @@ fn clause(reason: Reason) -> Clause {
 fn line(logged: Logged) -> Line {
     let verdict = match (logged.slot.as_str(), &logged.variant) {
         ("arm", Some(_)) => "send",
+        ("arm", None) if logged.holdout == Some(1) => "holdout",
         ("arm", None) => "control",
         (reason, _) => reason,
     };

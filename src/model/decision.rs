@@ -76,17 +76,20 @@ pub enum Verdict {
     },
     /// Held out on purpose, to see what the rule earns.
     Control,
+    /// Held out from all rules, to see what they earn together.
+    Holdout,
     /// Stopped.
     Refused(Refusal),
 }
 
 impl Verdict {
-    /// The word in JSON, the log and the database.
+    /// The word in JSON and for people.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::Send { .. } => "send",
             Self::Control => "control",
+            Self::Holdout => "holdout",
             Self::Refused(_) => "refused",
         }
     }
@@ -96,7 +99,7 @@ impl Verdict {
     pub fn variant(&self) -> Option<&str> {
         match self {
             Self::Send { variant, .. } => Some(variant),
-            Self::Control | Self::Refused(_) => None,
+            Self::Control | Self::Holdout | Self::Refused(_) => None,
         }
     }
 
@@ -105,7 +108,7 @@ impl Verdict {
     pub fn refusal(&self) -> Option<Refusal> {
         match self {
             Self::Refused(reason) => Some(*reason),
-            Self::Send { .. } | Self::Control => None,
+            Self::Send { .. } | Self::Control | Self::Holdout => None,
         }
     }
 }
@@ -127,6 +130,8 @@ pub struct Decision {
     pub effective_at: UnixMs,
     /// End of the goal's window; `None` without a goal.
     pub goal_until: Option<UnixMs>,
+    /// Whether the customer is held out from all rules; `None`: nobody is, or not from this one, or it was stopped.
+    pub holdout: Option<bool>,
     /// What the rule saw, as a JSON object.
     pub inputs: String,
 }

@@ -13,6 +13,7 @@ pub mod fact;
 pub mod facts;
 pub mod fault;
 pub mod hold;
+pub mod holdout;
 pub mod import;
 pub mod kpi;
 pub mod message;

@@ -104,6 +104,8 @@ pub struct RuleCounts {
     pub cap_cents: i64,
     /// Who was assigned to which arm, by version.
     pub assigned: Vec<Assigned>,
+    /// Decisions not to write because the customer is held out from all rules.
+    pub holdout: i64,
     /// Refusals by reason word.
     pub refused: Vec<(String, i64)>,
     /// The held-out arm.

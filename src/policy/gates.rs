@@ -7,7 +7,8 @@
 //! 5. frequency cap: not too many emails from all rules together
 //! 6. quiet hours: do not stop, but put the message off
 //!
-//! Then the action is made (an email needs an address), and only who passed all of it is split into control and variants.
+//! Then the action is made (an email needs an address), and only who passed all of it is split: first those held out from all rules (`holdout`), the rest into
+//! the rule's control and variants (`bucket`).
 
 use crate::base::time::{DAY_MS, UnixMs};
 use crate::model::consent::{Consent, ConsentKind, LegalBasis};

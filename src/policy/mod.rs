@@ -4,6 +4,7 @@ pub mod bucket;
 pub mod exposure;
 pub mod gates;
 pub mod guard;
+pub mod holdout;
 pub mod occasion;
 pub mod quiet;
 pub mod silence;

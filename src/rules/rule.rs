@@ -178,7 +178,8 @@ impl Rule {
     }
 
     /// Where a verb stands, or the rule's beginning.
-    pub(super) fn place_of(&self, verb: &str) -> (&str, Place) {
+    #[must_use]
+    pub fn place_of(&self, verb: &str) -> (&str, Place) {
         let place = self.said.get(verb).or_else(|| self.said.get("rule"));
         (&self.file, place.copied().unwrap_or_default())
     }

@@ -9,7 +9,7 @@ use crate::model::rule::RuleSpec;
 
 statements! {
     COUNT = "SELECT COUNT(*) FROM decisions";
-    OF_CUSTOMER = "SELECT d.last_at, d.slot, d.variant, d.detail, d.times, m.state, m.reply
+    OF_CUSTOMER = "SELECT d.last_at, d.slot, d.variant, d.detail, d.times, d.holdout, m.state, m.reply
                    FROM decisions d LEFT JOIN messages m ON m.decision_id = d.id WHERE d.customer_id = $1 AND d.rule = $2
                    ORDER BY d.last_at DESC, d.id DESC LIMIT $3";
     OF_RUN = "SELECT c.external_id, d.slot, d.variant, d.effective_at, d.detail FROM decisions d JOIN customers c ON c.id = d.customer_id
@@ -77,7 +77,7 @@ pub async fn append(tx: &mut Tx, rule: &RuleSpec, tick_at: UnixMs, now: UnixMs, 
     Ok(written)
 }
 
-const COLUMNS: usize = 16;
+const COLUMNS: usize = 17;
 const ON_OCCASION_TAKEN: &str = " ON CONFLICT (customer_id, rule, occasion, slot) DO NOTHING RETURNING id";
 const ON_REFUSAL_AGAIN: &str =
     " ON CONFLICT (customer_id, rule, occasion, slot) DO UPDATE SET times = decisions.times + 1, last_at = excluded.last_at,
@@ -89,11 +89,13 @@ async fn insert(tx: &mut Tx, rule: &RuleSpec, tick_at: UnixMs, now: UnixMs, entr
     }
     on!(tx, |c| {
         let mut insert = sqlx::QueryBuilder::new(
-            "INSERT INTO decisions (id, customer_id, rule, occasion, slot, rule_hash, tick_at, decided_at, verdict, variant, detail, effective_at, goal_until, inputs, times, last_at) ",
+            "INSERT INTO decisions (id, customer_id, rule, occasion, slot, rule_hash, tick_at, decided_at, verdict, variant, detail, effective_at, goal_until, inputs, times, last_at, holdout) ",
         );
         insert.push_values(entries, |mut row, entry| {
             let decision = &entry.decision;
             let slot = decision.verdict.refusal().map_or("arm", Refusal::code);
+            // The schema knows three words; the column `holdout` tells whom a rule held out from whom all of them did.
+            let verdict = if decision.verdict == Verdict::Holdout { Verdict::Control.code() } else { decision.verdict.code() };
             row.push_bind(decision.id.0)
                 .push_bind(decision.customer_id.0)
                 .push_bind(&rule.name)
@@ -102,14 +104,15 @@ async fn insert(tx: &mut Tx, rule: &RuleSpec, tick_at: UnixMs, now: UnixMs, entr
                 .push_bind(&rule.hash)
                 .push_bind(tick_at.0)
                 .push_bind(now.0)
-                .push_bind(decision.verdict.code())
+                .push_bind(verdict)
                 .push_bind(decision.verdict.variant())
                 .push_bind(&decision.detail)
                 .push_bind(decision.effective_at.0)
                 .push_bind(decision.goal_until.map(|at| at.0))
                 .push_bind(&decision.inputs)
                 .push_bind(1_i64)
-                .push_bind(tick_at.0);
+                .push_bind(tick_at.0)
+                .push_bind(decision.holdout.map(i64::from));
         });
         insert.push(on_conflict);
         insert.build_query_scalar().persistent(false).fetch_all(c).await
@@ -191,6 +194,8 @@ pub struct Logged {
     pub detail: String,
     /// How often a refusal came again.
     pub times: i64,
+    /// 1: held out from all rules.
+    pub holdout: Option<i64>,
     /// What became of the message.
     pub state: Option<String>,
     /// What its receiver said.

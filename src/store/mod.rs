@@ -10,6 +10,7 @@ pub mod events;
 pub mod facts;
 pub mod filter;
 pub mod history;
+pub mod holdouts;
 pub mod holds;
 pub mod kpi;
 pub mod leases;
@@ -40,6 +41,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         events::STATEMENTS,
         facts::STATEMENTS,
         history::STATEMENTS,
+        holdouts::STATEMENTS,
         holds::STATEMENTS,
         kpi::STATEMENTS,
         leases::STATEMENTS,

@@ -7,11 +7,11 @@ use crate::base::time::UnixMs;
 use crate::model::report::{Again, ArmCounts, ArmMoney, Assigned, RuleCounts};
 
 statements! {
-    DECISIONS = "SELECT rule, slot, COALESCE(variant, ''), COUNT(*), COUNT(goal_until), SUM(CASE WHEN goal_until > $1 THEN 1 ELSE 0 END), MIN(effective_at)
-                 FROM decisions GROUP BY rule, slot, COALESCE(variant, '') ORDER BY 1, 2, 3";
+    DECISIONS = "SELECT rule, CASE WHEN holdout = 1 THEN 'holdout' ELSE slot END, COALESCE(variant, ''), COUNT(*), COUNT(goal_until), SUM(CASE WHEN goal_until > $1 THEN 1 ELSE 0 END), MIN(effective_at)
+                 FROM decisions GROUP BY 1, 2, 3 ORDER BY 1, 2, 3";
     /// Each customer once, in the version that assigned them first: an arm's later decisions depend on what its messages did.
     ASSIGNED = "SELECT d.rule, d.rule_hash, COALESCE(d.variant, ''), COUNT(*) FROM decisions d
-                JOIN (SELECT MIN(id) AS id FROM decisions WHERE slot = 'arm' GROUP BY rule, customer_id) earliest ON earliest.id = d.id
+                JOIN (SELECT MIN(id) AS id FROM decisions WHERE slot = 'arm' AND COALESCE(holdout, 0) = 0 GROUP BY rule, customer_id) earliest ON earliest.id = d.id
                 GROUP BY d.rule, d.rule_hash, COALESCE(d.variant, '') ORDER BY 1, 2, 3";
     MESSAGES = "SELECT rule, variant, state, COUNT(*) FROM messages GROUP BY rule, variant, state";
     UNSUBSCRIBED = "SELECT d.rule, COALESCE(d.variant, ''), COUNT(*) FROM outcomes x JOIN decisions d ON d.id = x.decision_id
@@ -33,20 +33,11 @@ statements! {
                          FROM outcomes x JOIN orders o ON o.id = x.ref WHERE x.kind = 'converted' AND o.status = 'paid' GROUP BY x.decision_id),
                    people AS (SELECT d.rule AS rule, COALESCE(d.variant, '') AS variant, CAST(COUNT(*) AS DOUBLE PRECISION) AS k,
                          CAST(COUNT(b.id) AS DOUBLE PRECISION) AS y, COALESCE(SUM(b.total), 0.0) AS r
-                         FROM decisions d LEFT JOIN bought b ON b.id = d.id WHERE d.slot = 'arm' GROUP BY d.rule, COALESCE(d.variant, ''), d.customer_id)
+                         FROM decisions d LEFT JOIN bought b ON b.id = d.id WHERE d.slot = 'arm' AND COALESCE(d.holdout, 0) = 0 GROUP BY d.rule, COALESCE(d.variant, ''), d.customer_id)
                    SELECT rule, variant, COUNT(*), SUM(k * k), SUM(y * y), SUM(k * y), SUM(r * r), SUM(k * r)
                    FROM people GROUP BY rule, variant HAVING MAX(k) > 1";
-    /// Orders and the voucher of ours that each used: of two that share a code by chance the customer's own, else the newest. A day's slack: orders may come with a date alone. What
-    /// was paid is what the percentage left; of 100 % nothing is left, so it is what the customer usually pays. $1: the margin's share of the price where an order's cost is not known. A cross
-    /// join because SQLite takes it in this order: it would read all orders first.
-    MONEY = "WITH found AS (SELECT o.id AS order_id, v.decision_id AS decision_id,
-                         CASE WHEN v.percent IS NULL THEN CAST(v.amount_cents AS DOUBLE PRECISION)
-                              WHEN v.percent < 100 THEN CAST(o.revenue_cents AS DOUBLE PRECISION) * v.percent / (100 - v.percent)
-                              ELSE COALESCE((SELECT AVG(CAST(a.revenue_cents AS DOUBLE PRECISION)) FROM orders a
-                                             WHERE a.customer_id = o.customer_id AND a.status = 'paid' AND a.id <> o.id), 0.0) END AS worth,
-                         ROW_NUMBER() OVER (PARTITION BY o.id ORDER BY CASE WHEN v.customer_id = o.customer_id THEN 0 ELSE 1 END, v.created_at DESC, v.decision_id) AS place
-                         FROM vouchers v CROSS JOIN orders o WHERE o.voucher_code = v.code AND o.ordered_at > v.created_at - 86400000 AND o.status = 'paid'),
-                   redeemed AS (SELECT order_id, decision_id, worth FROM found WHERE place = 1),
+    /// $1: the margin's share of the price where an order's cost is not known.
+    MONEY = "WITH redeemed AS (SELECT order_id, decision_id, worth FROM redemptions),
                    bought AS (SELECT x.decision_id AS id,
                          SUM((o.revenue_cents + COALESCE(r.worth, 0.0)) * CASE WHEN o.cost_cents IS NULL THEN CAST($1 AS DOUBLE PRECISION) ELSE 1.0 END
                              - COALESCE(o.cost_cents, 0)) AS margin,
@@ -80,6 +71,7 @@ pub async fn rules(tx: &mut Tx, now: UnixMs, margin: f64) -> Result<Vec<RuleCoun
                 arm(counts, &variant).people += count;
                 counts.first_at = Some(counts.first_at.map_or(UnixMs(first_at), |known| known.min(UnixMs(first_at))));
             }
+            ("holdout", _) => counts.holdout += count,
             (reason, _) => counts.refused.push((reason.to_owned(), count)),
         }
     }

@@ -51,6 +51,10 @@ fn print(ctx: &Ctx, standings: &[Standing]) {
         ]);
     }
     println!("{table}");
+    let held_out = ctx.config.policy.holdout_percent;
+    if held_out > 0 {
+        println!("{held_out} % of all customers are held out from all rules but order mails ([policy] holdout_percent).");
+    }
     for standing in standings {
         for note in notes(ctx, standing) {
             println!("{}: {note}", standing.rule);

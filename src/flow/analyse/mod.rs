@@ -4,6 +4,7 @@
 //! same moment as the variants'. So the difference is what the rule earns, not what its reachable part earns.
 
 mod compare;
+mod holdout;
 mod judge;
 mod ledger;
 mod split;
@@ -11,6 +12,7 @@ mod split;
 use serde::Serialize;
 
 pub use compare::{AlwaysValid, Comparison};
+pub use holdout::{Everybody, HoldoutReport};
 pub use judge::{Guardrail, VerdictReport};
 pub use ledger::Ledger;
 
@@ -30,6 +32,8 @@ const CONTROL: &str = "control";
 pub struct Report {
     /// Rules with decisions, by name.
     pub rules: Vec<RuleReport>,
+    /// What all rules earned together; null when nobody was ever held out from all, and in the report of one rule.
+    pub holdout: Option<HoldoutReport>,
 }
 
 /// One rule.
@@ -43,6 +47,8 @@ pub struct RuleReport {
     pub goal: bool,
     /// People whose goal's window is still open: their part of the figures may grow.
     pub open: i64,
+    /// Decisions not to write because the customer is held out from all rules; they are in no arm.
+    pub holdout: i64,
     /// Refusals by reason.
     pub refused: serde_json::Map<String, serde_json::Value>,
     /// Held out.
@@ -86,7 +92,8 @@ pub async fn report(ctx: &Ctx, rule: Option<&str>) -> Result<Report, FlowError> 
         let split_p = split::p_value(&mut tx, &counts).await?;
         rules.push(analyse(ctx, counts, split_p));
     }
-    Ok(Report { rules })
+    let holdout = if rule.is_none() { holdout::report(ctx, &mut tx).await? } else { None };
+    Ok(Report { rules, holdout })
 }
 
 fn analyse(ctx: &Ctx, counts: RuleCounts, split_p: Option<f64>) -> RuleReport {
@@ -104,6 +111,7 @@ fn analyse(ctx: &Ctx, counts: RuleCounts, split_p: Option<f64>) -> RuleReport {
         proposed: counts.proposed,
         goal,
         open: counts.open,
+        holdout: counts.holdout,
         refused: counts.refused.into_iter().map(|(reason, count)| (reason, count.into())).collect(),
         split_p,
         cap_cents: counts.cap_cents,

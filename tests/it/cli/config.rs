@@ -36,6 +36,8 @@ fn a_fault_names_file_line_and_what_is_expected() {
         ),
         ("[shop]\nmargin_percent = 140\n", "error: shop.toml:2 [shop] margin_percent: 140 is out of range: expected 0 to 100; 0: not known"),
         ("[shop]\ncost_per_message = nan\n", "error: shop.toml:2 [shop] cost_per_message: NaN is out of range: expected 0 to 1000 EUR"),
+        ("[policy]\nholdout_percent = 51\n", "error: shop.toml:2 [policy] holdout_percent: 51 is out of range: expected 0 to 50"),
+        ("[policy]\nholdout_seed = \"\"\n", "error: shop.toml:2 [policy] holdout_seed: expected a text of 1 to 100 characters"),
         ("[daemon]\npoll_s = 0\n", "error: shop.toml:2 [daemon] poll_s: 0 is out of range: expected 1 to 30"),
         ("[mail]\npassword_file = \"no/such/secret\"\n", "no/such/secret: the secret cannot be read: "),
         ("[[webhooks]]\nname = \"crm\"\n", "missing field `url`"),

@@ -69,7 +69,7 @@ on_both!(a_marketer_replays_a_rule, |test| {
     let days = ["backtest", "hello", "--from", "2024-05-01", "--to", "2024-06-10"];
     insta::assert_snapshot!("backtest", text(test, folder, &days));
     let document: Value = serde_json::from_str(&text(test, folder, &[&days[..], &["--json"]].concat())).unwrap();
-    assert_eq!(document["days"][3], json!({ "date": "2024-05-04", "sent": 23, "control": 7, "refused": 0 }));
+    assert_eq!(document["days"][3], json!({ "date": "2024-05-04", "sent": 23, "control": 7, "holdout": 0, "refused": 0 }));
     assert_eq!((&document["people"][0]["date"], &document["voucher_exposure_cents"]), (&json!("2024-05-04"), &json!(12_000)));
     write(folder, &RULE.replace(".every(\"0 9 * * *\")", ""));
     assert!(text(test, folder, &[&days[..], &["--every", "0 9 * * 1"]].concat()).contains(": 6 runs"));

@@ -16,14 +16,14 @@ fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
-async fn replay(stage: &Stage, rule: &str, from: &str, to: &str) -> Backtest {
+pub(super) async fn replay(stage: &Stage, rule: &str, from: &str, to: &str) -> Backtest {
     let campaign = stage.in_force.get();
     let schedule = Crontab::parse(campaign.rule(rule).unwrap().spec.schedule.as_deref().unwrap()).unwrap();
     backtest::backtest(&stage.ctx, &campaign, rule, (day(from), day(to)), &schedule, |_, _| {}).await.unwrap()
 }
 
 /// Runs every rule on every moment of these days, as the daemon does, dispatch included.
-async fn drive(stage: &Stage, from: &str, to: &str) {
+pub(super) async fn drive(stage: &Stage, from: &str, to: &str) {
     for date in day(from).iter_days().take_while(|date| *date <= day(to)) {
         for minute in (0..24 * 60).step_by(30) {
             stage.set(&format!("{date}T{:02}:{:02}", minute / 60, minute % 60));
@@ -34,11 +34,12 @@ async fn drive(stage: &Stage, from: &str, to: &str) {
 }
 
 /// `date customer verdict variant`, by the log.
-async fn logged(test: &TestDb, stage: &Stage, rule: &str) -> Vec<String> {
+pub(super) async fn logged(test: &TestDb, stage: &Stage, rule: &str) -> Vec<String> {
     let rows = texts(
         &test.db,
         &format!(
-            "SELECT CAST(d.tick_at AS TEXT) || ' ' || c.external_id || ' ' || d.verdict || ' ' || COALESCE(d.variant, '-')
+            "SELECT CAST(d.tick_at AS TEXT) || ' ' || c.external_id || ' ' ||
+                    CASE WHEN d.holdout = 1 THEN 'holdout' ELSE d.verdict END || ' ' || COALESCE(d.variant, '-')
              FROM decisions d JOIN customers c ON c.id = d.customer_id WHERE d.rule = '{rule}' AND d.slot = 'arm' ORDER BY d.tick_at, c.id"
         ),
     )
@@ -50,7 +51,7 @@ async fn logged(test: &TestDb, stage: &Stage, rule: &str) -> Vec<String> {
     rows.iter().map(date).collect()
 }
 
-fn replayed(found: &Backtest) -> Vec<String> {
+pub(super) fn replayed(found: &Backtest) -> Vec<String> {
     let line = |reached: &backtest::Reached| {
         format!("{} {} {} {}", reached.date, reached.customer, reached.verdict, reached.variant.as_deref().unwrap_or("-"))
     };
@@ -59,7 +60,7 @@ fn replayed(found: &Backtest) -> Vec<String> {
 
 /// Rules that share the frequency cap; the first is replayed. It runs at night, so its messages wait for the morning; a rival runs at the same moments
 /// and comes after it.
-const RULES: &str = "
+pub(super) const RULES: &str = "
     rule(\"often\").every(\"30 22 * * *\").basis(\"existing_customer\").when(|c| c.recency_days > 2 && c.r <= 4).cooldown(days(3)).control(20)
         .variant(\"A\", 1, |c| email(\"win-back\", #{ voucher: voucher(\"WB\", amount(3), days(14)) })).variant(\"B\", 2, |c| email(\"win-back-plain\"))
         .goal(\"order\", days(4));
@@ -67,7 +68,7 @@ const RULES: &str = "
     rule(\"rival\").every(\"30 22 * * *\").basis(\"consent\").when(|c| c.recency_days > 4).cooldown(days(6)).send(|c| email(\"win-back-plain\"));";
 
 /// Orders all through the weeks, some cancelled, some of people who objected or agreed in between.
-async fn lively_shop(test: &TestDb) {
+pub(super) async fn lively_shop(test: &TestDb) {
     people(&test.db, 1..=25).await;
     let start = 1_717_192_800_000_i64;
     for number in 0..60_i64 {

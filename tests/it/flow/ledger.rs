@@ -11,10 +11,10 @@ use crate::common::shop::execute;
 use crate::common::stage::{MONDAY_NINE, Stage, people};
 use crate::store::texts;
 
-const SETTINGS: &str = "locale = \"en\"\nmargin_percent = 40\ncost_per_message = 0.05";
+pub(super) const SETTINGS: &str = "locale = \"en\"\nmargin_percent = 40\ncost_per_message = 0.05";
 
 /// What became of each ten people of an arm, by the last digit of their number: buyers, revenue, margin without vouchers, vouchers; in cents.
-fn happened(arm: &str, digit: i64) -> (i64, f64, f64, f64) {
+pub(super) fn happened(arm: &str, digit: i64) -> (i64, f64, f64, f64) {
     match (arm, digit) {
         ("-", 0) | ("A", 1) | ("B", 3) => (1, 2000.0, 800.0, 0.0),
         ("A", 0) => (1, 2000.0, 1000.0, 500.0),
@@ -27,7 +27,7 @@ fn happened(arm: &str, digit: i64) -> (i64, f64, f64, f64) {
 }
 
 /// Makes it so.
-async fn redeem(test: &TestDb, stage: &Stage) {
+pub(super) async fn redeem(test: &TestDb, stage: &Stage) {
     let (created, bought, late) = (stage.moment("2024-07-01T09:00").0, stage.moment("2024-07-03T12:00").0, stage.moment("2024-08-01T12:00").0);
     let vouchers = |worth: &str, code: &str, whose: &str| {
         format!(

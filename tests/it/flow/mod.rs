@@ -6,6 +6,7 @@ mod brake;
 mod cdnow;
 mod decide;
 mod dispatch;
+mod holdout;
 mod holds;
 mod ledger;
 mod measure;

@@ -11,8 +11,10 @@ pub(crate) struct Design {
     pub(crate) people: u32,
     /// Share of the people held out.
     pub(crate) control: f64,
-    /// Shares that buy without a message and with it.
+    /// Shares that buy without a message and with it, at each chance.
     pub(crate) rates: [f64; 2],
+    /// So many chances everybody has. Where it is more than one, half of them use each nine times as often as the others.
+    pub(crate) chances: u32,
     /// Baskets are exp(3.5 + spread × normal): the higher, the fewer large orders make the revenue.
     pub(crate) spread: f64,
     /// Baskets of people who were written to are so many times as large.
@@ -42,22 +44,33 @@ pub(crate) fn held(design: Design, shops: u32, seed: u64) -> Held {
     let control = f64::from(design.people) * design.control;
     let basket = (3.5 + design.spread * design.spread / 2.0).exp() * (1.0 - RETURNED / 2.0);
     let off = VOUCHER * design.redeem;
-    let true_of = |margin: f64| basket * (design.rates[1] * design.baskets * (margin - off) - design.rates[0] * margin);
+    let true_of = |margin: f64| f64::from(design.chances) * basket * (design.rates[1] * design.baskets * (margin - off) - design.rates[0] * margin);
     let (mut revenue_held, mut earned_held, mut too_high, mut welch_held) = (0, 0, 0, 0);
     for _ in 0..shops {
         let (mut revenue, mut margin) = ([Sums::default(); 2], [Sums::default(); 2]);
         for person in 0..design.people {
             let treated = usize::from(f64::from(person) >= control);
-            let (mut price, mut voucher) = (0.0, 0.0);
-            if dice.share() < design.rates[treated] {
-                price = (3.5 + design.spread * dice.normal()).exp() * if dice.share() < RETURNED { 0.5 } else { 1.0 };
+            let (mut prices, mut vouchers) = (0.0, 0.0);
+            let eager = if design.chances == 1 {
+                1.0
+            } else if dice.share() < 0.5 {
+                0.2
+            } else {
+                1.8
+            };
+            for _ in 0..design.chances {
+                if dice.share() >= design.rates[treated] * eager {
+                    continue;
+                }
+                let mut price = (3.5 + design.spread * dice.normal()).exp() * if dice.share() < RETURNED { 0.5 } else { 1.0 };
                 if treated == 1 {
                     price *= design.baskets;
-                    voucher = if dice.share() < design.redeem { price * VOUCHER } else { 0.0 };
+                    vouchers += if dice.share() < design.redeem { price * VOUCHER } else { 0.0 };
                 }
+                prices += price;
             }
-            revenue[treated].add(price - voucher, price - voucher);
-            margin[treated].add(price * MARGIN, price * MARGIN - voucher);
+            revenue[treated].add(prices - vouchers, prices - vouchers);
+            margin[treated].add(prices * MARGIN, prices * MARGIN - vouchers);
         }
         let holds = |sums: [Sums; 2], truth: f64| {
             let found = increment(sums[1].arm(), sums[0].arm()).map(|found| found.interval);
