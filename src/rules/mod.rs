@@ -7,6 +7,7 @@ pub mod crontab;
 mod draft;
 mod example;
 mod explain;
+mod files;
 mod helpers;
 mod internals;
 mod lint;

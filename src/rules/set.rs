@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,23 +9,20 @@ use std::time::Instant;
 use rhai::Engine;
 
 use super::draft::Draft;
-use super::explain::{Trouble, explain, explain_syntax};
-use super::internals::{self, Bound, Place};
+use super::explain::explain;
+use super::files::{Source, from_trouble, read};
+use super::internals::{Bound, Place};
 use super::modules::{self, Resolver, Unit, Units};
 use super::registry;
 use super::rule::{AttributeMention, Given, Mention, Rule};
 use super::sandbox::{self, Deep};
-use super::{builder, helpers, lint, trial};
+use super::{builder, files, helpers, trial};
 use crate::model::action::Channel;
 use crate::model::example::Example;
 use crate::model::fact::{ALL, Fact, Reading, Takes};
 use crate::model::facts::Needs;
 use crate::model::fault::FileFault;
 use crate::model::predicate::Predicate;
-
-fn from_trouble(file: &str, trouble: Trouble) -> FileFault {
-    FileFault::new(&trouble.file.unwrap_or_else(|| file.to_owned()), (trouble.line, trouble.column), trouble.sentence)
-}
 
 /// Rules that are ready to run. Shared as `Arc<RuleSet>`: to reload, load another one and swap the `Arc`; on faults keep the old one.
 pub struct RuleSet {
@@ -37,14 +33,6 @@ pub struct RuleSet {
 
 const fn shared_between_threads<T: Send + Sync>() {}
 const _: () = shared_between_threads::<RuleSet>();
-
-/// A file that was read.
-struct Source {
-    file: String,
-    text: String,
-    /// Whether its rules count; else it is only there to be imported.
-    root: bool,
-}
 
 impl RuleSet {
     /// Loads `*.rhai` of a folder in name order, or one file (which may import its neighbours).
@@ -84,18 +72,8 @@ impl RuleSet {
             }
             Err(problem) => return Err(vec![FileFault::new("rules", (0, 0), problem)]),
         };
-        let texts: BTreeMap<String, String> = sources.values().map(|source| (source.file.clone(), source.text.clone())).collect();
-        if faults.is_empty() {
-            return Ok(Self { rules, texts });
-        }
-        for fault in &mut faults {
-            if let Some(text) = texts.get(&fault.file) {
-                fault.measure(text);
-            }
-        }
-        faults.sort();
-        faults.dedup();
-        Err(faults)
+        let texts = files::texts(sources);
+        if faults.is_empty() { Ok(Self { rules, texts }) } else { Err(files::sorted(faults, &texts)) }
     }
 
     /// Finds out how many characters a fault in one of the files is about.
@@ -123,66 +101,14 @@ impl fmt::Debug for RuleSet {
     }
 }
 
-fn read(path: &Path, faults: &mut Vec<FileFault>) -> BTreeMap<String, Source> {
-    let mut sources = BTreeMap::new();
-    let single = path.is_file();
-    let folder = if single { path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")) } else { path };
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) => {
-            faults.push(FileFault::new(
-                &path.display().to_string(),
-                (0, 0),
-                format!("cannot be read: {error}: expected a folder with *.rhai files, or one file"),
-            ));
-            return sources;
-        }
-    };
-    for found in entries.filter_map(Result::ok).map(|entry| entry.path()) {
-        let root = !single || found.file_name() == path.file_name();
-        let module = found.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        // `*.d.rhai` describes words to editors.
-        let is_script = found.extension().is_some_and(|ending| ending == "rhai") && Path::new(&module).extension().is_none_or(|inner| inner != "d");
-        let is_rules = is_script && !module.starts_with('.') && found.is_file();
-        if !(is_rules || single && root) {
-            continue;
-        }
-        let file = if root && single { path } else { &found }.display().to_string();
-        match read_text(&found) {
-            Ok(text) => drop(sources.insert(module, Source { file, text, root })),
-            Err(problem) if root => faults.push(FileFault::new(&file, (0, 0), problem)),
-            // A neighbour that nobody may want; whoever imports it is told that there is no such module.
-            Err(_) => {}
-        }
-    }
-    sources
-}
-
-fn read_text(path: &Path) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
-    file.take(sandbox::MAX_SOURCE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
-    String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())
-}
-
 /// Compiles, checks and runs all files. Rules with faults among them are incomplete.
 fn make(sources: &BTreeMap<String, Source>) -> (Vec<Rule>, Vec<FileFault>) {
     let mut engine = sandbox::engine();
     registry::register(&mut engine);
     helpers::register(&mut engine);
     builder::register(&mut engine);
-    let known = internals::known(&engine);
     let mut faults = Vec::new();
-    let units = compile_all(&engine, sources, &mut faults);
-    for unit in units.iter() {
-        faults.extend(lint::check(unit, &units, &known));
-    }
-    // What a closure could hold on to for ever does not even run to find more faults.
-    let holding: Vec<FileFault> = units.iter().flat_map(|unit| lint::held_closures(unit)).collect();
-    if !holding.is_empty() {
-        faults.extend(holding);
-        return (Vec::new(), faults);
-    }
+    let Some(units) = files::compiled(&engine, sources, &mut faults) else { return (Vec::new(), faults) };
     sandbox::quicken(&mut engine, units.iter().map(|unit| unit.text.as_str()));
     engine.set_module_resolver(Resolver::new(units.clone()));
     let engine = Arc::new(engine);
@@ -205,35 +131,6 @@ fn make(sources: &BTreeMap<String, Source>) -> (Vec<Rule>, Vec<FileFault>) {
         rules.extend(finish(draft, &units, &engine, &mut faults));
     }
     (rules, faults)
-}
-
-/// Compiles the files whose rules count and what they import.
-fn compile_all(engine: &Engine, sources: &BTreeMap<String, Source>, faults: &mut Vec<FileFault>) -> Units {
-    let mut units = Units::default();
-    let mut open: Vec<&str> = sources.iter().filter(|(_, source)| source.root).map(|(module, _)| module.as_str()).collect();
-    while let Some((module, source)) = open.pop().and_then(|module| sources.get_key_value(module)) {
-        if units.contains(module) {
-            continue;
-        }
-        let unit = compile(engine, module, source).map_err(|fault| faults.push(fault)).ok();
-        let imports = unit.iter().flat_map(Unit::imports).filter_map(|name| sources.get_key_value(name));
-        open.extend(imports.map(|(module, _)| module.as_str()));
-        units.insert(module, unit);
-    }
-    units
-}
-
-fn compile(engine: &Engine, module: &str, source: &Source) -> Result<Unit, FileFault> {
-    if source.text.len() > sandbox::MAX_SOURCE_BYTES {
-        let problem = format!("is longer than {} KiB: expected a smaller file", sandbox::MAX_SOURCE_BYTES / 1024);
-        return Err(FileFault::new(&source.file, (0, 0), problem));
-    }
-    let compiled = sandbox::guarded(sandbox::COMPILING, || engine.compile(&source.text));
-    let compiled = compiled.map_err(|problem| FileFault::new(&source.file, (0, 0), problem))?;
-    let mut ast = compiled.map_err(|error| from_trouble(&source.file, explain_syntax(&error)))?;
-    ast.set_source(source.file.as_str());
-    let outline = internals::outline(&ast);
-    Ok(Unit { file: source.file.clone(), module: module.to_owned(), text: source.text.clone(), ast, outline })
 }
 
 /// Runs a file's top level; gives the rules it makes.
