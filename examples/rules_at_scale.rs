@@ -19,7 +19,7 @@ use stammgast::flow::Ctx;
 use stammgast::flow::campaign::Campaign;
 use stammgast::flow::scan::Walk;
 use stammgast::model::facts::Moment;
-use stammgast::rules::RuleSet;
+use stammgast::rules::{RuleSet, ScoreSet};
 use stammgast::store::{Db, Tx};
 
 /// 2026-01-15T12:00:00Z, a Thursday.
@@ -99,7 +99,14 @@ fn campaign(conditions: &[String]) -> Outcome<Arc<Campaign>> {
     let text: String = conditions.iter().enumerate().map(rule).collect();
     let rules = RuleSet::from_sources(vec![("r.rhai".to_owned(), text)]).map_err(|faults| format!("{faults:?}"))?;
     let templates = Arc::new(TemplateSet::load(Path::new("templates")).map_err(|faults| format!("{faults:?}"))?);
-    Ok(Arc::new(Campaign { rules, templates, targets: HashSet::new(), token_key: TokenKey::new([7; 32]), warnings: Vec::new() }))
+    Ok(Arc::new(Campaign {
+        rules,
+        scores: Arc::new(ScoreSet::none()),
+        templates,
+        targets: HashSet::new(),
+        token_key: TokenKey::new([7; 32]),
+        warnings: Vec::new(),
+    }))
 }
 
 /// Conditions like the first case, each with people of its own, and the same in SQL.
@@ -127,7 +134,7 @@ async fn main() -> Outcome<()> {
     }
     let moment = Moment { now: NOW, zone: Zone(chrono_tz::Tz::UTC) };
     let config = Config::from_toml("[shop]\nname = \"Shop\"\nimprint = \"Street 1, Town\"\n").map_err(|fault| format!("{fault:?}"))?;
-    let ctx = Ctx { db, clock: Clock::simulated(NOW), config: Arc::new(config) };
+    let ctx = Ctx::new(db, Clock::simulated(NOW), Arc::new(config));
     let customers: f64 = customers.parse()?;
     let mut cases: Vec<(String, Vec<String>, Vec<String>)> = CASES
         .iter()

@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,6 +12,7 @@ use stammgast::base::clock::Clock;
 use stammgast::base::time::{DAY_MS, UnixMs};
 use stammgast::config::Config;
 use stammgast::flow::{Ctx, rescore};
+use stammgast::rules::ScoreSet;
 use stammgast::score::bgnbd_fit::{alike, fit};
 use stammgast::store::Db;
 
@@ -131,7 +133,10 @@ async fn main() -> Outcome<()> {
     let [_, url, customers, orders] = arguments.as_slice() else { return Err("expected: scores_speed [URL CUSTOMERS ORDERS]".into()) };
     let db = Db::open(url, 4).await?;
     db.migrate().await?;
-    let ctx = Ctx { db, clock: Clock::simulated(NOW), config: Arc::new(Config::from_toml("")?) };
+    let ctx = Ctx::new(db, Clock::simulated(NOW), Arc::new(Config::from_toml("")?));
+    let own = ScoreSet::load(Path::new("scores")).map_err(|faults| format!("{faults:?}"))?;
+    println!("own scores: {own:?}");
+    ctx.own.put(Some(Arc::new(own)));
     if rescore::external_ids(&ctx).await?.is_empty() {
         fill(&ctx.db, customers.parse()?, orders.parse()?).await?;
         println!("filled; run again to measure, so that filling takes no part of the memory");

@@ -16,13 +16,13 @@ use crate::model::facts::Moment;
 use crate::model::fault::{FileFault, Severity};
 use crate::model::predicate::{Clause, Leaf};
 use crate::rules::crontab::Crontab;
-use crate::rules::{MOST_BUCKETS, Rule, RuleSet};
+use crate::rules::{MOST_BUCKETS, Rule, RuleSet, ScoreSet};
 use crate::store::filter::Filter;
 
-/// Check rules and templates without running anything
+/// Check rules, own scores and templates without running anything
 ///
-/// Without a path: the rules and templates of the configuration, and whether each template and webhook target that a rule names is there.
-/// With paths: the rules there. Warnings say what is perhaps not what was meant, as a condition that is never true. Exit 1 when there are faults; warnings alone
+/// Without a path: the rules, own scores and templates of the configuration, and whether each score, template and webhook target that a rule names is there.
+/// With paths: the rules there, or the scores. Warnings say what is perhaps not what was meant, as a condition that is never true. Exit 1 when there are faults; warnings alone
 /// are no fault.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  stammgast check\n  stammgast check --explain\n  stammgast check rules/win-back.rhai --json")]
@@ -86,7 +86,13 @@ pub(super) fn run(args: &Args, app: &App) -> anyhow::Result<Done> {
             Err(found) => faults.extend(found),
         }
     }
+    let scores = app.config().ok().and_then(|config| config.score.path.canonicalize().ok());
+    let holds_scores = |path: &PathBuf| path.canonicalize().ok().zip(scores.as_ref()).is_some_and(|(path, scores)| path.starts_with(scores));
     for path in &args.paths {
+        if holds_scores(path) {
+            faults.extend(ScoreSet::load(path).err().into_iter().flatten());
+            continue;
+        }
         match RuleSet::load(path) {
             Ok(set) => {
                 take(&set);

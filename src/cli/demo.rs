@@ -95,11 +95,12 @@ fn demo_config(dir: &Path, port: u16) -> anyhow::Result<String> {
     let url = toml_text(&format!("sqlite://{}", dir.join("stammgast.db").display()));
     Ok(format!(
         "# Made by `stammgast demo`. Every key there is stands in the program's config/default.toml; `stammgast init DIR` writes it out.\n\n\
-         [shop]\nname = {}\nimprint = {}\n\n[database]\nurl = {url}\n\n[rules]\npath = {}\n\n[templates]\npath = {}\n\n\
+         [shop]\nname = {}\nimprint = {}\n\n[database]\nurl = {url}\n\n[rules]\npath = {}\n\n[score]\npath = {}\n\n[templates]\npath = {}\n\n\
          [mail]\ntransport = \"file\"\nfolder = {}\nfrom = {}\n\n[server]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"http://127.0.0.1:{port}\"\n",
         toml_text(sample_shop::NAME),
         toml_text(sample_shop::IMPRINT),
         path("rules"),
+        path("scores"),
         path("templates"),
         path("mails"),
         toml_text(sample_shop::FROM),

@@ -5,8 +5,11 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::{App, Done};
-use crate::model::fact::{ALL, About, Takes};
-use crate::rules::words::{Use, WORDS};
+use crate::model::attribute::AttributeKind;
+use crate::model::fact::{ALL, About, Fact, Kind, Takes};
+use crate::model::own_score::OwnScore;
+use crate::rules::ScoreSet;
+use crate::rules::words::{SCORE_WORDS, Use, WORDS};
 
 /// Show what a rule may read about a customer
 #[derive(Debug, clap::Args)]
@@ -22,21 +25,33 @@ pub(super) struct Args {
     definitions: bool,
 }
 
+/// The shop's own scores, where there are a configuration and scores without fault: `check` says what is wrong with them.
+fn own_scores(app: &App) -> Vec<OwnScore> {
+    let loaded = app.config().ok().and_then(|config| ScoreSet::load(&config.score.path).ok());
+    loaded.map(|set| set.scores().into_iter().cloned().collect()).unwrap_or_default()
+}
+
 pub(super) fn run(args: &Args, app: &App) -> Done {
     let word = args.word.as_deref().unwrap_or_default().to_lowercase();
     let wanted = |about: &&About| about.name.contains(&word) || about.meaning.to_lowercase().contains(&word);
     let facts: Vec<&About> = ALL.iter().filter(wanted).collect();
+    let own = || own_scores(app).into_iter().filter(|score| score.name.contains(&word) || score.meaning.to_lowercase().contains(&word));
     if app.json {
         let fact = |about: &&About| {
             json!({
                 "name": about.name, "form": form(about), "kind": about.kind.word(), "unit": about.unit, "meaning": about.meaning, "example": about.example,
             })
         };
-        println!("{}", json!({ "facts": facts.iter().map(fact).collect::<Vec<_>>() }));
+        let score = |score: OwnScore| {
+            json!({
+                "name": score.name, "form": own_form(&score), "kind": own_kind(&score), "unit": score.unit, "meaning": score.meaning, "example": own_example(&score),
+            })
+        };
+        println!("{}", json!({ "facts": facts.iter().map(fact).collect::<Vec<_>>(), "own_scores": own().map(score).collect::<Vec<_>>() }));
     } else if args.markdown {
         print!("{}", markdown(&facts));
     } else if args.definitions {
-        print!("{}", definitions(&facts));
+        print!("{}", definitions(&facts, &own_scores(app)));
     } else {
         let mut table = comfy_table::Table::new();
         table.load_preset(comfy_table::presets::NOTHING).set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
@@ -44,9 +59,34 @@ pub(super) fn run(args: &Args, app: &App) -> Done {
         for about in &facts {
             table.add_row([&form(about), about.kind.word(), about.unit, about.meaning, about.example]);
         }
+        for score in own() {
+            table.add_row([&own_form(&score), own_kind(&score), &score.unit, &score.meaning, &own_example(&score)]);
+        }
         println!("{}", table.trim_fmt());
     }
-    if facts.is_empty() { Done::WithFaults } else { Done::Well }
+    if facts.is_empty() && own().next().is_none() { Done::WithFaults } else { Done::Well }
+}
+
+fn own_form(score: &OwnScore) -> String {
+    format!("c.score(\"{}\")", score.name)
+}
+
+/// The word for people.
+fn own_kind(score: &OwnScore) -> &'static str {
+    match score.kind {
+        AttributeKind::Text => Kind::Text.word(),
+        AttributeKind::Number => Kind::Decimal.word(),
+        AttributeKind::Flag => Kind::Flag.word(),
+    }
+}
+
+fn own_example(score: &OwnScore) -> String {
+    let compared = match score.kind {
+        AttributeKind::Text => "== \"…\"",
+        AttributeKind::Number => ">= 50",
+        AttributeKind::Flag => "== true",
+    };
+    format!("{} {compared}", own_form(score))
 }
 
 /// `c.orders`, `c.orders_in(days)`.
@@ -81,6 +121,10 @@ fn markdown(facts: &[&About]) -> String {
     for word in WORDS.iter().filter(|word| word.kind == Use::Verb) {
         let _ = writeln!(page, "| `{}` | {} | {} |", word.example.replace('|', "\\|"), word.meaning, word.default);
     }
+    page.push_str("\n## Verbs of an own score\n\nIn the files of `[score] path` ([Scores](scores.md#own-scores)).\n\n| verb | meaning | without it |\n| --- | --- | --- |\n");
+    for word in SCORE_WORDS {
+        let _ = writeln!(page, "| `{}` | {} | {} |", word.example.replace('|', "\\|"), word.meaning, word.default);
+    }
     page.push_str("\n## Actions and values\n\n| word | gives | meaning |\n| --- | --- | --- |\n");
     for word in WORDS.iter().filter(|word| word.kind == Use::Value) {
         let _ = writeln!(page, "| `{}` | {} | {} |", word.example.replace('|', "\\|"), word.gives.to_lowercase(), word.meaning);
@@ -89,10 +133,13 @@ fn markdown(facts: &[&About]) -> String {
 }
 
 /// What the language server of Rhai reads beside scripts.
-fn definitions(facts: &[&About]) -> String {
+fn definitions(facts: &[&About], own: &[OwnScore]) -> String {
     let mut text = String::from("// The words of Stammgast's rules. Written by `stammgast facts --definitions`.\nmodule static;\n");
     for about in facts {
-        let comment = format!("{} ({})\n///\n/// `{}`", about.meaning, about.kind.word(), about.example);
+        let mut comment = format!("{} ({})\n///\n/// `{}`", about.meaning, about.kind.word(), about.example);
+        for score in own.iter().filter(|_| about.fact == Fact::Score) {
+            let _ = write!(comment, "\n///\n/// `{}`: {} ({})", own_form(score), score.meaning, own_kind(score));
+        }
         let forms: &[&str] = match about.takes {
             Takes::Nothing => &[],
             Takes::Days => &["days: Days"],
@@ -106,8 +153,12 @@ fn definitions(facts: &[&About]) -> String {
             let _ = write!(text, "\n/// {comment}\nfn {}(c: Customer, {form}) -> ?;\n", about.name);
         }
     }
-    for word in WORDS {
-        let receiver = if word.kind == Use::Verb && word.name != "rule" { "rule: Rule, " } else { "" };
+    for word in WORDS.iter().chain(SCORE_WORDS) {
+        let receiver = match (word.kind, word.gives) {
+            (Use::Verb, "Rule") if word.name != "rule" => "rule: Rule, ",
+            (Use::Verb, "Score") if word.name != "score" => "score: Score, ",
+            _ => "",
+        };
         for form in word.forms {
             let (name, gives) = (word.name, word.gives);
             let _ = write!(text, "\n/// {}\n///\n/// `{}`\nfn {name}({receiver}{form}) -> {gives};\n", word.meaning, word.example);

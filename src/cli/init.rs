@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{App, Done, shipped};
 
-/// A new shop's folder: commented configuration, rules, templates
+/// A new shop's folder: commented configuration, rules, own scores, templates
 ///
 /// Files that are there already stay as they are.
 #[derive(Debug, clap::Args)]

@@ -37,6 +37,7 @@ use crate::config::Config;
 use crate::flow::Ctx;
 use crate::flow::campaign::Campaign;
 use crate::model::text::one_line;
+use crate::rules::ScoreSet;
 use crate::store::{Db, settings};
 
 /// Campaign automation that a shop can run itself.
@@ -127,16 +128,32 @@ impl App {
             let missing = db.pending_migrations().await?;
             anyhow::ensure!(missing == 0, "the schema lacks {missing} migrations: run `stammgast migrate`, or set database.migrate = true");
         }
-        Ok(Ctx { db, clock, config: Arc::new(config) })
+        let ctx = Ctx::new(db, clock, Arc::new(config));
+        // Whoever needs them says what is wrong with them; an import or a report goes on without.
+        ctx.own.put(ScoreSet::load(&ctx.config.score.path).ok().map(Arc::new));
+        Ok(ctx)
+    }
+
+    /// The shop's own scores.
+    fn own_scores(&self, ctx: &Ctx) -> anyhow::Result<Arc<ScoreSet>> {
+        match ScoreSet::load(&ctx.config.score.path) {
+            Ok(scores) => Ok(Arc::new(scores)),
+            Err(faults) => {
+                let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                anyhow::bail!("the own scores cannot be used:\n{}", faults.join("\n"))
+            }
+        }
     }
 
     /// Rules and templates of the configured folders.
     async fn campaign(&self, ctx: &Ctx) -> anyhow::Result<Campaign> {
         let token_key = settings::token_key(&ctx.db).await?;
-        Campaign::load(&ctx.config, token_key).map_err(|faults| {
+        let campaign = Campaign::load(&ctx.config, token_key).map_err(|faults| {
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-            anyhow::anyhow!("rules or templates cannot be used:\n{}", faults.join("\n"))
-        })
+            anyhow::anyhow!("rules, scores or templates cannot be used:\n{}", faults.join("\n"))
+        })?;
+        ctx.own.put(Some(Arc::clone(&campaign.scores)));
+        Ok(campaign)
     }
 }
 

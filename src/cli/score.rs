@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
-use super::{App, Done, score_export};
+use super::score_export::{self, Export};
+use super::{App, Done};
 use crate::base::money::Cents;
 use crate::base::time::UnixMs;
 use crate::flow::rescore;
 use crate::model::outlook::Outlook;
 use crate::model::score::{Abc, Score};
+use crate::rules::Tally;
 use crate::score::lifetime::{Fitted, Lifetime, Thin};
 
 /// Recompute and summarise the scores of all customers with orders
@@ -21,7 +23,7 @@ pub(super) struct Args {
     /// Scores as they were (or will be) then: 2026-06-30, 2026-06-30T23:59:59 (shop's time zone) or with an offset
     #[arg(long, value_name = "TIME")]
     as_of: Option<String>,
-    /// CSV, one line for each customer with orders, by external id
+    /// CSV, one line for each customer with orders or with an own score, by external id
     #[arg(long, value_name = "FILE")]
     export: Option<PathBuf>,
 }
@@ -29,9 +31,18 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
     let ctx = app.open(app.config()?, args.as_of.as_deref()).await?;
     let as_of = ctx.clock.now();
-    let scored = if args.as_of.is_some() { rescore::preview(&ctx, as_of).await? } else { rescore::recompute(&ctx, as_of).await? };
+    let names: Vec<String> = app.own_scores(&ctx)?.scores().into_iter().map(|score| score.name.clone()).collect();
+    let (scored, mut own) = match args.as_of {
+        Some(_) => (rescore::preview(&ctx, as_of).await?, Vec::new()),
+        None => rescore::recompute(&ctx, as_of).await?,
+    };
+    let mut people = Vec::new();
+    if !names.is_empty() && (args.as_of.is_some() || args.export.is_some()) {
+        (people, own) = rescore::preview_own(&ctx, as_of, &scored.scores).await?;
+    }
     if let Some(path) = &args.export {
-        score_export::write(path, &scored.scores, &rescore::external_ids(&ctx).await?)?;
+        let export = Export { scores: &scored.scores, external_ids: &rescore::external_ids(&ctx).await?, own: &names, people: &people };
+        score_export::write(path, &export)?;
     }
     let summary = Summary::of(&scored.scores);
     let ahead = Ahead::of(&scored.scores, scored.borders.lifetime);
@@ -39,6 +50,7 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
         let mut document = summary.json(as_of, args.as_of.is_none());
         document["models"] = ahead.models_json();
         document["known"] = ahead.known_json();
+        document["own"] = json!(own);
         document["clv_12m_cents"] = ahead.clv_cents().map(|cents| cents.0).into();
         println!("{document}");
     } else {
@@ -46,8 +58,24 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
         println!("{}", summary.table(ctx.config.shop.currency.code()));
         println!("{}", summary.buckets_table());
         println!("{}", ahead.text(ctx.config.shop.currency.code()));
+        if !own.is_empty() {
+            println!("{}", own_table(&own));
+        }
+        for (tally, failure) in own.iter().filter_map(|tally| Some((tally, tally.failure.as_ref()?))) {
+            println!("{} fails for {} customers and is unknown for them: {failure}", tally.score, tally.failed);
+        }
     }
     Ok(Done::Well)
+}
+
+/// How many customers have a value of each own score.
+fn own_table(own: &[Tally]) -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_preset(comfy_table::presets::NOTHING).set_header(["own score", "known", "unknown", "failed"]);
+    for tally in own {
+        table.add_row([tally.score.clone(), tally.known.to_string(), tally.unknown.to_string(), tally.failed.to_string()]);
+    }
+    right_aligned(table)
 }
 
 /// A group of customers.

@@ -1,11 +1,15 @@
 //! The CSV of `stammgast score --export`.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 
 use super::replaced::replace;
 use crate::base::id::Id;
+use crate::model::attribute::Attributes;
+use crate::model::facts::Facts;
+use crate::model::predicate::Literal;
 use crate::model::score::Score;
 
 const HEADER: [&str; 22] = [
@@ -33,49 +37,93 @@ const HEADER: [&str; 22] = [
     "clv_12m_cents",
 ];
 
-/// Writes one line for each score, by external id: numbers by value, before texts. `external_ids` by id. The file is complete or not there.
-pub(super) fn write(path: &Path, scores: &[Score], external_ids: &[(Id, String)]) -> anyhow::Result<()> {
-    let external_id = |id: Id| external_ids.binary_search_by_key(&id, |(id, _)| *id).ok().map(|place| external_ids[place].1.as_str());
-    // Somebody erased since the scores were computed has no line.
-    let mut lines: Vec<(&str, &Score)> = scores.iter().filter_map(|score| Some((external_id(score.customer_id)?, score))).collect();
-    lines.sort_unstable_by(|a, b| by_external_id(a.0, b.0));
-    replace(path, |file| write_lines(file, &lines))
+/// What is written.
+pub(super) struct Export<'a> {
+    /// The scores of everybody with orders.
+    pub scores: &'a [Score],
+    /// The shop's keys of these, by our id.
+    pub external_ids: &'a [(Id, String)],
+    /// Names of the shop's own scores.
+    pub own: &'a [String],
+    /// Who has a value of one.
+    pub people: &'a [Facts],
 }
 
-fn write_lines(file: &mut impl Write, lines: &[(&str, &Score)]) -> anyhow::Result<()> {
+/// Somebody's line.
+#[derive(Default)]
+struct Line<'a> {
+    score: Option<&'a Score>,
+    own: Option<&'a Attributes>,
+}
+
+/// Writes one line for each score, and for each customer with an own score, by external id: numbers by value, before texts. The file is complete or not
+/// there.
+pub(super) fn write(path: &Path, export: &Export) -> anyhow::Result<()> {
+    let ids = export.external_ids;
+    let external_id = |id: Id| ids.binary_search_by_key(&id, |(id, _)| *id).ok().map(|place| ids[place].1.as_str());
+    let mut found: HashMap<&str, Line> = HashMap::new();
+    for score in export.scores {
+        // Somebody erased since the scores were computed has no line.
+        if let Some(id) = external_id(score.customer_id) {
+            found.entry(id).or_default().score = Some(score);
+        }
+    }
+    for facts in export.people {
+        found.entry(&facts.customer.external_id).or_default().own = Some(&facts.own);
+    }
+    let mut lines: Vec<(&str, Line)> = found.into_iter().collect();
+    lines.sort_unstable_by(|a, b| by_external_id(a.0, b.0));
+    replace(path, |file| write_lines(file, &lines, export.own))
+}
+
+fn write_lines(file: &mut impl Write, lines: &[(&str, Line)], own: &[String]) -> anyhow::Result<()> {
     let mut csv = csv::Writer::from_writer(file);
-    csv.write_record(HEADER)?;
-    for (external_id, score) in lines {
-        let number = |value: i64| value.to_string();
-        let known = |value: Option<i64>| value.map(number).unwrap_or_default();
-        let outlook = &score.outlook;
-        csv.write_record([
-            (*external_id).to_owned(),
-            number(score.recency_days),
-            number(score.orders),
-            number(score.revenue.0),
-            number(score.r),
-            number(score.f),
-            number(score.m),
-            number(score.rfm),
-            score.abc.code().to_owned(),
-            number(score.revenue_rank),
-            number(score.top_percent),
-            number(score.rfm_weighted_e4),
-            number(score.average_order_value.0),
-            score.first_order_at.to_string(),
-            score.last_order_at.to_string(),
-            number(score.tenure_days),
-            known(outlook.typical_gap_e1),
-            known(outlook.next_order_in_days),
-            known(outlook.churn_risk_e2),
-            known(outlook.expected_orders_365_e4),
-            known(outlook.expected_order_value.map(|cents| cents.0)),
-            known(outlook.clv_12m.map(|cents| cents.0)),
-        ])?;
+    csv.write_record(HEADER.iter().map(|name| (*name).to_owned()).chain(own.iter().map(|name| format!("score_{name}"))))?;
+    for (external_id, line) in lines {
+        let known = line.score.map_or_else(|| std::array::from_fn(|_| String::new()), figures);
+        let own = own.iter().map(|name| line.own.and_then(|values| values.get(name)).map(written).unwrap_or_default());
+        csv.write_record(std::iter::once((*external_id).to_owned()).chain(known).chain(own))?;
     }
     csv.flush()?;
     Ok(())
+}
+
+fn written(value: &Literal) -> String {
+    match value {
+        Literal::Number(number) => number.to_string(),
+        Literal::Flag(flag) => flag.to_string(),
+        Literal::Text(text) => text.clone(),
+    }
+}
+
+/// The columns of the header after the first.
+fn figures(score: &Score) -> [String; HEADER.len() - 1] {
+    let number = |value: i64| value.to_string();
+    let known = |value: Option<i64>| value.map(number).unwrap_or_default();
+    let outlook = &score.outlook;
+    [
+        number(score.recency_days),
+        number(score.orders),
+        number(score.revenue.0),
+        number(score.r),
+        number(score.f),
+        number(score.m),
+        number(score.rfm),
+        score.abc.code().to_owned(),
+        number(score.revenue_rank),
+        number(score.top_percent),
+        number(score.rfm_weighted_e4),
+        number(score.average_order_value.0),
+        score.first_order_at.to_string(),
+        score.last_order_at.to_string(),
+        number(score.tenure_days),
+        known(outlook.typical_gap_e1),
+        known(outlook.next_order_in_days),
+        known(outlook.churn_risk_e2),
+        known(outlook.expected_orders_365_e4),
+        known(outlook.expected_order_value.map(|cents| cents.0)),
+        known(outlook.clv_12m.map(|cents| cents.0)),
+    ]
 }
 
 /// Numbers by value, then texts as bytes; `7` before `07`, so that the order is always the same.

@@ -1,4 +1,4 @@
-//! The rules and templates that come with the program, as a shop's folder gets them.
+//! The rules, own scores and templates that come with the program, as a shop's folder gets them.
 
 use std::path::Path;
 
@@ -20,6 +20,7 @@ shipped![
     "rules/tests/win-back.toml",
     "rules/thank-you.rhai",
     "rules/win-back.rhai",
+    "scores/lead.rhai",
     "templates/_shared/footer.de.mjml",
     "templates/_shared/footer.de.txt",
     "templates/_shared/footer.en.mjml",
@@ -52,7 +53,7 @@ shipped![
     "templates/win-back/en.txt",
 ];
 
-/// Writes rules, templates and `config/stammgast.toml` into a folder. Files that are there already stay as they are. Returns the written ones.
+/// Writes rules, scores, templates and `config/stammgast.toml` into a folder. Files that are there already stay as they are. Returns the written ones.
 pub(super) fn write(folder: &Path, config: Option<&str>) -> anyhow::Result<Vec<String>> {
     let config = ("config/stammgast.toml", config.unwrap_or(DEFAULT_TOML));
     let mut written = Vec::new();
@@ -85,9 +86,9 @@ mod tests {
     }
 
     #[test]
-    fn every_rule_and_template_of_the_project_is_shipped() {
+    fn every_rule_score_and_template_of_the_project_is_shipped() {
         let mut found = Vec::new();
-        for folder in ["rules", "templates"] {
+        for folder in ["rules", "scores", "templates"] {
             files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut found);
         }
         found.sort();

@@ -122,7 +122,7 @@ impl Found {
         };
         let config = Arc::new(config);
         if target.examples {
-            let ctx = Ctx { db: Db::in_memory().await?, clock: Clock::System, config: Arc::clone(&config) };
+            let ctx = Ctx::new(Db::in_memory().await?, Clock::System, Arc::clone(&config));
             self.tried.extend(examples::examples(&ctx, &campaign).await?);
             ctx.db.close().await;
             let bare = campaign.rules.rules().iter().filter(|rule| rule.examples.is_empty());

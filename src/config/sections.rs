@@ -107,6 +107,8 @@ impl Attributes {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Score {
+    /// The folder of the shop's own scores, or one file.
+    pub path: PathBuf,
     /// 2..=20.
     pub buckets: i64,
     /// Word of a bucket rule.

@@ -1,4 +1,4 @@
-//! What the files of rules and templates are like, and when a change of them is to be taken up.
+//! What the files of rules, own scores and templates are like, and when a change of them is to be taken up.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -15,7 +15,7 @@ const MOST_FILES: usize = 10_000;
 /// Of a longer file only the beginning counts; neither rules nor templates may be so long.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// Names and contents of all files of rules and templates. What cannot be read counts, too: it differs from what can.
+/// Names and contents of all files of rules, own scores and templates. What cannot be read counts, too: it differs from what can.
 ///
 /// Contents, and not the times of the last change: a second change within the same tick of a file system's clock, a change that keeps the time, and a
 /// network mount that answers from its memory are seen; a file that was only touched is none. Reading some hundred small files takes a few milliseconds.
@@ -26,15 +26,16 @@ impl Fingerprint {
     /// Of the files that the configuration names. Blocks.
     #[must_use]
     pub fn of(config: &Config) -> Self {
-        let rules = &config.rules.path;
         let mut found = Vec::new();
-        if rules.is_file() {
-            // One file may import its neighbours, but not what lies in folders beside it.
-            let folder = rules.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            collect(folder, &["rhai"], MOST_DEPTH, &mut found);
-            found.push(rules.clone());
-        } else {
-            collect(rules, &["rhai"], 0, &mut found);
+        for scripts in [&config.rules.path, &config.score.path] {
+            if scripts.is_file() {
+                // One file may import its neighbours, but not what lies in folders beside it.
+                let folder = scripts.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+                collect(folder, &["rhai"], MOST_DEPTH, &mut found);
+                found.push(scripts.clone());
+            } else {
+                collect(scripts, &["rhai"], 0, &mut found);
+            }
         }
         collect(&config.templates.path, &["txt", "mjml", "json"], 0, &mut found);
         found.sort();

@@ -108,6 +108,7 @@ impl Reloader {
     async fn take_up(&self, loaded: Result<Campaign, Vec<FileFault>>) {
         let faults = match loaded {
             Ok(fresh) => {
+                self.ctx.own.put(Some(Arc::clone(&fresh.scores)));
                 self.in_force.put(fresh);
                 Vec::new()
             }

@@ -15,12 +15,11 @@ use super::recall::{Past, Rehearsal};
 use super::scan::{candidate, everybody};
 use super::trigger::turn;
 use super::{Ctx, FlowError, rescore};
-use crate::base::clock::Clock;
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::action::Channel;
 use crate::model::decision::{Refusal, Verdict};
-use crate::model::fact::Source;
+use crate::model::fact::{Fact, Source};
 use crate::model::facts::{Facts, Moment, Needs, PastEmail};
 use crate::model::rule::RuleSpec;
 use crate::model::score::PaidOrder;
@@ -141,7 +140,8 @@ pub async fn backtest(
         return Err(FlowError::TooManyRuns(MOST_RUNS));
     }
     let mut found = Found::new(name, &spec, (from, to), runs.len());
-    let needs = campaign.rules.rule(name).map(|rule| rule.needs).unwrap_or_default();
+    let named = campaign.rules.rule(name).map(|rule| rule.needs).unwrap_or_default();
+    let needs = if named.has(Fact::Score) { named.and(campaign.scores.needs()) } else { named };
     let remembers = needs.from(Source::Emails);
     let mut people = everybody(ctx, needs.and(Needs::RECORD)).await?;
     for facts in &mut people {
@@ -158,7 +158,7 @@ pub async fn backtest(
     let mut shop = Shop { people, orders, rehearsal };
     for (number, &tick_at) in runs.iter().enumerate() {
         // The night that counts is that of the run.
-        let then = Ctx { clock: Clock::simulated(tick_at), ..ctx.clone() };
+        let then = ctx.at(tick_at);
         let moment = Moment { now: tick_at, zone };
         let proposed;
         (shop, proposed) = shop.propose(&then, campaign, name, moment).await?;
@@ -221,10 +221,16 @@ impl Shop {
         let (ctx, campaign, name, rules) = (ctx.clone(), Arc::clone(campaign), name.to_owned(), rescore::rules(&ctx.config));
         let work = tokio::task::spawn_blocking(move || {
             let Some(rule) = campaign.rules.rule(&name) else { return Ok((self, Proposed::default())) };
-            let wanted = Wanted { standings: rule.needs.any(Needs::STANDINGS), lifetime: rule.needs.any(Needs::LIFETIME) };
+            // Own scores are made anew for each run, from what they need.
+            let own = Some(&campaign.scores).filter(|_| rule.needs.has(Fact::Score));
+            let needs = own.map_or(rule.needs, |own| rule.needs.and(own.needs()));
+            let wanted = Wanted { standings: needs.any(Needs::STANDINGS), lifetime: needs.any(Needs::LIFETIME) };
             let scored = compute(self.orders.advance(moment.now), moment.now, moment.zone, &rules, wanted);
             for facts in &mut self.people {
                 facts.score = self.orders.place(facts.customer.id).and_then(|place| scored.scores.get(place)).copied();
+            }
+            if let Some(own) = own {
+                own.fill(&mut self.people, moment);
             }
             let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
             let share = self.people.len().div_ceil(processors).max(1);

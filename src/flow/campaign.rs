@@ -7,14 +7,17 @@ use super::mentions;
 use crate::base::token::TokenKey;
 use crate::channel::templates::TemplateSet;
 use crate::config::Config;
+use crate::model::fact::Fact;
 use crate::model::fault::FileFault;
-use crate::rules::{AttributeMention, Rule, RuleSet};
+use crate::rules::{OwnMention, Rule, RuleSet, ScoreSet};
 
 /// A set of rules with the templates that it was loaded with.
 #[derive(Debug)]
 pub struct Campaign {
     /// The rules.
     pub rules: RuleSet,
+    /// The own scores that they may name.
+    pub scores: Arc<ScoreSet>,
     /// The mail templates.
     pub templates: Arc<TemplateSet>,
     /// Names of the webhook targets.
@@ -32,19 +35,23 @@ impl Campaign {
     /// Every fault of every file, one sentence each with its place.
     pub fn load(config: &Config, token_key: TokenKey) -> Result<Self, Vec<FileFault>> {
         let rules = RuleSet::load(&config.rules.path);
+        let scores = ScoreSet::load(&config.score.path);
         let templates = TemplateSet::load(&config.templates.path);
-        match (rules, templates) {
-            (Ok(rules), Ok(templates)) => {
+        match (rules, scores, templates) {
+            (Ok(rules), Ok(scores), Ok(templates)) => {
                 let targets = config.webhooks.iter().map(|target| target.name.clone()).collect();
                 let warnings = rules.warnings(config.score.buckets);
-                let mut campaign = Self { rules, templates: Arc::new(templates), targets, token_key, warnings };
+                let mut campaign = Self { rules, scores: Arc::new(scores), templates: Arc::new(templates), targets, token_key, warnings };
                 let (mut missing, unused) = mentions::check(&campaign);
-                missing.extend(undeclared(&campaign.rules, config));
+                missing.extend(campaign.rules.unfit_for(&campaign.scores));
+                missing.extend(undeclared(&campaign, config));
                 missing.extend(same_seed(&campaign.rules, config));
                 campaign.warnings.extend(unused);
                 if missing.is_empty() { Ok(campaign) } else { Err(missing) }
             }
-            (rules, templates) => Err([rules.err().unwrap_or_default(), templates.err().unwrap_or_default()].concat()),
+            (rules, scores, templates) => {
+                Err([rules.err().unwrap_or_default(), scores.err().unwrap_or_default(), templates.err().unwrap_or_default()].concat())
+            }
         }
     }
 }
@@ -53,7 +60,15 @@ impl Campaign {
     /// The same templates, targets and key with other rules.
     #[must_use]
     pub fn with_rules(&self, rules: RuleSet) -> Self {
-        Self { rules, templates: Arc::clone(&self.templates), targets: self.targets.clone(), token_key: self.token_key.clone(), warnings: Vec::new() }
+        let scores = Arc::clone(&self.scores);
+        Self {
+            rules,
+            scores,
+            templates: Arc::clone(&self.templates),
+            targets: self.targets.clone(),
+            token_key: self.token_key.clone(),
+            warnings: Vec::new(),
+        }
     }
 
     /// The rule of that name.
@@ -81,19 +96,21 @@ fn same_seed(rules: &RuleSet, config: &Config) -> Vec<FileFault> {
     rules.rules().iter().filter(same).map(fault).collect()
 }
 
-/// Attributes that rules name and the configuration does not declare: they would be missing for everybody.
-fn undeclared(rules: &RuleSet, config: &Config) -> Vec<FileFault> {
+/// Attributes that rules and scores name and the configuration does not declare: they would be missing for everybody.
+fn undeclared(campaign: &Campaign, config: &Config) -> Vec<FileFault> {
     let declared = &config.attributes.0;
-    let fault = |mention: &AttributeMention| {
+    let Campaign { rules, scores, .. } = campaign;
+    let fault = |mention: &OwnMention| {
         let names: Vec<&str> = declared.keys().map(String::as_str).collect();
         let known = if names.is_empty() { "there is none".to_owned() } else { format!("expected one of {}", names.join(", ")) };
         let problem = format!("[attributes] of the configuration declares no '{}': {known}", mention.name);
         let mut fault = FileFault::new(&mention.file, mention.at, problem);
         rules.measure(&mut fault);
+        scores.measure(&mut fault);
         fault
     };
-    let mut faults: Vec<FileFault> =
-        rules.rules().iter().flat_map(|rule| &rule.attributes).filter(|mention| !declared.contains_key(&mention.name)).map(fault).collect();
+    let by_rules = rules.rules().iter().flat_map(|rule| &rule.own).filter(|mention| mention.fact == Fact::Attr);
+    let mut faults: Vec<FileFault> = by_rules.chain(scores.attributes()).filter(|mention| !declared.contains_key(&mention.name)).map(fault).collect();
     // Rules that share a function share its faults.
     faults.dedup();
     faults

@@ -38,7 +38,12 @@ pub async fn customers(ctx: &Ctx, batch: Vec<NewCustomer>) -> Result<ImportCount
         tries -= 1;
         let mut tx = ctx.db.write().await?;
         match stored_customers::upsert(&mut tx, &batch, ctx.clock.now()).await {
-            Ok((counts, _)) => {
+            Ok((counts, mut ids)) => {
+                if counts.inserted + counts.updated > 0 {
+                    ids.sort();
+                    ids.dedup();
+                    rescore::records(ctx, &mut tx, &ids, ctx.clock.now()).await?;
+                }
                 tx.commit().await?;
                 return Ok(counts);
             }

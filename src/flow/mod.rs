@@ -12,6 +12,7 @@ pub mod ingest;
 pub mod measure;
 mod mentions;
 pub mod object;
+mod own;
 pub mod pause;
 pub mod plan;
 pub mod recall;
@@ -25,10 +26,12 @@ pub mod verify;
 pub mod watch;
 pub mod why;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::base::clock::Clock;
+use crate::base::time::UnixMs;
 use crate::config::Config;
+use crate::rules::ScoreSet;
 use crate::store::{Db, StoreError};
 
 /// What every stage needs.
@@ -40,6 +43,45 @@ pub struct Ctx {
     pub clock: Clock,
     /// The settings.
     pub config: Arc<Config>,
+    /// The shop's own scores.
+    pub own: Arc<OwnScores>,
+}
+
+impl Ctx {
+    /// Without own scores; who loads a campaign puts its own in force.
+    #[must_use]
+    pub fn new(db: Db, clock: Clock, config: Arc<Config>) -> Self {
+        Self { db, clock, config, own: Arc::default() }
+    }
+
+    /// The same at another moment.
+    #[must_use]
+    pub fn at(&self, moment: UnixMs) -> Self {
+        Self { clock: Clock::simulated(moment), ..self.clone() }
+    }
+}
+
+/// The own scores in force. A reload swaps them together with the rules.
+#[derive(Debug)]
+pub struct OwnScores(RwLock<Option<Arc<ScoreSet>>>);
+
+impl Default for OwnScores {
+    fn default() -> Self {
+        Self(RwLock::new(Some(Arc::new(ScoreSet::none()))))
+    }
+}
+
+impl OwnScores {
+    /// Those in force; `None` when their files have faults and nothing is known of them.
+    #[must_use]
+    pub fn get(&self) -> Option<Arc<ScoreSet>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts scores in force, or says that they are not known.
+    pub fn put(&self, scores: Option<Arc<ScoreSet>>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = scores;
+    }
 }
 
 /// Why a stage could not do its work.

@@ -3,10 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Ctx;
+use super::own::{self, From};
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::config::Config;
+use crate::model::facts::Facts;
 use crate::model::score::{AbcBy, AbcRule, BucketRule, OrderFacts, Score, ScoreRules};
+use crate::rules::{ScoreSet, Tally};
 use crate::score::{Borders, Scored, Wanted, compute, place};
 use crate::store::{StoreError, Tx, scores};
 
@@ -45,21 +48,24 @@ pub fn rules(config: &Config) -> ScoreRules {
 /// # Errors
 /// When the database fails; then the old scores stay.
 pub async fn all(ctx: &Ctx, as_of: UnixMs) -> Result<RescoreReport, StoreError> {
-    let scored = recompute(ctx, as_of).await?;
+    let (scored, tallies) = recompute(ctx, as_of).await?;
+    own::warn(&tallies);
     Ok(RescoreReport { as_of, customers: scored.borders.customers, recomputed: true })
 }
 
-/// As [`all`], and returns the scores.
+/// As [`all`], and returns the scores, and what came of the shop's own ones.
 ///
 /// # Errors
 /// As [`all`].
-pub async fn recompute(ctx: &Ctx, as_of: UnixMs) -> Result<Scored, StoreError> {
+pub async fn recompute(ctx: &Ctx, as_of: UnixMs) -> Result<(Scored, Vec<Tally>), StoreError> {
     let mut tx = ctx.db.write().await?;
     scores::begin_run(&mut tx, as_of).await?;
     let scored = computed(ctx, &mut tx, as_of).await?;
-    scores::end_run(&mut tx, as_of, &scored.scores, &scored.borders).await?;
+    let own = ctx.own.get();
+    scores::end_run(&mut tx, as_of, &scored.scores, &scored.borders, own.as_ref().map_or("", |own| own.hash())).await?;
+    let (_, tallies) = own::everybody(ctx, &mut tx, as_of, From::Stored).await?;
     tx.commit().await?;
-    Ok(scored)
+    Ok((scored, tallies))
 }
 
 /// Computes everybody's scores as of a moment, past or future, and stores nothing.
@@ -69,6 +75,15 @@ pub async fn recompute(ctx: &Ctx, as_of: UnixMs) -> Result<Scored, StoreError> {
 pub async fn preview(ctx: &Ctx, as_of: UnixMs) -> Result<Scored, StoreError> {
     let mut tx = ctx.db.read().await?;
     computed(ctx, &mut tx, as_of).await
+}
+
+/// Everybody who has one of the shop's own scores as of a moment whose scores these are, by our id; and what came of each. Stores nothing.
+///
+/// # Errors
+/// When the database fails.
+pub async fn preview_own(ctx: &Ctx, as_of: UnixMs, scores: &[Score]) -> Result<(Vec<Facts>, Vec<Tally>), StoreError> {
+    let scores: HashMap<Id, Score> = scores.iter().map(|score| (score.customer_id, *score)).collect();
+    own::everybody(ctx, &mut ctx.db.read().await?, as_of, From::Here(&scores)).await
 }
 
 /// The shop's key of everybody who ever ordered, by our id: for exports.
@@ -120,7 +135,7 @@ async fn fresh_run(ctx: &Ctx, at: UnixMs) -> Result<Option<scores::ScoreRun>, St
     let zone = ctx.config.shop.zone();
     let will_do = |run: &scores::ScoreRun| {
         let same_moment = if ctx.clock.is_simulated() { run.as_of == at } else { run.as_of <= at && zone.date(run.as_of) == zone.date(at) };
-        same_moment && !run.stale && run.borders.settings == Borders::settings(zone, &rules(&ctx.config))
+        same_moment && !run.stale && run.borders.settings == Borders::settings(zone, &rules(&ctx.config)) && has_own(run, ctx.own.get().as_deref())
     };
     Ok(run.filter(will_do))
 }
@@ -136,9 +151,12 @@ pub async fn customers(ctx: &Ctx, tx: &mut Tx, ids: &[Id], at: UnixMs) -> Result
         return Ok(0);
     }
     let (zone, rules) = (ctx.config.shop.zone(), rules(&ctx.config));
-    let fits = |run: &scores::ScoreRun| run.as_of <= at && run.borders.customers > 0 && run.borders.settings == Borders::settings(zone, &rules);
+    let own = ctx.own.get();
+    let fits = |run: &scores::ScoreRun| {
+        run.as_of <= at && run.borders.customers > 0 && run.borders.settings == Borders::settings(zone, &rules) && has_own(run, own.as_deref())
+    };
     let run = scores::lock_run(tx).await?.filter(fits).filter(|_| ids.len() <= MAX_SINGLE);
-    let Some(run) = run else {
+    let (Some(run), Some(own)) = (run, own) else {
         scores::mark_stale(tx).await?;
         return Ok(0);
     };
@@ -148,5 +166,28 @@ pub async fn customers(ctx: &Ctx, tx: &mut Tx, ids: &[Id], at: UnixMs) -> Result
     let with_orders: HashSet<Id> = facts.iter().map(|facts| facts.customer_id).collect();
     let without: Vec<Id> = ids.iter().copied().filter(|id| !with_orders.contains(id)).collect();
     scores::remove(tx, &without).await?;
+    own::refresh(ctx, tx, &own, ids, at).await?;
     Ok(placed.len())
+}
+
+/// Refreshes the shop's own scores of customers whose record has changed, in the transaction of the change; of many, the next full run does it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn records(ctx: &Ctx, tx: &mut Tx, ids: &[Id], at: UnixMs) -> Result<(), StoreError> {
+    let own = ctx.own.get();
+    if ids.is_empty() || own.as_ref().is_some_and(|own| own.is_empty()) {
+        return Ok(());
+    }
+    let fits = |run: &scores::ScoreRun| run.as_of <= at && has_own(run, own.as_deref());
+    let run = scores::lock_run(tx).await?.filter(fits).filter(|_| ids.len() <= MAX_SINGLE);
+    match own.as_ref().filter(|_| run.is_some()) {
+        Some(own) => own::refresh(ctx, tx, own, ids, at).await,
+        None => scores::mark_stale(tx).await,
+    }
+}
+
+/// Whether a run has the values of these own scores; of none that are known any will do.
+fn has_own(run: &scores::ScoreRun, own: Option<&ScoreSet>) -> bool {
+    own.is_none_or(|own| own.hash() == run.own)
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::campaign::Campaign;
 use super::decide::Candidate;
-use super::{Ctx, FlowError};
+use super::{Ctx, FlowError, own};
 use crate::base::clock::Clock;
 use crate::base::id::Id;
-use crate::model::fact::Source;
+use crate::model::fact::{Fact, Source};
 use crate::model::facts::{Facts, Moment, Needs};
 use crate::model::score::Score;
 use crate::rules::{Evaluation, Rule};
@@ -21,7 +21,7 @@ const PAGE: u32 = 1_000;
 /// Customers of whom only figures are read and clauses asked, per page: so many that PostgreSQL takes the way through the table that it would take for all.
 const WIDE_PAGE: u32 = 20_000;
 /// What may be long for a single customer.
-const LONG: [Source; 6] = [Source::Orders, Source::Lines, Source::Emails, Source::Events, Source::Customer("tags"), Source::Customer("attributes")];
+pub(super) const LONG: [Source; 6] = [Source::Orders, Source::Lines, Source::Emails, Source::Events, Source::Customer("tags"), Source::Customer("attributes")];
 /// How long it looks for candidates at once, in milliseconds: whoever waits for them has to show in between that he is alive.
 const LOOK_MS: i64 = 5_000;
 
@@ -72,21 +72,27 @@ impl<'a> Walk<'a> {
     }
 
     async fn page(&self, after: Id) -> Result<Vec<Facts>, FlowError> {
-        let needs = self.rules.iter().fold(Needs::default(), |needs, rule| needs.and(rule.condition_needs));
+        let named = self.rules.iter().fold(Needs::default(), |needs, rule| needs.and(rule.condition_needs));
+        let needs = self.with_own(named);
         // A script may take long for each, something long much memory.
         let narrow = LONG.iter().any(|source| needs.from(*source)) || self.rules.iter().any(|rule| rule.needs_interpreter());
         let size = if narrow { PAGE } else { WIDE_PAGE };
         let page = facts::page(&mut self.ctx.db.read().await?, after, size, needs, self.filter.as_ref()).await?;
-        Ok(self.scored(page))
+        self.scored(page, named).await
     }
 
-    fn scored(&self, mut people: Vec<Facts>) -> Vec<Facts> {
-        if let Some(scores) = self.scores {
-            for facts in &mut people {
-                facts.score = scores.get(&facts.customer.id).copied();
-            }
+    /// What is read for these facts: own scores that are not stored are made from others.
+    fn with_own(&self, named: Needs) -> Needs {
+        if self.scores.is_some() && named.has(Fact::Score) { named.and(self.campaign.scores.needs()) } else { named }
+    }
+
+    async fn scored(&self, mut people: Vec<Facts>, named: Needs) -> Result<Vec<Facts>, FlowError> {
+        let Some(scores) = self.scores else { return Ok(people) };
+        own::place(&mut people, scores);
+        if named.has(Fact::Score) {
+            people = own::fill(&self.campaign.scores, people, self.moment).await?.0;
         }
-        people
+        Ok(people)
     }
 }
 
@@ -158,8 +164,9 @@ impl<'a> Scan<'a> {
     /// Loads them in full and asks once more.
     async fn load(&self, ids: &[Id]) -> Result<Vec<Candidate>, FlowError> {
         let Walk { ctx, campaign, moment, .. } = self.walk;
-        let people = facts::of(&mut ctx.db.read().await?, ids, self.rule.needs.and(Needs::RECORD)).await?;
-        let (people, campaign, name) = (self.walk.scored(people), Arc::clone(campaign), self.rule.spec.name.clone());
+        let needs = self.walk.with_own(self.rule.needs).and(Needs::RECORD);
+        let people = facts::of(&mut ctx.db.read().await?, ids, needs).await?;
+        let (people, campaign, name) = (self.walk.scored(people, self.rule.needs).await?, Arc::clone(campaign), self.rule.spec.name.clone());
         let asked = tokio::task::spawn_blocking(move || {
             let evaluations = campaign.rules.rule(&name).map(|rule| rule.evaluate(&people, moment)).unwrap_or_default();
             people.into_iter().zip(evaluations).filter_map(|(facts, evaluation)| candidate(|| facts, evaluation)).collect()

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::campaign::Campaign;
 use super::decide::{self, Candidate, limits};
 use super::recall::{self, Past, Rehearsal};
-use super::{Ctx, FlowError, rescore};
+use super::{Ctx, FlowError, own, rescore};
 use crate::base::time::UnixMs;
 use crate::model::decision::Refusal;
 use crate::model::facts::{Facts, Moment, Needs};
@@ -105,6 +105,10 @@ pub async fn customer(ctx: &Ctx, external_id: &str) -> Result<Option<Facts>, Flo
     drop(tx);
     if let (Some(facts), Some(scores)) = (&mut facts, rescore::unless_stored(ctx, ctx.clock.now()).await?) {
         facts.score = scores.get(&customer.id).copied();
+        if let Some(own) = ctx.own.get() {
+            let moment = Moment { now: ctx.clock.now(), zone: ctx.config.shop.zone() };
+            return Ok(own::fill(&own, vec![facts.clone()], moment).await?.0.pop());
+        }
     }
     Ok(facts)
 }

@@ -31,6 +31,26 @@ pub struct Declared {
 }
 
 impl AttributeKind {
+    /// Text, a number, true or false, for people.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Text => "a text",
+            Self::Number => "a number",
+            Self::Flag => "true or false",
+        }
+    }
+
+    /// The kind of a value.
+    #[must_use]
+    pub fn of(literal: &Literal) -> Self {
+        match literal {
+            Literal::Text(_) => Self::Text,
+            Literal::Number(_) => Self::Number,
+            Literal::Flag(_) => Self::Flag,
+        }
+    }
+
     /// Reads the word of the configuration.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -65,6 +65,8 @@ pub enum Source {
     Emails,
     /// Events that were imported.
     Events,
+    /// The shop's own scores.
+    Own,
 }
 
 /// How a fact stands in its column as it is.
@@ -188,6 +190,9 @@ facts! {
     HasEmail => fact("has_email", Source::Customer("email"), Kind::Flag, "", "whether there is an address to write to", "c.has_email");
     Attr => fact(
         "attr", Source::Customer("attributes"), Kind::Any, "", "an own fact of the shop's, declared in [attributes] of the configuration; missing when the customer has none", "c.attr(\"city\") == \"Bonn\"",
+    ).takes(Takes::Name);
+    Score => fact(
+        "score", Source::Own, Kind::Any, "", "an own score of the shop's, written in scores/*.rhai; missing when it is unknown for the customer", "c.score(\"lead\") >= 50",
     ).takes(Takes::Name);
     BirthdayInDays => fact("birthday_in_days", Source::Customer("birthday"), Kind::Whole, "days", "days to the next birthday, 0 = today; missing without a birthday", "c.birthday_in_days == 0");
     Age => fact("age", Source::Customer("birthday"), Kind::Whole, "years", "age in full years; missing without a birthday or with a made-up year", "c.age >= 18");

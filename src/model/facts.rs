@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
+use super::attribute::Attributes;
 use super::customer::Customer;
 use super::fact::{ALL, Fact, Reading, Source};
 use super::score::Score;
@@ -19,6 +20,8 @@ pub struct Facts {
     pub customer: Customer,
     /// The scores as of the rule's run; `None` when there is no order up to then.
     pub score: Option<Score>,
+    /// The shop's own scores by name, as of the rule's run; one that is unknown is not there.
+    pub own: Attributes,
     /// What happened.
     pub history: Option<Arc<History>>,
     /// What of all this was read; the rest is not known.
@@ -52,7 +55,7 @@ impl Facts {
     /// A real customer whose history was not read.
     #[must_use]
     pub fn new(customer: Customer, score: Option<Score>) -> Self {
-        Self { customer, score, history: None, read: Needs::RECORD, stated: None }
+        Self { customer, score, own: Attributes::new(), history: None, read: Needs::RECORD, stated: None }
     }
 }
 

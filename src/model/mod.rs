@@ -19,6 +19,7 @@ pub mod kpi;
 pub mod message;
 pub mod order;
 pub mod outlook;
+pub mod own_score;
 pub mod pause;
 pub mod predicate;
 pub mod report;

@@ -96,6 +96,15 @@ pub(super) fn always(sentence: String, at: Position) -> EvalAltResult {
     EvalAltResult::ErrorRuntime(Dynamic::from(Always(sentence)), at)
 }
 
+/// Whether a function or operator was given a missing value and takes none.
+pub(super) fn lacks_value(error: &EvalAltResult) -> bool {
+    match error {
+        EvalAltResult::ErrorInFunctionCall(_, _, deeper, _) | EvalAltResult::ErrorInModule(_, deeper, _) => lacks_value(deeper),
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => signature.contains("()"),
+        _ => false,
+    }
+}
+
 /// An error of the compiler.
 pub(super) fn explain_syntax(error: &ParseError) -> Trouble {
     let (line, column) = place(error.position());

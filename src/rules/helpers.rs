@@ -169,13 +169,18 @@ fn webhook(target: &Dynamic, payload: Map) -> Outcome<Plan> {
     Ok(Plan::Webhook { target: named("webhook", target, "target")?, payload: payload.into() })
 }
 
-/// Teaches an engine the words.
-pub(super) fn register(engine: &mut Engine) {
+/// Teaches an engine the lengths of time.
+pub(super) fn register_spans(engine: &mut Engine) {
+    engine.register_type_with_name::<Span>("Days");
     for (word, _) in LENGTHS {
         engine.register_fn(word, move |count: Dynamic| span(word, &count));
     }
+}
+
+/// Teaches an engine the words.
+pub(super) fn register(engine: &mut Engine) {
+    register_spans(engine);
     engine
-        .register_type_with_name::<Span>("Days")
         .register_type_with_name::<Worth>("Worth")
         .register_type_with_name::<Wish>("Voucher")
         .register_type_with_name::<Plan>("Action")

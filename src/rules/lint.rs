@@ -8,7 +8,7 @@ use super::internals::{Call, Code, Compared, Function, Known, Place, Property, S
 use super::modules::{Unit, Units};
 use super::registry;
 use super::suggest::hint;
-use super::{builder, words};
+use super::{builder, score_verbs, words};
 use crate::model::fact::{About, Fact, Kind};
 use crate::model::fault::FileFault;
 
@@ -21,7 +21,7 @@ pub(super) fn check(unit: &Unit, units: &Units, known: &Known) -> Vec<FileFault>
     let outline = &unit.outline;
     for code in outline.functions.iter().map(|function| &function.code).chain([&outline.top]) {
         lint.keys.extend(code.keys.iter().map(String::as_str));
-        let handed = code.handed.iter().filter(|(verb, _)| builder::TAKES_CUSTOMER.contains(&verb.as_str()));
+        let handed = code.handed.iter().filter(|(verb, _)| takes_customer(verb));
         lint.customers.extend(handed.map(|(_, closure)| closure.as_str()));
     }
     lint.code(&outline.top, None);
@@ -30,6 +30,11 @@ pub(super) fn check(unit: &Unit, units: &Units, known: &Known) -> Vec<FileFault>
         lint.code(&function.code, Some(function));
     }
     lint.faults
+}
+
+/// Verbs of rules and of own scores whose closure gets the customer.
+fn takes_customer(verb: &str) -> bool {
+    builder::TAKES_CUSTOMER.contains(&verb) || score_verbs::TAKES_CUSTOMER.contains(&verb)
 }
 
 /// Methods that call a closure and do not keep it.
@@ -62,7 +67,7 @@ pub(super) fn held_closures(unit: &Unit) -> Vec<FileFault> {
     let outline = &unit.outline;
     let closures = outline.functions.iter().map(|function| &function.code).chain([&outline.top]).flat_map(|code| &code.closures);
     let own = |name: &str| outline.functions.iter().any(|function| function.name == name);
-    let taken = |to: &str| (builder::TAKES_CUSTOMER.contains(&to) || CALL_AT_ONCE.contains(&to)) && !own(to);
+    let taken = |to: &str| (takes_customer(to) || CALL_AT_ONCE.contains(&to)) && !own(to);
     let held = closures.filter(|closure| !closure.handed_to.as_deref().is_some_and(taken));
     let problem = "a closure stands right where it is used, as in .when(|c| …): what is used several times is a function, as in fn loyal(c) { … }";
     held.map(|closure| FileFault::new(&unit.file, closure.at, problem)).collect()
@@ -167,6 +172,9 @@ impl<'a> Lint<'a> {
             return self.fault(call.at, registry::unknown_field(field));
         }
         let scripted = |arguments| self.unit.outline.functions.iter().any(|function| function.name == name && function.parameters.len() == arguments);
+        if name == Fact::Score.about().name && arguments == 1 && call.text.is_none() {
+            return self.fault(call.at, "score(…): the name stands there in quotes, as in c.score(\"lead\"), so that it can be checked".to_owned());
+        }
         if LANGUAGE.contains(&name) || self.keys.contains(name) || scripted(arguments) || scripted(arguments + 1) {
             return;
         }

@@ -50,6 +50,7 @@ pub(super) fn range(fact: Fact, buckets: i64) -> (Range, bool) {
         Fact::FirstName
         | Fact::LastName
         | Fact::Attr
+        | Fact::Score
         | Fact::AverageOrderValue
         | Fact::TypicalGapDays
         | Fact::NextOrderInDays

@@ -165,6 +165,7 @@ impl View<'_> {
             Fact::Locale => text(record.locale.map(Locale::code)),
             Fact::Tags => record.tags.iter().map(|tag| Dynamic::from(tag.clone())).collect::<rhai::Array>().into(),
             Fact::Attr => record.attributes.get(reading.of.as_deref().unwrap_or_default()).map_or(Dynamic::UNIT, value_of),
+            Fact::Score => self.facts.own.get(reading.of.as_deref().unwrap_or_default()).map_or(Dynamic::UNIT, value_of),
             Fact::HasEmail => record.email.is_some().into(),
             Fact::BirthdayInDays => whole(record.birthday.map(|born| days_until_anniversary(born, self.today))),
             Fact::Age => whole(self.age()),

@@ -17,7 +17,7 @@ use super::tell::tell_quickly;
 use crate::base::id::Id;
 use crate::model::action::{Action, Channel, Voucher};
 use crate::model::example::Example;
-use crate::model::fact::Reading;
+use crate::model::fact::{Fact, Reading};
 use crate::model::facts::{Facts, Moment, Needs};
 use crate::model::predicate::{Clause, Predicate};
 use crate::model::rule::RuleSpec;
@@ -30,8 +30,9 @@ pub struct Rule {
     pub source: String,
     /// Templates and targets that its actions name in plain text, so that a missing one is found before the rule runs.
     pub mentions: Vec<Mention>,
-    /// Own facts of the shop's that its condition and actions name in plain text, so that an undeclared one is found before the rule runs.
-    pub attributes: Vec<AttributeMention>,
+    /// Own facts and scores of the shop's that its condition, actions and examples name in plain text, so that one that there is not is found before the
+    /// rule runs.
+    pub own: Vec<OwnMention>,
     /// The facts that its condition and actions ask for.
     pub needs: Needs,
     /// Those that its condition asks for.
@@ -69,9 +70,11 @@ pub struct Mention {
     pub column: usize,
 }
 
-/// An attribute that a rule's text names.
+/// An own fact ([`Fact::Attr`]) or score ([`Fact::Score`]) that a text names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AttributeMention {
+pub struct OwnMention {
+    /// Which of the two.
+    pub fact: Fact,
     /// Its name.
     pub name: String,
     /// The file.

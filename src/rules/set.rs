@@ -11,10 +11,10 @@ use rhai::Engine;
 use super::draft::Draft;
 use super::explain::explain;
 use super::files::{Source, from_trouble, read};
-use super::internals::{Bound, Place};
+use super::internals::{Bound, Call, Place};
 use super::modules::{self, Resolver, Unit, Units};
 use super::registry;
-use super::rule::{AttributeMention, Given, Mention, Rule};
+use super::rule::{Given, Mention, OwnMention, Rule};
 use super::sandbox::{self, Deep};
 use super::{builder, files, helpers, trial};
 use crate::model::action::Channel;
@@ -188,7 +188,7 @@ fn finish(draft: Draft, units: &Units, engine: &Arc<Engine>, faults: &mut Vec<Fi
         condition_needs: Needs::of(named(&finished.condition, units)),
         clauses: home.and_then(|(unit, function)| finished.condition.clauses(unit, units, &function.parameters)),
         mentions: finished.actions.iter().flat_map(|action| mentions(action, units)).collect(),
-        attributes: closures().flat_map(|closure| attributes(closure, units)).chain(finished.examples.iter().flat_map(stated)).collect(),
+        own: closures().flat_map(|closure| own(closure, units)).chain(finished.examples.iter().flat_map(stated)).collect(),
         spec: finished.spec,
         file: finished.file,
         said: finished.said,
@@ -206,7 +206,7 @@ fn finish(draft: Draft, units: &Units, engine: &Arc<Engine>, faults: &mut Vec<Fi
     Some(rule)
 }
 
-fn wrong_arity(closure: &Bound, units: &Units) -> Option<FileFault> {
+pub(super) fn wrong_arity(closure: &Bound, units: &Units) -> Option<FileFault> {
     let (_, function) = units.function(closure.file(), closure.function())?;
     let takes = function.parameters.len().saturating_sub(closure.captured());
     let problem = format!("the closure takes {takes} arguments: expected one, the customer, as in |c| …");
@@ -214,7 +214,7 @@ fn wrong_arity(closure: &Bound, units: &Units) -> Option<FileFault> {
 }
 
 /// Facts that a closure's code names, with or without brackets.
-fn named(closure: &Bound, units: &Units) -> Vec<Fact> {
+pub(super) fn named(closure: &Bound, units: &Units) -> Vec<Fact> {
     let code = units.reached(closure.file(), closure.function());
     let names = |name: &str| {
         code.iter().any(|(_, code)| {
@@ -236,22 +236,26 @@ fn reads(rule: &Rule, units: &Units) -> Vec<Reading> {
     reads
 }
 
-fn attributes(closure: &Bound, units: &Units) -> Vec<AttributeMention> {
+/// Own facts and scores of the shop's, which the program does not know by itself.
+const OWN: [Fact; 2] = [Fact::Attr, Fact::Score];
+
+/// Own facts and scores that a closure's code names in plain text.
+pub(super) fn own(closure: &Bound, units: &Units) -> Vec<OwnMention> {
     let code = units.reached(closure.file(), closure.function());
     let calls = code.iter().flat_map(|(unit, code)| code.calls.iter().map(|call| (unit.file.clone(), call)));
-    let attr = Fact::Attr.about().name;
-    calls
-        .filter(|(_, call)| call.method && call.name == attr)
-        .filter_map(|(file, call)| Some(AttributeMention { name: call.text.clone()?, file, at: call.at }))
-        .collect()
+    let mention = |(file, call): (String, &Call)| {
+        let fact = OWN.into_iter().find(|fact| call.method && call.name == fact.about().name)?;
+        Some(OwnMention { fact, name: call.text.clone()?, file, at: call.at })
+    };
+    calls.filter_map(mention).collect()
 }
 
-/// Attributes that an example states: misspelt ones would state nothing.
-fn stated(example: &Example) -> impl Iterator<Item = AttributeMention> {
-    let readings = example.facts.stated.iter().flat_map(|stated| stated.keys()).filter(|reading| reading.fact == Fact::Attr);
+/// Those that an example states: misspelt ones would state nothing.
+fn stated(example: &Example) -> impl Iterator<Item = OwnMention> {
+    let readings = example.facts.stated.iter().flat_map(|stated| stated.keys()).filter(|reading| OWN.contains(&reading.fact));
     let mention = |reading: &Reading| {
         let name = reading.of.as_deref().unwrap_or_default().to_owned();
-        AttributeMention { name, file: example.file.clone(), at: (example.line, example.column) }
+        OwnMention { fact: reading.fact, name, file: example.file.clone(), at: (example.line, example.column) }
     };
     readings.map(mention)
 }

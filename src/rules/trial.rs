@@ -16,7 +16,7 @@ use crate::model::outlook::Outlook;
 use crate::model::score::{Abc, Score};
 
 /// 2026-01-15T12:00:00Z.
-const NOW: UnixMs = UnixMs(1_768_478_400_000);
+pub(super) const NOW: UnixMs = UnixMs(1_768_478_400_000);
 
 /// What goes wrong in the rule's condition and actions. A condition may fail for one customer and not for another (a list that is too
 /// short, a division by zero): only what is certain counts. An action has to work.
@@ -28,7 +28,8 @@ pub(super) fn run(rule: &Rule) -> Vec<Trouble> {
     condition.into_iter().chain(actions).collect()
 }
 
-fn example() -> Facts {
+/// Somebody who has everything.
+pub(super) fn example() -> Facts {
     let customer = Record {
         id: Id(1),
         external_id: "1001".to_owned(),

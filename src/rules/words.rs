@@ -145,6 +145,38 @@ pub const WORDS: &[Word] = &[
     value("weeks", &["number: int"], "Days", "weeks(2)", "seven days each"),
 ];
 
+const fn of_score(name: &'static str, forms: &'static [&'static str], example: &'static str, meaning: &'static str, default: &'static str) -> Word {
+    Word { kind: Use::Verb, name, forms, gives: "Score", example, meaning, default }
+}
+
+/// The verbs of an own score.
+pub const SCORE_WORDS: &[Word] = &[
+    of_score("score", &["name: String"], "score(\"lead\")", "begins a score; the name is unique: 1 to 40 of a-z, 0-9, _", "required"),
+    of_score(
+        "means",
+        &["text: String"],
+        ".means(\"who is worth a call\")",
+        "what it means, in a line; `stammgast facts` shows it",
+        "nothing is said",
+    ),
+    of_score("unit", &["text: String"], ".unit(\"0–100\")", "unit or range, for people", "nothing is said"),
+    of_score(
+        "number",
+        &["formula: FnPtr"],
+        ".number(|c| c.orders * 10)",
+        "the formula, whose value is a number; six decimals are kept",
+        "one of .number, .flag and .text is required",
+    ),
+    of_score("flag", &["formula: FnPtr"], ".flag(|c| c.orders > 10)", "the formula, whose value is true or false", "as .number"),
+    of_score(
+        "text",
+        &["formula: FnPtr"],
+        ".text(|c| if c.orders > 10 { \"gold\" } else { \"silver\" })",
+        "the formula, whose value is a text of one line, 1 to 200 characters",
+        "as .number",
+    ),
+];
+
 /// Names of the verbs that follow a rule.
 pub(super) fn verbs() -> impl Iterator<Item = &'static str> {
     WORDS.iter().filter(|word| word.kind == Use::Verb && word.name != "rule").map(|word| word.name)
@@ -155,7 +187,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
-    use crate::rules::{builder, helpers, internals, sandbox};
+    use crate::rules::{builder, helpers, internals, sandbox, score_verbs};
 
     #[test]
     fn the_words_are_those_that_rules_know_with_as_many_arguments() {
@@ -171,5 +203,9 @@ mod tests {
         };
         let told: BTreeMap<String, BTreeSet<usize>> = WORDS.iter().map(|word| (word.name.to_owned(), arguments(word))).collect();
         assert_eq!(told, known);
+        let mut engine = sandbox::engine();
+        score_verbs::register(&mut engine);
+        let known: BTreeSet<String> = internals::known(&engine).functions.into_keys().filter(|name| !plain.contains_key(name)).collect();
+        assert_eq!(SCORE_WORDS.iter().map(|word| word.name.to_owned()).collect::<BTreeSet<_>>(), known);
     }
 }

@@ -5,7 +5,7 @@ use sqlx::{Database, QueryBuilder};
 
 use super::db::{Sql, StoreError, Tx, id_list};
 use super::filter::{Filter, Tables};
-use super::history;
+use super::{history, own_scores};
 use crate::base::id::Id;
 use crate::base::money::Cents;
 use crate::base::time::UnixMs;
@@ -125,6 +125,8 @@ pub async fn count(tx: &mut Tx) -> Result<i64, StoreError> {
 /// What is read of each customer.
 struct Columns {
     needs: Needs,
+    /// The shop's own scores.
+    own: bool,
     record: Vec<&'static (&'static str, Put<Customer>)>,
     scores: Vec<&'static (&'static str, Put<Score>)>,
 }
@@ -135,6 +137,7 @@ impl Columns {
         let whole = needs.and(Needs::RECORD) == needs;
         Self {
             needs,
+            own: whole || needs.from(Source::Own),
             record: RECORD.iter().filter(|(name, _)| whole || needs.from(Source::Customer(name))).collect(),
             scores: SCORES.iter().filter(|(name, _)| whole || needs.from(Source::Score(name))).collect(),
         }
@@ -153,6 +156,9 @@ impl Columns {
         }
         for (name, _) in &self.scores {
             query.push(", '\u{1f}', s.").push(name);
+        }
+        if self.own {
+            query.push(", '\u{1f}', ").push(own_scores::select(id));
         }
         query.push(") AS line");
         query
@@ -189,8 +195,15 @@ impl Columns {
                 scored = true;
             }
         }
+        let mut own = Attributes::new();
+        if self.own {
+            let text = values.next().ok_or_else(|| corrupt("own_scores", "(any)"))?;
+            if !text.is_empty() {
+                own = own_scores::read(text).ok_or_else(|| corrupt("own_scores", "(any)"))?;
+            }
+        }
         match values.next() {
-            None => Ok(Facts { read: self.needs, ..Facts::new(customer, scored.then_some(score)) }),
+            None => Ok(Facts { read: self.needs, own, ..Facts::new(customer, scored.then_some(score)) }),
             Some(_) => Err(corrupt("customers", "(any)")),
         }
     }

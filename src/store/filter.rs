@@ -185,7 +185,7 @@ fn known(fact: &Reading, moment: &Moment) -> Option<Sql> {
     if let Some(known) = calendar::known(fact.fact) {
         return Some(known);
     }
-    Some(Sql::Known(Expression::of(fact, moment)?.0))
+    Some(Sql::Known(Expression::own(fact, None).or_else(|| Expression::of(fact, moment))?.0))
 }
 
 /// Where a flag has this value.
@@ -193,7 +193,8 @@ fn flag(fact: &Reading, value: bool, moment: &Moment) -> Option<Sql> {
     if let Some(told) = calendar::compare(fact.fact, moment, |told| told == i64::from(value)) {
         return Some(told);
     }
-    let (expression, _) = Expression::of(fact, moment).filter(|_| fact.fact.about().kind == Kind::Flag)?;
+    let of = Expression::of(fact, moment).filter(|_| fact.fact.about().kind == Kind::Flag);
+    let (expression, _) = Expression::own(fact, Some(&Literal::Flag(value))).or(of)?;
     Some(Sql::Compare(expression, if value { " > " } else { " = " }, Value::Whole(0)))
 }
 
@@ -211,7 +212,7 @@ fn compare(fact: &Reading, operator: Operator, literal: &Literal, moment: &Momen
     {
         return Some(told);
     }
-    let (expression, scale) = Expression::of(fact, moment)?;
+    let (expression, scale) = Expression::own(fact, Some(literal)).or_else(|| Expression::of(fact, moment))?;
     match literal {
         Literal::Number(number) if fact.fact == Fact::DaysSince => events::since(&expression, operator, number, moment),
         Literal::Text(text) if fact.fact == Fact::NpsClass => Some(events::class(&expression, |class| operator.holds(class.cmp(text)))),

@@ -18,6 +18,7 @@ pub mod messages;
 pub mod orders;
 pub mod outbox;
 pub mod outcomes;
+pub mod own_scores;
 pub mod pauses;
 pub mod report;
 pub mod rules;
@@ -48,6 +49,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         messages::STATEMENTS,
         outbox::STATEMENTS,
         outcomes::STATEMENTS,
+        own_scores::STATEMENTS,
         pauses::STATEMENTS,
         report::STATEMENTS,
         rules::STATEMENTS,

@@ -21,6 +21,7 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0007_vouchers_redeemed.sql"),
         include_str!("../../migrations/postgres/0007_vouchers_redeemed.sql"),
     ),
+    (8, "own_scores", include_str!("../../migrations/sqlite/0008_own_scores.sql"), include_str!("../../migrations/postgres/0008_own_scores.sql")),
     (10, "holdout", include_str!("../../migrations/sqlite/0010_holdout.sql"), include_str!("../../migrations/postgres/0010_holdout.sql")),
 ];
 

@@ -21,6 +21,8 @@ pub struct ScoreRun {
     pub borders: Borders,
     /// Facts have changed in a way that only a full run shows.
     pub stale: bool,
+    /// The hash of the shop's own scores that were computed with it.
+    pub own: String,
 }
 
 /// What [`facts`] and [`facts_of`] read for each customer.
@@ -43,12 +45,12 @@ statements! {
             FROM scores WHERE customer_id > $1 ORDER BY customer_id LIMIT $2";
     EXTERNAL_IDS = "SELECT c.id, c.external_id FROM customers c WHERE EXISTS (SELECT 1 FROM orders o WHERE o.customer_id = c.id) ORDER BY c.id";
     DELETE_ALL = "DELETE FROM scores";
-    RUN = "SELECT as_of, borders, stale FROM score_runs WHERE name = 'latest'";
+    RUN = "SELECT as_of, borders, stale, own FROM score_runs WHERE name = 'latest'";
     // Changes nothing: takes the row, so that full runs and refreshes follow one another.
-    LOCK_RUN = "UPDATE score_runs SET stale = stale WHERE name = 'latest' RETURNING as_of, borders, stale";
+    LOCK_RUN = "UPDATE score_runs SET stale = stale WHERE name = 'latest' RETURNING as_of, borders, stale, own";
     BEGIN_RUN = "INSERT INTO score_runs (name, as_of, customers, borders, stale) VALUES ('latest', $1, 0, '', 1)
                  ON CONFLICT (name) DO UPDATE SET stale = 1";
-    END_RUN = "UPDATE score_runs SET as_of = $1, customers = $2, borders = $3, stale = 0 WHERE name = 'latest'";
+    END_RUN = "UPDATE score_runs SET as_of = $1, customers = $2, borders = $3, own = $4, stale = 0 WHERE name = 'latest'";
     MARK_STALE = "UPDATE score_runs SET stale = 1 WHERE name = 'latest' AND stale = 0";
 }
 
@@ -313,11 +315,11 @@ pub async fn lock_run(tx: &mut Tx) -> Result<Option<ScoreRun>, StoreError> {
     row.map(score_run).transpose()
 }
 
-type RunRow = (i64, String, i64);
+type RunRow = (i64, String, i64, String);
 
-fn score_run((as_of, borders, stale): RunRow) -> Result<ScoreRun, StoreError> {
+fn score_run((as_of, borders, stale, own): RunRow) -> Result<ScoreRun, StoreError> {
     let borders = serde_json::from_str(&borders).map_err(|_| StoreError::Corrupt { table: "score_runs", column: "borders", value: borders })?;
-    Ok(ScoreRun { as_of: UnixMs(as_of), borders, stale: stale != 0 })
+    Ok(ScoreRun { as_of: UnixMs(as_of), borders, stale: stale != 0, own })
 }
 
 /// Begins a full run: nobody else runs or refreshes until this transaction ends. Call before reading the facts.
@@ -328,15 +330,15 @@ pub async fn begin_run(tx: &mut Tx, as_of: UnixMs) -> Result<(), StoreError> {
     on!(tx, BEGIN_RUN, |c, q| sqlx::query(q).bind(as_of.0).execute(c).await.map(|_| ()))
 }
 
-/// Ends a full run: these are all the scores there are.
+/// Ends a full run: these are all the scores there are, beside the shop's own ones of that hash.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn end_run(tx: &mut Tx, as_of: UnixMs, scores: &[Score], borders: &Borders) -> Result<(), StoreError> {
+pub async fn end_run(tx: &mut Tx, as_of: UnixMs, scores: &[Score], borders: &Borders, own: &str) -> Result<(), StoreError> {
     on!(tx, DELETE_ALL, |c, q| sqlx::query(q).execute(c).await.map(|_| ()))?;
     put(tx, scores).await?;
     let text = serde_json::to_string(borders).map_err(|error| StoreError::Unfit(format!("the borders of the scores cannot be written: {error}")))?;
-    on!(tx, END_RUN, |c, q| sqlx::query(q).bind(as_of.0).bind(borders.customers).bind(text).execute(c).await.map(|_| ()))
+    on!(tx, END_RUN, |c, q| sqlx::query(q).bind(as_of.0).bind(borders.customers).bind(text).bind(own).execute(c).await.map(|_| ()))
 }
 
 /// Notes that facts have changed so that only a full run shows them; in the same transaction as the change.

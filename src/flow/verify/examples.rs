@@ -5,7 +5,6 @@ use std::sync::Arc;
 use chrono::{NaiveDate, NaiveTime};
 use serde::Serialize;
 
-use crate::base::clock::Clock;
 use crate::base::time::{DAY_MS, UnixMs, Zone};
 use crate::flow::campaign::Campaign;
 use crate::flow::decide::{self, Arms, Candidate};
@@ -60,7 +59,7 @@ pub async fn examples(ctx: &Ctx, campaign: &Arc<Campaign>) -> Result<Vec<Tried>,
         let mails = rule.mentions.iter().any(|mention| mention.channel == Channel::Email);
         for example in &rule.examples {
             let moment = moment(ctx.config.shop.zone(), example.standing.today);
-            let ctx = Ctx { clock: Clock::simulated(moment.now), ..ctx.clone() };
+            let ctx = ctx.at(moment.now);
             tried.push(one(&ctx, campaign, &rule.spec, example, moment, mails).await?);
         }
     }

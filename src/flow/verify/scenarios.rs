@@ -123,7 +123,8 @@ fn span(config: &Config, scenario: &Scenario) -> (UnixMs, UnixMs) {
 /// Plays a scenario that has no [`faults`]. Nothing is sent; nothing is left.
 pub async fn play(config: &Arc<Config>, campaign: &Arc<Campaign>, scenario: &Scenario) -> Result<Played, FlowError> {
     let (begin, end) = span(config, scenario);
-    let ctx = Ctx { db: Db::in_memory().await?, clock: Clock::simulated(begin), config: Arc::clone(config) };
+    let ctx = Ctx::new(Db::in_memory().await?, Clock::simulated(begin), Arc::clone(config));
+    ctx.own.put(Some(Arc::clone(&campaign.scores)));
     for batch in scenario.customers.chunks(ingest::BATCH) {
         ingest::customers(&ctx, batch.to_vec()).await?;
     }
@@ -246,7 +247,7 @@ async fn explain(ctx: &Ctx, campaign: &Arc<Campaign>, line: &Line, other: Option
         run
     };
     compared.sentence = other.filter(|other| !other.detail.is_empty()).map(|other| other.detail.clone());
-    let then = Ctx { clock: Clock::simulated(at), ..ctx.clone() };
+    let then = ctx.at(at);
     if let Some(facts) = why::customer(&then, &line.customer).await? {
         compared.why = Some(why::why(&then, campaign, &line.rule, &facts).await?);
     }

@@ -7,6 +7,8 @@ use sqlx::{Database, Encode, QueryBuilder, Type};
 
 use crate::model::fact::{self, Fact, Reading};
 use crate::model::facts::Moment;
+use crate::model::own_score;
+use crate::model::predicate::Literal;
 
 /// An expression over the tables `c` and `s`.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +23,8 @@ pub(super) enum Expression {
     BirthdayInYear,
     /// Counted from the history.
     Figure(Figure),
+    /// A column of the row of an own score.
+    Own(Arc<str>, &'static str),
 }
 
 /// Tables of a statement about customers.
@@ -135,6 +139,19 @@ impl Expression {
         Some((Self::Figure(Figure { source, of, since, now: moment.now.0, text }), scale))
     }
 
+    /// An own score as values of this kind are stored (and the power of ten that a whole number is larger by), or of any kind: whether it is there.
+    pub(super) fn own(reading: &Reading, literal: Option<&Literal>) -> Option<(Self, u32)> {
+        // PostgreSQL has no such text.
+        let name = reading.of.as_ref().filter(|name| reading.fact == Fact::Score && !name.contains('\0'))?;
+        let (column, scale) = match literal {
+            None => ("customer_id", 0),
+            Some(Literal::Number(_)) => ("number_e6", own_score::DECIMALS),
+            Some(Literal::Flag(_)) => ("flag", 0),
+            Some(Literal::Text(_)) => ("words", 0),
+        };
+        Some((Self::Own(Arc::clone(name), column), scale))
+    }
+
     /// The column that a fact is read from.
     pub(super) fn stored(fact: Fact) -> Option<Self> {
         let or_zero = fact.about().stored.is_some_and(|stored| stored.or_zero);
@@ -162,21 +179,34 @@ impl Expression {
         i64: for<'q> Encode<'q, DB> + Type<DB>,
         String: for<'q> Encode<'q, DB> + Type<DB>,
     {
-        let Self::Figure(figure) = self else {
-            query.push(self);
-            return;
-        };
-        query.push("(").push(figure.source.select).push(" AND ").push(figure.source.at).push(" <= ").push_bind(figure.now);
-        if let Some(since) = figure.since {
-            query.push(" AND ").push(figure.source.at).push(" >= ").push_bind(since);
+        match self {
+            Self::Figure(figure) => figure.push(query),
+            Self::Own(name, column) => {
+                query.push("(SELECT o.").push(*column).push(" FROM own_scores o WHERE o.customer_id = c.id AND o.name = ");
+                query.push_bind(name.to_string()).push(")");
+            }
+            column => drop(query.push(column)),
         }
-        if let Some(of) = &figure.of {
-            for (position, column) in figure.source.of.iter().enumerate() {
+    }
+}
+
+impl Figure {
+    fn push<DB: Database>(&self, query: &mut QueryBuilder<DB>)
+    where
+        i64: for<'q> Encode<'q, DB> + Type<DB>,
+        String: for<'q> Encode<'q, DB> + Type<DB>,
+    {
+        query.push("(").push(self.source.select).push(" AND ").push(self.source.at).push(" <= ").push_bind(self.now);
+        if let Some(since) = self.since {
+            query.push(" AND ").push(self.source.at).push(" >= ").push_bind(since);
+        }
+        if let Some(of) = &self.of {
+            for (position, column) in self.source.of.iter().enumerate() {
                 query.push(if position == 0 { " AND (" } else { " OR " }).push(*column).push(" = ").push_bind(of.to_string());
             }
             query.push(")");
         }
-        query.push(figure.source.then).push(")");
+        query.push(self.source.then).push(")");
     }
 }
 
@@ -189,6 +219,8 @@ impl fmt::Display for Expression {
             Self::ScoreOrZero(column) => write!(f, "COALESCE(s.{column}, 0)"),
             Self::BirthdayInYear => f.write_str("substr(c.birthday, 6, 5)"),
             Self::Figure(figure) => f.write_str(&figure.text),
+            Self::Own(name, "customer_id") => write!(f, "{}({name:?})", Fact::Score.about().name),
+            Self::Own(name, column) => write!(f, "{}({name:?}).{column}", Fact::Score.about().name),
         }
     }
 }

@@ -13,7 +13,7 @@ use stammgast::flow::dispatch::{DispatchReport, Dispatcher};
 use stammgast::flow::evaluate::{self, TickReport};
 use stammgast::flow::share::Round;
 use stammgast::flow::{Ctx, trigger};
-use stammgast::rules::RuleSet;
+use stammgast::rules::{RuleSet, ScoreSet};
 use stammgast::store::Db;
 use tokio_util::sync::CancellationToken;
 
@@ -41,9 +41,27 @@ impl Stage {
         let clock = Clock::simulated(config.shop.zone().parse_time(at).unwrap());
         let targets = config.webhooks.iter().map(|target| target.name.clone()).collect();
         let templates = TemplateSet::load(templates).unwrap_or_else(|faults| panic!("{faults:?}"));
-        let campaign =
-            Campaign { rules: rule_set(rules), templates: Arc::new(templates), targets, token_key: TokenKey::new([7; 32]), warnings: Vec::new() };
-        Self { ctx: Ctx { db: db.clone(), clock, config: Arc::new(config) }, in_force: Arc::new(InForce::new(campaign)) }
+        let campaign = Campaign {
+            rules: rule_set(rules),
+            scores: Arc::new(ScoreSet::none()),
+            templates: Arc::new(templates),
+            targets,
+            token_key: TokenKey::new([7; 32]),
+            warnings: Vec::new(),
+        };
+        Self { ctx: Ctx::new(db.clone(), clock, Arc::new(config)), in_force: Arc::new(InForce::new(campaign)) }
+    }
+
+    /// With own scores, as files of the folder would say them.
+    pub fn with_scores(self, scores: &str) -> Self {
+        let loaded = ScoreSet::from_sources(vec![("scores.rhai".to_owned(), scores.to_owned())]);
+        let scores = Arc::new(loaded.unwrap_or_else(|faults| panic!("{faults:#?}")));
+        let rules = rule_set(&self.in_force.get().rules.rules().first().map(|rule| rule.source.clone()).unwrap_or_default());
+        let campaign = Campaign { scores: Arc::clone(&scores), ..self.in_force.get().with_rules(rules) };
+        assert_eq!(campaign.rules.unfit_for(&scores), []);
+        self.in_force.put(campaign);
+        self.ctx.own.put(Some(scores));
+        self
     }
 
     pub fn moment(&self, text: &str) -> UnixMs {

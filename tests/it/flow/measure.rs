@@ -17,7 +17,7 @@ use crate::common::shop::{customers, execute, order};
 fn shop(db: &Db, at: &str, settings: &str) -> Ctx {
     let config = Config::from_toml(settings).unwrap();
     let clock = Clock::simulated(config.shop.zone().parse_time(at).unwrap());
-    Ctx { db: db.clone(), clock, config: Arc::new(config) }
+    Ctx::new(db.clone(), clock, Arc::new(config))
 }
 
 /// Puts the CDNOW sample into the tables.

@@ -11,6 +11,7 @@ mod holds;
 mod ledger;
 mod measure;
 mod object;
+mod own_scores;
 mod pause;
 mod plan;
 mod rescore;

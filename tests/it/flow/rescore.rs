@@ -18,7 +18,7 @@ fn at(text: &str) -> UnixMs {
 
 /// A context as the daemon has it: the times that matter are handed over, the clock is the machine's.
 fn context(db: &Db, settings: &str) -> Ctx {
-    Ctx { db: db.clone(), clock: Clock::System, config: Arc::new(Config::from_toml(settings).unwrap()) }
+    Ctx::new(db.clone(), Clock::System, Arc::new(Config::from_toml(settings).unwrap()))
 }
 
 async fn stored(ctx: &Ctx) -> Vec<Score> {
@@ -80,7 +80,7 @@ on_both!(scores_are_recomputed_when_the_day_the_settings_or_the_facts_have_chang
     let other = context(&test.db, "[score]\nbuckets = 10");
     assert!(recomputed(&other, "2026-03-05T23:02").await, "other settings");
     assert!(!recomputed(&other, "2026-03-05T23:02").await);
-    let simulated = Ctx { clock: Clock::simulated(at("2026-03-05T23:30")), ..other };
+    let simulated = other.at(at("2026-03-05T23:30"));
     assert!(recomputed(&simulated, "2026-03-05T23:30").await, "simulated time passes over orders that are there already");
     assert!(!recomputed(&simulated, "2026-03-05T23:30").await);
 });

@@ -13,6 +13,7 @@ mod hostile;
 mod language;
 mod modules;
 mod sandbox;
+mod scores;
 mod shipped;
 pub(crate) mod short_cut;
 mod why;

@@ -19,7 +19,7 @@ fn event(key: &str, customer: &str, kind: &str, value: Option<&str>, at: i64) ->
 }
 
 async fn ingest(db: &Db, batch: &[NewEvent]) -> ImportCounts {
-    let ctx = Ctx { db: db.clone(), clock: Clock::simulated(UnixMs(1_000)), config: Config::from_toml("").unwrap().into() };
+    let ctx = Ctx::new(db.clone(), Clock::simulated(UnixMs(1_000)), Config::from_toml("").unwrap().into());
     ingest::events(&ctx, batch.to_vec()).await.unwrap()
 }
 

@@ -41,7 +41,7 @@ fn by_address(key: &str, address: &str) -> NewOrder {
 }
 
 fn ctx(db: &Db) -> Ctx {
-    Ctx { db: db.clone(), clock: Clock::simulated(UnixMs(1_000)), config: Config::from_toml("").unwrap().into() }
+    Ctx::new(db.clone(), Clock::simulated(UnixMs(1_000)), Config::from_toml("").unwrap().into())
 }
 
 async fn ingest(db: &Db, batch: &[NewOrder]) -> Ingested {

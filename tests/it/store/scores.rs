@@ -96,7 +96,7 @@ on_both!(a_full_run_replaces_everything_and_staleness_is_remembered, |test| {
     scores::put(&mut tx, &[score(1), score(2)]).await.unwrap();
     let borders = Borders { customers: 1, abc_cents: [Some(-5), None], top_cents: vec![9, 8], ..Borders::default() };
     scores::begin_run(&mut tx, UnixMs(70)).await.unwrap();
-    scores::end_run(&mut tx, UnixMs(70), &[score(3)], &borders).await.unwrap();
+    scores::end_run(&mut tx, UnixMs(70), &[score(3)], &borders, "").await.unwrap();
     tx.commit().await.unwrap();
 
     let mut tx = test.db.write().await.unwrap();

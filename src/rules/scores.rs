@@ -1,0 +1,415 @@
+//! A shop's own scores: formulas of a folder, read, checked and computed together; a set exists only when nothing is wrong with any of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::num::NonZero;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rhai::{Dynamic, Engine};
+use rust_decimal::{Decimal, RoundingStrategy};
+use sha2::{Digest as _, Sha256};
+
+use super::explain::{Trouble, explain, lacks_value};
+use super::files::{self, Source, from_trouble};
+use super::helpers::{self, expected};
+use super::internals::{Bound, Calls, Place};
+use super::modules::{Resolver, Unit, Units};
+use super::registry::{self, View};
+use super::rule::OwnMention;
+use super::sandbox::{self, Deep};
+use super::score_verbs::{self, Draft};
+use super::suggest::hint;
+use super::{missing, set, trial};
+use crate::base::time::Zone;
+use crate::model::attribute::{AttributeKind, Attributes};
+use crate::model::fact::Fact;
+use crate::model::facts::{Facts, Moment, Needs};
+use crate::model::fault::FileFault;
+use crate::model::own_score::{BELOW, DECIMALS, LONGEST_TEXT, MOST, OwnScore};
+use crate::model::predicate::Literal;
+
+/// Own scores that are ready to be computed, each after those that it reads.
+pub struct ScoreSet {
+    formulas: Deep<Vec<Formula>>,
+    engine: Arc<Engine>,
+    /// The files' texts by file.
+    texts: BTreeMap<String, String>,
+    hash: String,
+}
+
+const fn shared_between_threads<T: Send + Sync>() {}
+const _: () = shared_between_threads::<ScoreSet>();
+
+struct Formula {
+    about: OwnScore,
+    file: String,
+    at: Place,
+    closure: Bound,
+    needs: Needs,
+    /// Own facts and scores that it reads.
+    own: Vec<OwnMention>,
+}
+
+/// What came of a score for some customers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Tally {
+    /// The score.
+    pub score: String,
+    /// Customers with a value.
+    pub known: usize,
+    /// Customers whose value is unknown, because something that it is made from is.
+    pub unknown: usize,
+    /// Customers for whom the formula fails; they have no value either.
+    pub failed: usize,
+    /// What the first failure says, with file, line and column.
+    pub failure: Option<String>,
+}
+
+impl Tally {
+    /// Adds what came of the same score for others.
+    pub fn add(&mut self, others: Self) {
+        self.known += others.known;
+        self.unknown += others.unknown;
+        self.failed += others.failed;
+        self.failure = self.failure.take().or(others.failure);
+    }
+}
+
+impl ScoreSet {
+    /// No scores.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { formulas: Deep::new(Vec::new()), engine: Arc::new(sandbox::engine()), texts: BTreeMap::new(), hash: String::new() }
+    }
+
+    /// Loads `*.rhai` of a folder in name order, or one file (which may import its neighbours). A folder that is not there holds none.
+    ///
+    /// # Errors
+    /// Every fault of every file, in the order of files and lines.
+    pub fn load(path: &Path) -> Result<Self, Vec<FileFault>> {
+        if !path.exists() {
+            return Ok(Self::none());
+        }
+        let mut faults = Vec::new();
+        let sources = files::read(path, &mut faults);
+        Self::from_files(&sources, faults)
+    }
+
+    /// Loads files from memory: name (`lead.rhai`) and text.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn from_sources(sources: Vec<(String, String)>) -> Result<Self, Vec<FileFault>> {
+        let module = |name: &str| name.strip_suffix(".rhai").unwrap_or(name).to_owned();
+        let sources = sources.into_iter().map(|(file, text)| (module(&file), Source { file, text, root: true })).collect();
+        Self::from_files(&sources, Vec::new())
+    }
+
+    fn from_files(sources: &BTreeMap<String, Source>, faults: Vec<FileFault>) -> Result<Self, Vec<FileFault>> {
+        let texts = files::texts(sources);
+        let made = sandbox::on_big_stack(|| make(sources, faults)).map_err(|problem| vec![FileFault::new("scores", (0, 0), problem)])?;
+        let Made { formulas, engine, hash, faults } = made;
+        let formulas = Deep::new(formulas);
+        if faults.is_empty() { Ok(Self { formulas, engine, texts, hash }) } else { Err(files::sorted(faults, &texts)) }
+    }
+
+    fn formulas(&self) -> &[Formula] {
+        self.formulas.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// What the scores say about themselves, in the order of their names.
+    #[must_use]
+    pub fn scores(&self) -> Vec<&OwnScore> {
+        let mut scores: Vec<&OwnScore> = self.formulas().iter().map(|formula| &formula.about).collect();
+        scores.sort_by(|one, other| one.name.cmp(&other.name));
+        scores
+    }
+
+    /// The score of that name.
+    #[must_use]
+    pub fn score(&self, name: &str) -> Option<&OwnScore> {
+        self.formulas().iter().map(|formula| &formula.about).find(|about| about.name == name)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.formulas().is_empty()
+    }
+
+    /// SHA-256 of all texts in hexadecimal digits; empty when there is no score. Values of another hash are not values of these scores.
+    #[must_use]
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The facts that the formulas ask for, without the scores of this set.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        let all = self.formulas().iter().fold(Needs::default(), |needs, formula| needs.and(formula.needs));
+        all.without(Needs::of([Fact::Score]))
+    }
+
+    /// Own facts ([`Fact::Attr`]) that the formulas name.
+    pub fn attributes(&self) -> impl Iterator<Item = &OwnMention> {
+        self.formulas().iter().flat_map(|formula| &formula.own).filter(|mention| mention.fact == Fact::Attr)
+    }
+
+    /// Finds out how many characters a fault in one of the files is about.
+    pub fn measure(&self, fault: &mut FileFault) {
+        if let Some(text) = self.texts.get(&fault.file) {
+            fault.measure(text);
+        }
+    }
+
+    /// Gives customers, of whom what [`Self::needs`] says is known, their values as of a moment, on all processors. Blocks; each formula has a limit of steps and of
+    /// time for each customer. The tallies have the order of the names.
+    pub fn fill(&self, people: &mut [Facts], moment: Moment) -> Vec<Tally> {
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        // A thread takes longer than a handful of people.
+        let share = people.len().div_ceil(processors).max(100);
+        let mut tallies: Vec<Tally> = self.formulas().iter().map(|formula| Tally { score: formula.about.name.clone(), ..Tally::default() }).collect();
+        let parts: Vec<Vec<Tally>> = std::thread::scope(|scope| {
+            let workers: Vec<_> = people.chunks_mut(share).map(|part| (part.len(), scope.spawn(move || self.fill_part(part, moment)))).collect();
+            workers.into_iter().map(|(people, worker)| worker.join().unwrap_or_else(|_| self.none_of(people, "a worker broke down"))).collect()
+        });
+        for part in parts {
+            for (all, tally) in tallies.iter_mut().zip(part) {
+                all.add(tally);
+            }
+        }
+        tallies.sort_by(|one, other| one.score.cmp(&other.score));
+        tallies
+    }
+
+    fn fill_part(&self, people: &mut [Facts], moment: Moment) -> Vec<Tally> {
+        let count = people.len();
+        let filled = sandbox::on_big_stack(|| {
+            let today = moment.today();
+            for facts in people.iter_mut() {
+                facts.own = Attributes::new();
+                facts.read = facts.read.and(Needs::of([Fact::Score]));
+            }
+            let one = |formula: &Formula| {
+                let mut tally = Tally { score: formula.about.name.clone(), ..Tally::default() };
+                let mut calls = formula.closure.calls(&self.engine);
+                for facts in people.iter_mut() {
+                    match formula.value(&mut calls, &View::new(facts, moment, today)) {
+                        Ok(Some(value)) => {
+                            facts.own.insert(formula.about.name.clone(), value);
+                            tally.known += 1;
+                        }
+                        Ok(None) => tally.unknown += 1,
+                        Err(trouble) => {
+                            tally.failed += 1;
+                            tally.failure.get_or_insert_with(|| formula.sentence(&trouble));
+                        }
+                    }
+                }
+                tally
+            };
+            self.formulas().iter().map(one).collect()
+        });
+        filled.unwrap_or_else(|problem| self.none_of(count, &problem))
+    }
+
+    fn none_of(&self, people: usize, problem: &str) -> Vec<Tally> {
+        let tally =
+            |formula: &Formula| Tally { score: formula.about.name.clone(), failed: people, failure: Some(problem.to_owned()), ..Tally::default() };
+        self.formulas().iter().map(tally).collect()
+    }
+}
+
+impl fmt::Debug for ScoreSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.formulas().iter().map(|formula| &formula.about.name)).finish()
+    }
+}
+
+impl Formula {
+    /// The value for somebody; `None` when it is unknown. To be called on a big stack.
+    fn value(&self, calls: &mut Calls, view: &View<'_>) -> Result<Option<Literal>, Trouble> {
+        let outcome = sandbox::guarded(sandbox::CALLING, || calls.call(Dynamic::from(view.customer())));
+        match outcome.map_err(|problem| self.trouble(problem))? {
+            Ok(value) if value.is_unit() => Ok(None),
+            Ok(value) => self.read(&value).map(Some).map_err(|problem| self.trouble(problem)),
+            Err(error) if lacks_value(&error) => Ok(None),
+            Err(error) => {
+                let mut trouble = explain(&error);
+                if trouble.line == 0 {
+                    (trouble.line, trouble.column) = self.closure.at;
+                }
+                Err(trouble)
+            }
+        }
+    }
+
+    fn read(&self, value: &Dynamic) -> Result<Literal, String> {
+        let wrong = |what: &str| format!("score '{}': the formula: {}", self.about.name, expected(what, value));
+        match self.about.kind {
+            AttributeKind::Number => {
+                let number = value.as_int().map(Decimal::from).or_else(|_| value.as_decimal()).map_err(|_| wrong("a number"))?;
+                let number = number.round_dp_with_strategy(DECIMALS, RoundingStrategy::MidpointAwayFromZero).normalize();
+                let fits = number.abs() < Decimal::from(BELOW);
+                fits.then_some(Literal::Number(number)).ok_or_else(|| wrong(&format!("a number below {BELOW}")))
+            }
+            AttributeKind::Flag => value.as_bool().map(Literal::Flag).map_err(|_| wrong("true or false")),
+            AttributeKind::Text => {
+                let good = |text: &String| (1..=LONGEST_TEXT).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+                let text = value.clone().into_string().ok().filter(good);
+                text.map(Literal::Text).ok_or_else(|| wrong(&format!("a text of one line, 1 to {LONGEST_TEXT} characters")))
+            }
+        }
+    }
+
+    fn trouble(&self, sentence: String) -> Trouble {
+        let (line, column) = self.closure.at;
+        Trouble { file: Some(self.closure.file().to_owned()), line, column, sentence, certain: true }
+    }
+
+    fn sentence(&self, trouble: &Trouble) -> String {
+        let Trouble { file, line, column, sentence, .. } = trouble;
+        format!("{}:{line}:{column} {sentence}", file.as_deref().unwrap_or(&self.file))
+    }
+
+    /// The scores that it reads.
+    fn reads(&self) -> impl Iterator<Item = &OwnMention> {
+        self.own.iter().filter(|mention| mention.fact == Fact::Score)
+    }
+}
+
+struct Made {
+    formulas: Vec<Formula>,
+    engine: Arc<Engine>,
+    hash: String,
+    faults: Vec<FileFault>,
+}
+
+/// Compiles, checks, runs and tries all files.
+fn make(sources: &BTreeMap<String, Source>, mut faults: Vec<FileFault>) -> Made {
+    let mut engine = sandbox::engine();
+    registry::register(&mut engine);
+    helpers::register_spans(&mut engine);
+    missing::register(&mut engine);
+    score_verbs::register(&mut engine);
+    let Some(units) = files::compiled(&engine, sources, &mut faults) else {
+        return Made { formulas: Vec::new(), engine: Arc::new(engine), hash: String::new(), faults };
+    };
+    engine.set_module_resolver(Resolver::new(units.clone()));
+    let engine = Arc::new(engine);
+    let until = Instant::now() + sandbox::LOADING_ALL;
+    let (mut formulas, mut hash): (Vec<Formula>, _) = (Vec::new(), Sha256::new());
+    for unit in units.iter().filter(|unit| sources.get(&unit.module).is_some_and(|source| source.root)) {
+        if Instant::now() > until {
+            faults.push(FileFault::new(&unit.file, (0, 0), "is not looked at: the files before it take too long to load"));
+            break;
+        }
+        hash.update(units.source_and_hash(unit).1);
+        for draft in run(unit, &engine, &mut faults) {
+            formulas.extend(finish(draft, &units, &formulas, &mut faults));
+        }
+    }
+    if let Some(formula) = formulas.get(MOST) {
+        faults.push(FileFault::new(&formula.file, formula.at, format!("there are more than {MOST} scores")));
+    }
+    let formulas = in_order(formulas, &mut faults);
+    if faults.is_empty() {
+        faults.extend(tried(&formulas, &engine));
+    }
+    let hash = if formulas.is_empty() { String::new() } else { hash.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")) };
+    Made { formulas, engine, hash, faults }
+}
+
+/// Runs a file's top level; gives the scores it makes.
+fn run(unit: &Unit, engine: &Engine, faults: &mut Vec<FileFault>) -> Vec<Draft> {
+    let (outcome, desk) = score_verbs::desk(&unit.file, || sandbox::guarded(sandbox::LOADING, || engine.run_ast(&unit.ast)));
+    faults.extend(desk.faults);
+    let trouble = match outcome {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(from_trouble(&unit.file, explain(&error))),
+        Err(problem) => Some(FileFault::new(&unit.file, (0, 0), problem)),
+    };
+    match trouble {
+        None => faults.extend(desk.drafts.iter().filter_map(Draft::missing)),
+        // What the check before the run has found is often the reason why the run ended; it is not said twice.
+        Some(_) if faults.iter().any(|fault| fault.file == unit.file) => {}
+        Some(fault) => faults.push(fault),
+    }
+    desk.drafts
+}
+
+fn finish(draft: Draft, units: &Units, others: &[Formula], faults: &mut Vec<FileFault>) -> Option<Formula> {
+    if let Some(first) = others.iter().find(|other| other.about.name == draft.name) {
+        let problem = format!("score '{}' is already defined at {}:{}:{}", draft.name, first.file, first.at.0, first.at.1);
+        faults.push(FileFault::new(&draft.file, draft.at, problem));
+        return None;
+    }
+    let (kind, closure) = draft.formula?;
+    if let Some(fault) = set::wrong_arity(&closure, units) {
+        faults.push(fault);
+        return None;
+    }
+    let about = OwnScore { name: draft.name, kind, meaning: draft.meaning, unit: draft.unit };
+    let (needs, own) = (Needs::of(set::named(&closure, units)), set::own(&closure, units));
+    Some(Formula { about, file: draft.file, at: draft.at, closure, needs, own })
+}
+
+/// Each after those that it reads.
+fn in_order(mut left: Vec<Formula>, faults: &mut Vec<FileFault>) -> Vec<Formula> {
+    let names: BTreeSet<String> = left.iter().map(|formula| formula.about.name.clone()).collect();
+    let mut unknown = Vec::new();
+    for formula in &mut left {
+        unknown.extend(formula.reads().filter(|mention| !names.contains(&mention.name)).map(|mention| {
+            let near = hint(&mention.name, names.iter().map(String::as_str), "");
+            FileFault::new(&mention.file, mention.at, format!("there is no score '{}'{near}", mention.name))
+        }));
+    }
+    faults.extend(unknown);
+    let mut ordered: Vec<Formula> = Vec::new();
+    let mut done: BTreeSet<String> = BTreeSet::new();
+    loop {
+        let ready = |formula: &Formula| formula.reads().all(|mention| done.contains(&mention.name) || !names.contains(&mention.name));
+        let (now, later): (Vec<Formula>, Vec<Formula>) = left.into_iter().partition(ready);
+        left = later;
+        if now.is_empty() {
+            break;
+        }
+        done.extend(now.iter().map(|formula| formula.about.name.clone()));
+        ordered.extend(now);
+    }
+    faults.extend(circle(&left));
+    ordered
+}
+
+/// A way from a score to itself, among scores of which each reads another one of them.
+fn circle(scores: &[Formula]) -> Option<FileFault> {
+    let mut way: Vec<&Formula> = vec![scores.first()?];
+    loop {
+        let last = way.last()?;
+        let next = last.reads().find_map(|mention| scores.iter().find(|other| other.about.name == mention.name))?;
+        if let Some(begin) = way.iter().position(|formula| formula.about.name == next.about.name) {
+            let names: Vec<&str> = way[begin..].iter().chain([&next]).map(|formula| formula.about.name.as_str()).collect();
+            let problem = format!("score '{}' depends on itself: {}", next.about.name, names.join(" → "));
+            return Some(FileFault::new(&next.file, next.at, problem));
+        }
+        way.push(next);
+    }
+}
+
+/// What goes wrong for an example customer who has everything: that fails for everybody. A value of the wrong kind is always a fault.
+fn tried(formulas: &[Formula], engine: &Engine) -> Vec<FileFault> {
+    let moment = Moment { now: trial::NOW, zone: Zone(chrono_tz::Tz::UTC) };
+    let mut facts = trial::example();
+    let mut faults = Vec::new();
+    for formula in formulas {
+        match formula.value(&mut formula.closure.calls(engine), &View::new(&facts, moment, moment.today())) {
+            Ok(Some(value)) => drop(facts.own.insert(formula.about.name.clone(), value)),
+            Ok(None) => {}
+            Err(trouble) if trouble.certain => faults.push(from_trouble(&formula.file, trouble)),
+            Err(_) => {}
+        }
+    }
+    faults
+}
