@@ -115,7 +115,8 @@ pub(super) fn regular() -> Facts {
             event("2026-07-01", "nps", Some(0)),
         ],
     };
-    Facts { history: Some(history.into()), read: Needs::ALL, ..Facts::new(customer, Some(score)) }
+    let own = Attributes::from([("lead".to_owned(), Literal::Number(Decimal::from(70)))]);
+    Facts { history: Some(history.into()), own, read: Needs::ALL, ..Facts::new(customer, Some(score)) }
 }
 
 /// A regular with other scores.

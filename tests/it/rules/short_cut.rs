@@ -5,6 +5,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use rust_decimal::Decimal;
 use stammgast::base::money::Cents;
+use stammgast::model::attribute::Attributes;
 use stammgast::model::customer::Locale;
 use stammgast::model::event::Survey;
 use stammgast::model::facts::{Facts, History, PastEmail, PastEvent, PastLine, PastOrder};
@@ -102,6 +103,12 @@ fn leaf() -> impl Strategy<Value = String> {
         1 => (prop::sample::select(ATTRIBUTES), word(), word()).prop_map(|(fact, default, word)| format!("(c.{fact} ?? {default}) == {word}")),
         1 => (prop::sample::select(ATTRIBUTES), prop::bool::ANY).prop_map(|(fact, is)| format!("c.{fact} {} ()", if is { "==" } else { "!=" })),
         6 => (prop::sample::select(COUNTED), operator(), -1_i64..6).prop_map(|(fact, operator, number)| format!("c.{fact} {operator} {number}")),
+        2 => (operator(), number()).prop_map(|(operator, number)| format!("c.score(\"lead\") {operator} {number}")),
+        1 => (number(), operator(), number()).prop_map(|(default, operator, number)| format!("(c.score(\"lead\") ?? {default}) {operator} {number}")),
+        1 => (operator(), word()).prop_map(|(operator, word)| format!("c.score(\"tier\") {operator} {word}")),
+        1 => prop::collection::vec(word(), 0..3).prop_map(|words| format!("c.score(\"tier\") in [{}]", words.join(", "))),
+        1 => (prop::sample::select(&["==", "!="][..]), prop::sample::select(&["lead\") OP ()", "vip\") OP true", "vip\") OP false", "none\") OP 1"][..]))
+            .prop_map(|(operator, rest)| format!("c.score(\"{}", rest.replace("OP", operator))),
         1 => (prop::sample::select(COUNTED), number(), operator(), number())
             .prop_map(|(fact, default, operator, number)| format!("(c.{fact} ?? {default}) {operator} {number}")),
         // What only the interpreter can tell; some fail for some.
@@ -165,8 +172,14 @@ pub(crate) fn customer() -> impl Strategy<Value = Facts> {
         prop::bool::ANY.prop_map(Literal::Flag),
     ];
     let attributes = prop::collection::btree_map(prop::sample::select(&["city", "points", "card", "50%"][..]).prop_map(str::to_owned), value, 0..4);
-    (score, record, tags, days_ago, (history(), attributes)).prop_map(
-        |((scored, days, orders, cents, bucket, class), (id, name, locale, mail, born), tags, (first, birthday), (history, attributes))| {
+    let number = prop::option::of((-300_i64..8_000).prop_map(|cents| Literal::Number(Decimal::new(cents, 2))));
+    let text = prop::option::of(prop::sample::select(&["A", "de", "Änne"][..]).prop_map(|text| Literal::Text(text.to_owned())));
+    let own = (number, text, prop::option::of(prop::bool::ANY.prop_map(Literal::Flag))).prop_map(|(number, text, flag)| {
+        let values = [("lead", number), ("tier", text), ("vip", flag)].into_iter();
+        values.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect::<Attributes>()
+    });
+    (score, record, tags, days_ago, (history(), attributes, own)).prop_map(
+        |((scored, days, orders, cents, bucket, class), (id, name, locale, mail, born), tags, (first, birthday), (history, attributes, own))| {
             let mut facts = if scored { regular() } else { stranger() };
             id.clone_into(&mut facts.customer.external_id);
             facts.customer.first_name = name.map(str::to_owned);
@@ -175,6 +188,7 @@ pub(crate) fn customer() -> impl Strategy<Value = Facts> {
             facts.customer.birthday = birthday.parse().ok().filter(|_| born);
             facts.history = Some(history.into());
             facts.customer.attributes = attributes;
+            facts.own = own;
             facts.customer.tags = tags.into_iter().map(str::to_owned).collect();
             if let (Some(score), Some(first)) = (&mut facts.score, first) {
                 score.tenure_days = first.into();

@@ -8,7 +8,7 @@ use stammgast::model::customer::Locale;
 use stammgast::model::facts::{Facts, Needs};
 use stammgast::rules::Evaluation;
 use stammgast::store::filter::Filter;
-use stammgast::store::{facts, scores};
+use stammgast::store::{facts, own_scores, scores};
 
 use crate::common::databases::TestDb;
 use crate::common::shop::execute;
@@ -49,6 +49,7 @@ async fn store(test: &TestDb, people: &mut [Facts]) {
     let scored: Vec<_> = people.iter().filter_map(|facts| facts.score).collect();
     let mut tx = test.db.write().await.unwrap();
     scores::put(&mut tx, &scored).await.unwrap();
+    own_scores::add(&mut tx, people.iter().map(|facts| (facts.customer.id, &facts.own))).await.unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -165,6 +166,10 @@ fn a_filter_says_what_the_database_is_asked() {
             "(events_of(\"Click\", days(30)) >= 1 AND nps <= 6 AND nps BETWEEN 0 AND 6)",
         ),
         ("c.days_since(\"nps\") <= 0", "latest(\"nps\") >= 2026-06-30T22:00:00Z"),
+        (
+            "c.score(\"lead\") >= 20.5 && c.score(\"tier\") != \"A\" && c.score(\"vip\") == true && c.score(\"lead\") != ()",
+            "(score(\"lead\").number_e6 >= 20500000 AND score(\"tier\").words <> 'A' AND score(\"vip\").flag > 0 AND score(\"lead\") IS NOT NULL)",
+        ),
         ("!c.has_email || c.days_until(\"12-24\") < 3", "-"),
     ] {
         assert_eq!(filter(condition), expected, "{condition}");
