@@ -30,6 +30,7 @@ fn customer(number: i64) -> Facts {
         locale: Some(Locale::De),
         tags: if mixed % 20 == 0 { vec!["vip".to_owned()] } else { Vec::new() },
         attributes: Attributes::new(),
+        referred_by: None,
     };
     let score = Score {
         customer_id: Id(number),

@@ -37,7 +37,7 @@ use rejected::RejectedFile;
 Exports of Shopify and WooCommerce and spreadsheets (comma, semicolon or tab; decimal comma; UTF-8, UTF-16, Windows-1252) are known by
 their columns. What is not known is named with --map, or once and for all in [import] of the configuration.
 
-Ours, customers: customer_id email first_name last_name name birthday locale tags consent consent_at consent_source created_at
+Ours, customers: customer_id email first_name last_name name birthday locale tags referred_by consent consent_at consent_source created_at
 Ours, orders:    order_id order_number customer_id email first_name last_name customer_name ordered_at revenue refunded cost currency
                  status cancelled_at voucher_code consent line_sku line_name line_category line_quantity line_price line_total line_cost
 Ours, events:    event_id customer_id email kind value at

@@ -135,7 +135,7 @@ impl App {
     }
 
     /// The shop's own scores.
-    fn own_scores(&self, ctx: &Ctx) -> anyhow::Result<Arc<ScoreSet>> {
+    fn own_scores(ctx: &Ctx) -> anyhow::Result<Arc<ScoreSet>> {
         match ScoreSet::load(&ctx.config.score.path) {
             Ok(scores) => Ok(Arc::new(scores)),
             Err(faults) => {

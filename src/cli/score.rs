@@ -31,7 +31,7 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
     let ctx = app.open(app.config()?, args.as_of.as_deref()).await?;
     let as_of = ctx.clock.now();
-    let names: Vec<String> = app.own_scores(&ctx)?.scores().into_iter().map(|score| score.name.clone()).collect();
+    let names: Vec<String> = App::own_scores(&ctx)?.scores().into_iter().map(|score| score.name.clone()).collect();
     let (scored, mut own) = match args.as_of {
         Some(_) => (rescore::preview(&ctx, as_of).await?, Vec::new()),
         None => rescore::recompute(&ctx, as_of).await?,

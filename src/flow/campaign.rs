@@ -102,15 +102,22 @@ fn undeclared(campaign: &Campaign, config: &Config) -> Vec<FileFault> {
     let Campaign { rules, scores, .. } = campaign;
     let fault = |mention: &OwnMention| {
         let names: Vec<&str> = declared.keys().map(String::as_str).collect();
+        let kind = declared.get(&mention.name).map(String::as_str);
         let known = if names.is_empty() { "there is none".to_owned() } else { format!("expected one of {}", names.join(", ")) };
-        let problem = format!("[attributes] of the configuration declares no '{}': {known}", mention.name);
+        let problem = match kind {
+            Some(kind) => {
+                format!("[attributes] of the configuration declares '{}' as {kind}: {}(…) takes a number", mention.name, mention.fact.about().name)
+            }
+            None => format!("[attributes] of the configuration declares no '{}': {known}", mention.name),
+        };
         let mut fault = FileFault::new(&mention.file, mention.at, problem);
         rules.measure(&mut fault);
         scores.measure(&mut fault);
         fault
     };
-    let by_rules = rules.rules().iter().flat_map(|rule| &rule.own).filter(|mention| mention.fact == Fact::Attr);
-    let mut faults: Vec<FileFault> = by_rules.chain(scores.attributes()).filter(|mention| !declared.contains_key(&mention.name)).map(fault).collect();
+    let fits = |mention: &OwnMention| declared.get(&mention.name).is_some_and(|kind| mention.fact == Fact::Attr || kind == "number");
+    let by_rules = rules.rules().iter().flat_map(|rule| &rule.own).filter(|mention| mention.fact != Fact::Score);
+    let mut faults: Vec<FileFault> = by_rules.chain(scores.attributes()).filter(|mention| !fits(mention)).map(fault).collect();
     // Rules that share a function share its faults.
     faults.dedup();
     faults

@@ -115,6 +115,7 @@ impl Cells<'_> {
             consent: self.consent(known_at)?,
             created_at: known_at,
             attributes: BTreeMap::new(),
+            referred_by: None,
         })
     }
 

@@ -59,5 +59,10 @@ fn customer(row: &Row, options: &Options, declared: &[Declared]) -> Result<NewCu
         },
     };
     let person = cells.person(options.external_id(&key), cells.moment(Field::CreatedAt)?)?;
-    Ok(NewCustomer { attributes: cells.attributes(declared)?, ..person })
+    let referred_by = match row.cell(Field::ReferredBy) {
+        // An empty cell says that nobody did.
+        Some(_) => Some(cells.key(Field::ReferredBy)?.map(|key| options.external_id(&key)).filter(|key| *key != person.external_id)),
+        None => None,
+    };
+    Ok(NewCustomer { attributes: cells.attributes(declared)?, referred_by, ..person })
 }

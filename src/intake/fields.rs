@@ -35,6 +35,7 @@ pub enum Field {
     Birthday,
     Locale,
     Tags,
+    ReferredBy,
     Consent,
     ConsentAt,
     ConsentSource,
@@ -81,6 +82,7 @@ const CUSTOMERS: &[Spec] = &[
     (Field::Birthday, "birthday", &["birth_date", "date_of_birth", "dob", "geburtstag", "geburtsdatum"]),
     (Field::Locale, "locale", &["language", "lang", "sprache"]),
     (Field::Tags, "tags", &["labels", "kundengruppe", "kundengruppen", "customer_group"]),
+    (Field::ReferredBy, "referred_by", &["referrer", "referrer_id", "referred_by_id", "geworben_von", "empfohlen_von", "werber"]),
     (
         Field::Consent,
         "consent",

@@ -63,6 +63,8 @@ pub struct Customer {
     pub tags: Vec<String>,
     /// Own facts of the shop's.
     pub attributes: Attributes,
+    /// The shop's key of the customer who brought this one.
+    pub referred_by: Option<String>,
 }
 
 /// What an import or a webhook says about a customer. `None` = it says nothing, so what is stored stays;
@@ -85,6 +87,8 @@ pub struct NewCustomer {
     pub tags: Option<Vec<String>>,
     /// Own facts that it speaks of; `None`: there is none.
     pub attributes: BTreeMap<String, Option<Literal>>,
+    /// The shop's key of the customer who brought this one.
+    pub referred_by: Option<Option<String>>,
     /// A consent or objection that came with the record.
     pub consent: Option<Consent>,
     /// When the shop created the customer; informative.
@@ -108,6 +112,7 @@ impl NewCustomer {
             email: self.email.clone().or_else(|| stored.map(|customer| customer.email.clone())).flatten(),
             first_name: pick(&self.first_name, stored.map(|customer| &customer.first_name)),
             last_name: pick(&self.last_name, stored.map(|customer| &customer.last_name)),
+            referred_by: pick(&self.referred_by, stored.map(|customer| &customer.referred_by)),
             birthday: self.birthday.or_else(|| stored.map(|customer| customer.birthday)).flatten(),
             locale: self.locale.or_else(|| stored.map(|customer| customer.locale)).flatten(),
             tags: {

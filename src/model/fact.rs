@@ -67,6 +67,8 @@ pub enum Source {
     Events,
     /// The shop's own scores.
     Own,
+    /// The customers whom they brought.
+    Referrals,
 }
 
 /// How a fact stands in its column as it is.
@@ -275,6 +277,27 @@ facts! {
         "expected_order_value", Source::Score("expected_order_value_cents"), Kind::Decimal, "currency", "what an order is to be expected to bring (Gamma-Gamma); missing while the shop's orders tell too little",
         "c.expected_order_value > 40",
     ).stored(2);
+    DifferentProducts => fact("different_products", Source::Lines, Kind::Whole, "", "number of different products bought, by article number, else by name; 0 without one", "c.different_products >= 3");
+    DifferentCategories => fact("different_categories", Source::Lines, Kind::Whole, "", "number of different categories bought; 0 without one", "c.different_categories == 1");
+    Interests => fact(
+        "interests", Source::Lines, Kind::Texts, "", "categories that the customer is interested in, the strongest first: a tenth of their purchases at least (newer ones count more), five at most",
+        "c.interests.contains(\"Pralinen\")",
+    );
+    TopInterest => fact("top_interest", Source::Lines, Kind::Text, "", "the strongest of these; missing without a purchase of a category", "c.top_interest == \"Pralinen\"");
+    Interest => fact(
+        "interest", Source::Lines, Kind::Decimal, "0–1",
+        "share of this category in the customer's purchases, each of which counts half after 180 days, or after the days given; missing without a purchase of a category", "c.interest(\"Pralinen\", days(90)) >= 0.5",
+    ).takes(Takes::NameAndDays);
+    InterestDrift => fact(
+        "interest_drift", Source::Lines, Kind::Decimal, "0–1",
+        "how far the categories bought in the window are from those before it: 0 = the same mix, 1 = nothing in common; missing with fewer than five purchases on either side", "c.interest_drift(days(180)) >= 0.5",
+    ).takes(Takes::Days);
+    ShareOfWallet => fact(
+        "share_of_wallet", Source::Orders, Kind::Decimal, "percent",
+        "what the customer paid in the last 365 days, in percent of the yearly need (in the shop's currency, above 0) that this own fact states; missing without one", "c.share_of_wallet(\"yearly_need\") < 30",
+    ).takes(Takes::Name);
+    ReferredBy => fact("referred_by", Source::Customer("referred_by"), Kind::Text, "", "the shop's key of the customer who brought this one; missing when nobody did", "c.has(\"referred_by\")").stored(0);
+    Referrals => fact("referrals", Source::Referrals, Kind::Whole, "", "number of customers whom this one brought: their record says so (referred_by)", "c.referrals >= 1");
     Clv12m => fact(
         "clv_12m", Source::Score("clv_12m_cents"), Kind::Decimal, "currency",
         "customer lifetime value: revenue to expect in the next twelve months, discounted (BG/NBD with Gamma-Gamma); missing while the shop's orders tell too little", "c.clv_12m > 100",

@@ -70,6 +70,8 @@ pub struct History {
     pub emails: Vec<PastEmail>,
     /// Events that were imported.
     pub events: Vec<PastEvent>,
+    /// When the customers came whom this one brought.
+    pub referrals: Vec<UnixMs>,
 }
 
 /// A paid order.
@@ -117,7 +119,7 @@ pub struct PastEvent {
 }
 
 /// What is known when nothing was asked for.
-pub static NOTHING: History = History { orders: Vec::new(), lines: Vec::new(), emails: Vec::new(), events: Vec::new() };
+pub static NOTHING: History = History { orders: Vec::new(), lines: Vec::new(), emails: Vec::new(), events: Vec::new(), referrals: Vec::new() };
 
 /// A set of facts: those that a rule asks for, or those that were read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -132,7 +134,7 @@ impl Needs {
     pub const RECORD: Self = {
         let (mut bits, mut place) = (0, 0);
         while place < ALL.len() {
-            if !matches!(ALL[place].source, Source::Orders | Source::Lines | Source::Emails | Source::Events) {
+            if !matches!(ALL[place].source, Source::Orders | Source::Lines | Source::Emails | Source::Events | Source::Referrals) {
                 bits |= 1 << place;
             }
             place += 1;

@@ -12,7 +12,7 @@ const LEAST_PERCENT: f64 = 10.0;
 /// Most interests of a person.
 const MOST: usize = 5;
 /// Purchases that each side of a comparison has to have: fewer are no mix.
-pub const LEAST_PURCHASES: usize = 3;
+pub const LEAST_PURCHASES: usize = 5;
 
 /// The shares of the categories that somebody bought, which are 1 together, the strongest first (of equal ones the first by name); empty without a purchase
 /// of a category. A purchase is a category in an order, however many lines or pieces; it counts ½^(age ÷ half-life). What lies after `now` does not exist.
@@ -39,7 +39,8 @@ pub fn strongest<'a>(shares: &[(&'a str, f64)]) -> Vec<&'a str> {
 
 /// How far the mix of categories bought since `since` is from the mix before: 0 the same, 1 nothing in common. The total variation distance, half the
 /// sum of the differences of the shares (Levin, Peres: Markov Chains and Mixing Times, 2nd ed. 2017, proposition 4.2): the part of the purchases that would have to be
-/// of another category. As a numerator and a denominator, because both are counts. `None` with fewer than three purchases on either side.
+/// of another category. As a numerator and a denominator, because both are counts. `None` with fewer than five purchases on either side: the
+/// mix of three is chance.
 #[must_use]
 pub fn drift(lines: &[PastLine], since: UnixMs, now: UnixMs) -> Option<(i64, i64)> {
     let (recent, before) = (purchases(lines, |at| at >= since && at <= now), purchases(lines, |at| at < since && at <= now));

@@ -15,6 +15,7 @@ pub mod fault;
 pub mod hold;
 pub mod holdout;
 pub mod import;
+pub mod interest;
 pub mod kpi;
 pub mod message;
 pub mod order;

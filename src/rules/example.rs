@@ -234,6 +234,7 @@ fn record(stated: &BTreeMap<Reading, FieldValue>) -> Customer {
             _ => Vec::new(),
         },
         attributes: Attributes::new(),
+        referred_by: None,
     }
 }
 

@@ -18,6 +18,7 @@ mod ranges;
 mod registry;
 mod rule;
 mod sandbox;
+mod score_load;
 mod score_verbs;
 mod scores;
 mod set;

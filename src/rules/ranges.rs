@@ -25,13 +25,16 @@ pub const MOST_BUCKETS: i64 = 20;
 pub(super) fn range(fact: Fact, buckets: i64) -> (Range, bool) {
     match fact {
         // Refunds may exceed what was paid, returns what was bought.
-        Fact::Id | Fact::Tags | Fact::Revenue | Fact::RevenueIn | Fact::Pieces | Fact::PiecesOfCategory | Fact::DaysUntil => (Range::Any, false),
+        Fact::Id | Fact::Tags | Fact::Interests | Fact::Revenue | Fact::RevenueIn | Fact::Pieces | Fact::PiecesOfCategory | Fact::DaysUntil => {
+            (Range::Any, false)
+        }
         Fact::Locale => (Range::OneOf(&["de", "en"]), true),
         Fact::HasEmail | Fact::Bought | Fact::BoughtCategory | Fact::BirthdayThisWeek => (Range::Flag, false),
         Fact::Age => (Range::Whole(0, Some(115)), true),
         Fact::BirthdayInDays | Fact::AnniversaryInDays => (Range::Whole(0, Some(366)), true),
         Fact::RecencyDays | Fact::TenureDays | Fact::FirstOrderDays | Fact::AnniversaryYears | Fact::DaysSince => (Range::Whole(0, None), true),
         Fact::Orders | Fact::OrdersIn | Fact::EmailsIn | Fact::EmailsOf | Fact::AnswersIn | Fact::EventsOf => (Range::Whole(0, None), false),
+        Fact::DifferentProducts | Fact::DifferentCategories | Fact::Referrals => (Range::Whole(0, None), false),
         Fact::Nps => (Range::Whole(0, Some(10)), true),
         Fact::NpsClass => (Range::OneOf(&["detractor", "passive", "promoter"]), true),
         Fact::Csat => (Range::Whole(1, Some(5)), true),
@@ -42,6 +45,7 @@ pub(super) fn range(fact: Fact, buckets: i64) -> (Range, bool) {
         Fact::Abc => (Range::OneOf(&["A", "B", "C"]), true),
         Fact::RevenueRank => (Range::Whole(1, None), true),
         Fact::TopPercent => (Range::Whole(1, Some(100)), true),
+        Fact::Interest | Fact::InterestDrift => (Range::Decimal(0, 1), true),
         Fact::ChurnRisk => (Range::Decimal(0, 100), true),
         Fact::BirthdayMonth => (Range::Whole(1, Some(12)), true),
         Fact::Month => (Range::Whole(1, Some(12)), false),
@@ -51,6 +55,9 @@ pub(super) fn range(fact: Fact, buckets: i64) -> (Range, bool) {
         | Fact::LastName
         | Fact::Attr
         | Fact::Score
+        | Fact::TopInterest
+        | Fact::ShareOfWallet
+        | Fact::ReferredBy
         | Fact::AverageOrderValue
         | Fact::TypicalGapDays
         | Fact::NextOrderInDays

@@ -1,11 +1,12 @@
 //! How a rule reads the facts that `model::fact` lists: the getters that scripts call and clauses are told from.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{Datelike, NaiveDate};
 use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext};
 use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive as _;
+use rust_decimal::prelude::{FromPrimitive as _, ToPrimitive as _};
 
 use super::explain::always;
 use super::helpers::{MAX_DAYS, Span, expected};
@@ -16,6 +17,7 @@ use crate::model::customer::Locale;
 use crate::model::event::{NpsClass, Survey};
 use crate::model::fact::{ALL, Fact, Reading, Takes};
 use crate::model::facts::{Facts, FieldValue, Moment, PastEmail, PastEvent, PastLine, PastOrder};
+use crate::model::interest;
 use crate::model::predicate::Literal;
 use crate::model::score::Score;
 
@@ -211,6 +213,21 @@ impl View<'_> {
             Fact::AnswersIn => count(self.events(reading).filter(|event| event.answer.is_some())).into(),
             Fact::EventsOf => count(self.events(reading)).into(),
             Fact::DaysSince => whole(self.events(reading).next_back().map(|event| days_between(self.moment.zone.date(event.at), self.today))),
+            Fact::DifferentProducts => different(self.bought(), |line| line.sku.as_ref().or(line.name.as_ref())),
+            Fact::DifferentCategories => different(self.bought(), |line| line.category.as_ref()),
+            Fact::Interests => {
+                interest::strongest(&self.shares(None)).into_iter().map(|name| Dynamic::from(name.to_owned())).collect::<rhai::Array>().into()
+            }
+            Fact::TopInterest => text(self.shares(None).first().map(|(name, _)| *name)),
+            Fact::Interest => self.interest(reading),
+            Fact::InterestDrift => {
+                let since = self.moment.window(reading.days.unwrap_or_default());
+                let drift = interest::drift(&self.facts.history().lines, since, self.moment.now);
+                drift.map_or(Dynamic::UNIT, |(part, whole)| (Decimal::from(part) / Decimal::from(whole)).round_dp(4).into())
+            }
+            Fact::ShareOfWallet => self.share_of_wallet(reading),
+            Fact::ReferredBy => text(record.referred_by.as_deref()),
+            Fact::Referrals => count(self.facts.history().referrals.iter().filter(|at| **at <= self.moment.now)).into(),
         })
     }
 
@@ -293,6 +310,36 @@ impl View<'_> {
             .filter(move |line| within(line.at) && if by_category { is(&line.category) } else { is(&line.sku) || is(&line.name) })
     }
 
+    /// All that was bought up to the moment.
+    fn bought(&self) -> impl Iterator<Item = &PastLine> {
+        self.facts.history().lines.iter().filter(|line| line.at <= self.moment.now)
+    }
+
+    fn shares(&self, half_life_days: Option<i64>) -> Vec<(&str, f64)> {
+        interest::shares(&self.facts.history().lines, self.moment.now, half_life_days.unwrap_or(interest::HALF_LIFE_DAYS))
+    }
+
+    fn interest(&self, reading: &Reading) -> Dynamic {
+        let shares = self.shares(reading.days);
+        if shares.is_empty() {
+            return Dynamic::UNIT;
+        }
+        let share = shares.iter().find(|(name, _)| reading.of.as_deref() == Some(*name)).map_or(0.0, |(_, share)| *share);
+        Decimal::from_f64(share).map_or(Dynamic::UNIT, |share| share.round_dp(4).normalize().into())
+    }
+
+    fn share_of_wallet(&self, reading: &Reading) -> Dynamic {
+        let need = match self.facts.customer.attributes.get(reading.of.as_deref().unwrap_or_default()) {
+            Some(Literal::Number(need)) if need.is_sign_positive() && !need.is_zero() => need,
+            _ => return Dynamic::UNIT,
+        };
+        let since = self.moment.window(365);
+        let year = self.facts.history().orders.iter().filter(|order| order.at >= since && order.at <= self.moment.now);
+        let cents = year.fold(0_i64, |sum, order| sum.saturating_add(order.revenue.0));
+        // Cents are hundredths, so a part of the need in cents is one of a hundred of it.
+        Decimal::from(cents).checked_div(*need).map_or(Dynamic::UNIT, |share| share.round_dp(2).normalize().into())
+    }
+
     fn emails(&self, reading: &Reading) -> impl Iterator<Item = &PastEmail> {
         let (within, of) = (self.within(reading), reading.of.clone());
         self.facts.history().emails.iter().filter(move |email| within(email.at) && of.as_deref().is_none_or(|rule| rule == email.rule))
@@ -313,6 +360,11 @@ impl View<'_> {
         let answers = self.facts.history().events.iter().filter(|event| event.at <= self.moment.now && event.kind == survey.kind());
         answers.filter_map(|event| event.answer).next_back()
     }
+}
+
+/// How many different values there are.
+fn different<'a>(lines: impl Iterator<Item = &'a PastLine>, of: impl Fn(&'a PastLine) -> Option<&'a String>) -> Dynamic {
+    count(lines.filter_map(of).collect::<BTreeSet<_>>().into_iter()).into()
 }
 
 fn count<T>(items: impl Iterator<Item = T>) -> i64 {

@@ -70,10 +70,10 @@ pub struct Mention {
     pub column: usize,
 }
 
-/// An own fact ([`Fact::Attr`]) or score ([`Fact::Score`]) that a text names.
+/// An own fact or score ([`Fact::Score`]) that a text names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnMention {
-    /// Which of the two.
+    /// The fact whose brackets it stands in.
     pub fact: Fact,
     /// Its name.
     pub name: String,

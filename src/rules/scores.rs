@@ -1,33 +1,27 @@
 //! A shop's own scores: formulas of a folder, read, checked and computed together; a set exists only when nothing is wrong with any of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use rhai::{Dynamic, Engine};
 use rust_decimal::{Decimal, RoundingStrategy};
-use sha2::{Digest as _, Sha256};
 
 use super::explain::{Trouble, explain, lacks_value};
-use super::files::{self, Source, from_trouble};
-use super::helpers::{self, expected};
+use super::files::{self, Source};
+use super::helpers::expected;
 use super::internals::{Bound, Calls, Place};
-use super::modules::{Resolver, Unit, Units};
-use super::registry::{self, View};
+use super::registry::View;
 use super::rule::OwnMention;
 use super::sandbox::{self, Deep};
-use super::score_verbs::{self, Draft};
-use super::suggest::hint;
-use super::{missing, set, trial};
-use crate::base::time::Zone;
+use super::score_load::{Made, make};
 use crate::model::attribute::{AttributeKind, Attributes};
 use crate::model::fact::Fact;
 use crate::model::facts::{Facts, Moment, Needs};
 use crate::model::fault::FileFault;
-use crate::model::own_score::{BELOW, DECIMALS, LONGEST_TEXT, MOST, OwnScore};
+use crate::model::own_score::{BELOW, DECIMALS, LONGEST_TEXT, OwnScore};
 use crate::model::predicate::Literal;
 
 /// Own scores that are ready to be computed, each after those that it reads.
@@ -42,14 +36,15 @@ pub struct ScoreSet {
 const fn shared_between_threads<T: Send + Sync>() {}
 const _: () = shared_between_threads::<ScoreSet>();
 
-struct Formula {
-    about: OwnScore,
-    file: String,
-    at: Place,
-    closure: Bound,
-    needs: Needs,
+/// A score that is ready.
+pub(super) struct Formula {
+    pub about: OwnScore,
+    pub file: String,
+    pub at: Place,
+    pub closure: Bound,
+    pub needs: Needs,
     /// Own facts and scores that it reads.
-    own: Vec<OwnMention>,
+    pub own: Vec<OwnMention>,
 }
 
 /// What came of a score for some customers.
@@ -152,9 +147,9 @@ impl ScoreSet {
         all.without(Needs::of([Fact::Score]))
     }
 
-    /// Own facts ([`Fact::Attr`]) that the formulas name.
+    /// Own facts that the formulas name.
     pub fn attributes(&self) -> impl Iterator<Item = &OwnMention> {
-        self.formulas().iter().flat_map(|formula| &formula.own).filter(|mention| mention.fact == Fact::Attr)
+        self.formulas().iter().flat_map(|formula| &formula.own).filter(|mention| mention.fact != Fact::Score)
     }
 
     /// Finds out how many characters a fault in one of the files is about.
@@ -230,7 +225,7 @@ impl fmt::Debug for ScoreSet {
 
 impl Formula {
     /// The value for somebody; `None` when it is unknown. To be called on a big stack.
-    fn value(&self, calls: &mut Calls, view: &View<'_>) -> Result<Option<Literal>, Trouble> {
+    pub(super) fn value(&self, calls: &mut Calls, view: &View<'_>) -> Result<Option<Literal>, Trouble> {
         let outcome = sandbox::guarded(sandbox::CALLING, || calls.call(Dynamic::from(view.customer())));
         match outcome.map_err(|problem| self.trouble(problem))? {
             Ok(value) if value.is_unit() => Ok(None),
@@ -275,141 +270,7 @@ impl Formula {
     }
 
     /// The scores that it reads.
-    fn reads(&self) -> impl Iterator<Item = &OwnMention> {
+    pub(super) fn reads(&self) -> impl Iterator<Item = &OwnMention> {
         self.own.iter().filter(|mention| mention.fact == Fact::Score)
     }
-}
-
-struct Made {
-    formulas: Vec<Formula>,
-    engine: Arc<Engine>,
-    hash: String,
-    faults: Vec<FileFault>,
-}
-
-/// Compiles, checks, runs and tries all files.
-fn make(sources: &BTreeMap<String, Source>, mut faults: Vec<FileFault>) -> Made {
-    let mut engine = sandbox::engine();
-    registry::register(&mut engine);
-    helpers::register_spans(&mut engine);
-    missing::register(&mut engine);
-    score_verbs::register(&mut engine);
-    let Some(units) = files::compiled(&engine, sources, &mut faults) else {
-        return Made { formulas: Vec::new(), engine: Arc::new(engine), hash: String::new(), faults };
-    };
-    engine.set_module_resolver(Resolver::new(units.clone()));
-    let engine = Arc::new(engine);
-    let until = Instant::now() + sandbox::LOADING_ALL;
-    let (mut formulas, mut hash): (Vec<Formula>, _) = (Vec::new(), Sha256::new());
-    for unit in units.iter().filter(|unit| sources.get(&unit.module).is_some_and(|source| source.root)) {
-        if Instant::now() > until {
-            faults.push(FileFault::new(&unit.file, (0, 0), "is not looked at: the files before it take too long to load"));
-            break;
-        }
-        hash.update(units.source_and_hash(unit).1);
-        for draft in run(unit, &engine, &mut faults) {
-            formulas.extend(finish(draft, &units, &formulas, &mut faults));
-        }
-    }
-    if let Some(formula) = formulas.get(MOST) {
-        faults.push(FileFault::new(&formula.file, formula.at, format!("there are more than {MOST} scores")));
-    }
-    let formulas = in_order(formulas, &mut faults);
-    if faults.is_empty() {
-        faults.extend(tried(&formulas, &engine));
-    }
-    let hash = if formulas.is_empty() { String::new() } else { hash.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")) };
-    Made { formulas, engine, hash, faults }
-}
-
-/// Runs a file's top level; gives the scores it makes.
-fn run(unit: &Unit, engine: &Engine, faults: &mut Vec<FileFault>) -> Vec<Draft> {
-    let (outcome, desk) = score_verbs::desk(&unit.file, || sandbox::guarded(sandbox::LOADING, || engine.run_ast(&unit.ast)));
-    faults.extend(desk.faults);
-    let trouble = match outcome {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(from_trouble(&unit.file, explain(&error))),
-        Err(problem) => Some(FileFault::new(&unit.file, (0, 0), problem)),
-    };
-    match trouble {
-        None => faults.extend(desk.drafts.iter().filter_map(Draft::missing)),
-        // What the check before the run has found is often the reason why the run ended; it is not said twice.
-        Some(_) if faults.iter().any(|fault| fault.file == unit.file) => {}
-        Some(fault) => faults.push(fault),
-    }
-    desk.drafts
-}
-
-fn finish(draft: Draft, units: &Units, others: &[Formula], faults: &mut Vec<FileFault>) -> Option<Formula> {
-    if let Some(first) = others.iter().find(|other| other.about.name == draft.name) {
-        let problem = format!("score '{}' is already defined at {}:{}:{}", draft.name, first.file, first.at.0, first.at.1);
-        faults.push(FileFault::new(&draft.file, draft.at, problem));
-        return None;
-    }
-    let (kind, closure) = draft.formula?;
-    if let Some(fault) = set::wrong_arity(&closure, units) {
-        faults.push(fault);
-        return None;
-    }
-    let about = OwnScore { name: draft.name, kind, meaning: draft.meaning, unit: draft.unit };
-    let (needs, own) = (Needs::of(set::named(&closure, units)), set::own(&closure, units));
-    Some(Formula { about, file: draft.file, at: draft.at, closure, needs, own })
-}
-
-/// Each after those that it reads.
-fn in_order(mut left: Vec<Formula>, faults: &mut Vec<FileFault>) -> Vec<Formula> {
-    let names: BTreeSet<String> = left.iter().map(|formula| formula.about.name.clone()).collect();
-    let mut unknown = Vec::new();
-    for formula in &mut left {
-        unknown.extend(formula.reads().filter(|mention| !names.contains(&mention.name)).map(|mention| {
-            let near = hint(&mention.name, names.iter().map(String::as_str), "");
-            FileFault::new(&mention.file, mention.at, format!("there is no score '{}'{near}", mention.name))
-        }));
-    }
-    faults.extend(unknown);
-    let mut ordered: Vec<Formula> = Vec::new();
-    let mut done: BTreeSet<String> = BTreeSet::new();
-    loop {
-        let ready = |formula: &Formula| formula.reads().all(|mention| done.contains(&mention.name) || !names.contains(&mention.name));
-        let (now, later): (Vec<Formula>, Vec<Formula>) = left.into_iter().partition(ready);
-        left = later;
-        if now.is_empty() {
-            break;
-        }
-        done.extend(now.iter().map(|formula| formula.about.name.clone()));
-        ordered.extend(now);
-    }
-    faults.extend(circle(&left));
-    ordered
-}
-
-/// A way from a score to itself, among scores of which each reads another one of them.
-fn circle(scores: &[Formula]) -> Option<FileFault> {
-    let mut way: Vec<&Formula> = vec![scores.first()?];
-    loop {
-        let last = way.last()?;
-        let next = last.reads().find_map(|mention| scores.iter().find(|other| other.about.name == mention.name))?;
-        if let Some(begin) = way.iter().position(|formula| formula.about.name == next.about.name) {
-            let names: Vec<&str> = way[begin..].iter().chain([&next]).map(|formula| formula.about.name.as_str()).collect();
-            let problem = format!("score '{}' depends on itself: {}", next.about.name, names.join(" → "));
-            return Some(FileFault::new(&next.file, next.at, problem));
-        }
-        way.push(next);
-    }
-}
-
-/// What goes wrong for an example customer who has everything: that fails for everybody. A value of the wrong kind is always a fault.
-fn tried(formulas: &[Formula], engine: &Engine) -> Vec<FileFault> {
-    let moment = Moment { now: trial::NOW, zone: Zone(chrono_tz::Tz::UTC) };
-    let mut facts = trial::example();
-    let mut faults = Vec::new();
-    for formula in formulas {
-        match formula.value(&mut formula.closure.calls(engine), &View::new(&facts, moment, moment.today())) {
-            Ok(Some(value)) => drop(facts.own.insert(formula.about.name.clone(), value)),
-            Ok(None) => {}
-            Err(trouble) if trouble.certain => faults.push(from_trouble(&formula.file, trouble)),
-            Err(_) => {}
-        }
-    }
-    faults
 }

@@ -223,7 +223,10 @@ pub(super) fn named(closure: &Bound, units: &Units) -> Vec<Fact> {
                 || code.pointers.contains(name)
         })
     };
-    ALL.iter().filter(|about| names(about.name)).map(|about| about.fact).collect()
+    let mut named: Vec<Fact> = ALL.iter().filter(|about| names(about.name)).map(|about| about.fact).collect();
+    // The need is an own fact.
+    named.extend(named.contains(&Fact::ShareOfWallet).then_some(Fact::Attr));
+    named
 }
 
 /// What the condition reads: the facts without brackets that its code names, and those whose brackets can be told from the text.
@@ -237,7 +240,7 @@ fn reads(rule: &Rule, units: &Units) -> Vec<Reading> {
 }
 
 /// Own facts and scores of the shop's, which the program does not know by itself.
-const OWN: [Fact; 2] = [Fact::Attr, Fact::Score];
+const OWN: [Fact; 3] = [Fact::Attr, Fact::ShareOfWallet, Fact::Score];
 
 /// Own facts and scores that a closure's code names in plain text.
 pub(super) fn own(closure: &Bound, units: &Units) -> Vec<OwnMention> {

@@ -40,6 +40,7 @@ pub(super) fn example() -> Facts {
         locale: Some(Locale::De),
         tags: vec!["newsletter".to_owned(), "vip".to_owned()],
         attributes: Attributes::new(),
+        referred_by: None,
     };
     let score = Score {
         customer_id: Id(1),

@@ -15,13 +15,13 @@ use crate::model::email_address::EmailAddress;
 use crate::model::import::ImportCounts;
 
 statements! {
-    BY_EXTERNAL_ID = "SELECT id, external_id, email, first_name, last_name, birthday, locale, tags, attributes FROM customers WHERE external_id = $1";
-    PAGE_AFTER = "SELECT id, external_id, email, first_name, last_name, birthday, locale, tags, attributes FROM customers WHERE id > $1 ORDER BY id LIMIT $2";
+    BY_EXTERNAL_ID = "SELECT id, external_id, email, first_name, last_name, birthday, locale, tags, attributes, referred_by FROM customers WHERE external_id = $1";
+    PAGE_AFTER = "SELECT id, external_id, email, first_name, last_name, birthday, locale, tags, attributes, referred_by FROM customers WHERE id > $1 ORDER BY id LIMIT $2";
 }
 
-type Row = (i64, String, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>, String, String);
+type Row = (i64, String, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>, String, String, Option<String>);
 
-fn customer((id, external_id, email, first_name, last_name, birthday, locale, tags, attributes): Row) -> Result<Customer, StoreError> {
+fn customer((id, external_id, email, first_name, last_name, birthday, locale, tags, attributes, referred_by): Row) -> Result<Customer, StoreError> {
     let corrupt = |column, value: &str| StoreError::Corrupt { table: "customers", column, value: value.to_owned() };
     let birthday = birthday.map(|text| text.parse::<NaiveDate>().map_err(|_| corrupt("birthday", &text))).transpose()?;
     Ok(Customer {
@@ -35,6 +35,7 @@ fn customer((id, external_id, email, first_name, last_name, birthday, locale, ta
         tags: serde_json::from_str(&tags).map_err(|_| corrupt("tags", &tags))?,
         attributes: attribute::from_json(&attributes).ok_or_else(|| corrupt("attributes", &external_id))?,
         external_id,
+        referred_by,
     })
 }
 
@@ -62,7 +63,7 @@ async fn by_external_ids(tx: &mut Tx, keys: &[&str]) -> Result<HashMap<String, C
     for chunk in keys.chunks(MAX_BINDS) {
         let rows: Vec<Row> = on!(tx, |c| {
             let mut query = QueryBuilder::new(
-                "SELECT id, external_id, email, first_name, last_name, birthday, locale, tags, attributes FROM customers WHERE external_id IN (",
+                "SELECT id, external_id, email, first_name, last_name, birthday, locale, tags, attributes, referred_by FROM customers WHERE external_id IN (",
             );
             let mut list = query.separated(", ");
             for key in chunk {
@@ -163,7 +164,7 @@ pub async fn upsert(tx: &mut Tx, batch: &[NewCustomer], now: UnixMs) -> Result<(
         &changed,
         " ON CONFLICT (id) DO UPDATE SET external_id = excluded.external_id, email = excluded.email, email_key = excluded.email_key,
           first_name = excluded.first_name, last_name = excluded.last_name, birthday = excluded.birthday, locale = excluded.locale,
-          tags = excluded.tags, attributes = excluded.attributes, updated_at = excluded.updated_at",
+          tags = excluded.tags, attributes = excluded.attributes, referred_by = excluded.referred_by, updated_at = excluded.updated_at",
         now,
     )
     .await?;
@@ -223,14 +224,14 @@ pub(super) async fn found_or_made<'a>(
     Ok(ids)
 }
 
-const COLUMNS: usize = 12;
+const COLUMNS: usize = 13;
 
 async fn write(tx: &mut Tx, rows: &[&(Customer, UnixMs)], on_conflict: &str, now: UnixMs) -> Result<(), StoreError> {
     for chunk in rows.chunks(MAX_BINDS / COLUMNS) {
         on!(tx, |c| {
             let mut query = QueryBuilder::new(
-                "INSERT INTO customers (id, external_id, email, email_key, first_name, last_name, birthday, locale, tags, attributes, created_at,
-                 updated_at) ",
+                "INSERT INTO customers (id, external_id, email, email_key, first_name, last_name, birthday, locale, tags, attributes, referred_by,
+                 created_at, updated_at) ",
             );
             query.push_values(chunk, |mut values, (customer, created_at)| {
                 let tags = if customer.tags.is_empty() { "[]".to_owned() } else { serde_json::json!(customer.tags).to_string() };
@@ -238,7 +239,7 @@ async fn write(tx: &mut Tx, rows: &[&(Customer, UnixMs)], on_conflict: &str, now
                 values.push_bind(customer.email.as_ref().map(EmailAddress::key)).push_bind(customer.first_name.as_deref());
                 values.push_bind(customer.last_name.as_deref()).push_bind(customer.birthday.map(|day| day.to_string()));
                 values.push_bind(customer.locale.map(Locale::code)).push_bind(tags).push_bind(attribute::to_json(&customer.attributes));
-                values.push_bind(created_at.0).push_bind(now.0);
+                values.push_bind(customer.referred_by.as_deref()).push_bind(created_at.0).push_bind(now.0);
             });
             query.push(on_conflict).build().persistent(false).execute(c).await.map(|done| done.rows_affected())
         })?;

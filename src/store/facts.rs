@@ -37,6 +37,7 @@ const RECORD: &[(&str, Put<Customer>)] = &[
     ("email", |customer, text| set(&mut customer.email, Some(EmailAddress::parse(text).ok()))),
     ("first_name", |customer, text| set(&mut customer.first_name, Some(Some(text.to_owned())))),
     ("last_name", |customer, text| set(&mut customer.last_name, Some(Some(text.to_owned())))),
+    ("referred_by", |customer, text| set(&mut customer.referred_by, Some(Some(text.to_owned())))),
     ("birthday", |customer, text| set(&mut customer.birthday, day(text).map(Some))),
     ("locale", |customer, text| set(&mut customer.locale, Some(Locale::parse(text)))),
     ("tags", |customer, text| if text == "[]" { Some(()) } else { set(&mut customer.tags, serde_json::from_str(text).ok()) }),
@@ -247,6 +248,7 @@ fn nobody(id: Id) -> Customer {
         locale: None,
         tags: Vec::new(),
         attributes: Attributes::new(),
+        referred_by: None,
     }
 }
 

@@ -155,7 +155,9 @@ fn necessary(clause: &Clause) -> Option<Sql> {
         Clause::Compare { fact, default: None, operator: Operator::Equal, literal: Literal::Text(text) } if fact.fact == Fact::Attr => {
             attribute(fact, Some(text))
         }
-        Clause::Compare { fact, default: None, .. } | Clause::Has(fact) | Clause::OneOf { fact, .. } if fact.fact == Fact::Attr => {
+        Clause::Compare { fact, default: None, .. } | Clause::Has(fact) | Clause::OneOf { fact, .. }
+            if matches!(fact.fact, Fact::Attr | Fact::ShareOfWallet) =>
+        {
             attribute(fact, None)
         }
         _ => None,

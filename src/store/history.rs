@@ -1,4 +1,4 @@
-//! What happened to customers: their paid orders, the lines of these, the emails they got, events.
+//! What happened to customers: their paid orders, the lines of these, the emails they got, events, the customers they brought.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ statements! {
     ORDERS = ["SELECT customer_id, ordered_at, revenue_cents FROM orders WHERE status = 'paid' AND customer_id ", ids "$1", " ORDER BY ordered_at, id"];
     LINES = ["SELECT o.customer_id, o.ordered_at, l.sku, l.name, l.category, l.quantity FROM orders o JOIN order_lines l ON l.order_id = o.id
               WHERE o.status = 'paid' AND o.customer_id ", ids "$1", " ORDER BY o.ordered_at, o.id, l.line_no"];
+    REFERRALS = ["SELECT c.id, r.created_at FROM customers c JOIN customers r ON r.referred_by = c.external_id WHERE c.id ", ids "$1", " ORDER BY r.created_at"];
     EMAILS = ["SELECT m.customer_id, d.tick_at, d.rule FROM messages m JOIN decisions d ON d.id = m.decision_id
                WHERE m.channel = 'email' AND m.state NOT IN ('failed', 'cancelled') AND m.customer_id ", ids "$1", " ORDER BY d.tick_at, d.id"];
     // Of other kinds the value says nothing to a rule, and may be long.
@@ -26,8 +27,9 @@ type LineRow = (i64, i64, Option<String>, Option<String>, Option<String>, i64);
 
 /// Gives each of the customers the parts of their history that are asked for.
 pub async fn fill(tx: &mut Tx, people: &mut [Facts], needs: Needs) -> Result<(), StoreError> {
-    let [orders, lines, emails, events] = [Source::Orders, Source::Lines, Source::Emails, Source::Events].map(|source| needs.from(source));
-    if people.is_empty() || !(orders || lines || emails || events) {
+    let sources = [Source::Orders, Source::Lines, Source::Emails, Source::Events, Source::Referrals];
+    let [orders, lines, emails, events, referrals] = sources.map(|source| needs.from(source));
+    if people.is_empty() || !(orders || lines || emails || events || referrals) {
         return Ok(());
     }
     let list = id_list(people.iter().map(|facts| facts.customer.id));
@@ -58,6 +60,12 @@ pub async fn fill(tx: &mut Tx, people: &mut [Facts], needs: Needs) -> Result<(),
                 answer.ok_or(StoreError::Corrupt { table: "events", column: "value", value })
             });
             found.entry(id).or_default().events.push(PastEvent { at: UnixMs(at), kind, answer: answer.transpose()? });
+        }
+    }
+    if referrals {
+        let rows: Vec<(i64, i64)> = on!(tx, REFERRALS, |c, q| sqlx::query_as(q).bind(&list).fetch_all(c).await)?;
+        for (id, at) in rows {
+            found.entry(id).or_default().referrals.push(UnixMs(at));
         }
     }
     for facts in people {

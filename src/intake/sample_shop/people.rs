@@ -52,6 +52,7 @@ pub(super) fn person(
     let consent = if email.is_some() { consent(dice, first_at, end_at) } else { None };
     NewCustomer {
         attributes: BTreeMap::new(),
+        referred_by: None,
         external_id: external_id(number),
         email: Some(email),
         first_name: Some(Some(first_name.to_owned())),

@@ -83,6 +83,16 @@ const PIECES: Source = Source {
     ..LINES
 };
 const CATEGORY_PIECES: Source = Source { of: &["l.category"], ..PIECES };
+const PRODUCTS: Source = Source {
+    select: "SELECT COUNT(DISTINCT COALESCE(l.sku, l.name)) FROM orders o JOIN order_lines l ON l.order_id = o.id WHERE o.customer_id = c.id AND o.status = 'paid'",
+    of: &[],
+    ..LINES
+};
+const CATEGORIES: Source = Source {
+    select: "SELECT COUNT(DISTINCT l.category) FROM orders o JOIN order_lines l ON l.order_id = o.id WHERE o.customer_id = c.id AND o.status = 'paid'",
+    ..PRODUCTS
+};
+const REFERRALS: Source = Source { select: "SELECT COUNT(*) FROM customers r WHERE r.referred_by = c.external_id", at: "r.created_at", ..ORDERS };
 const EMAILS: Source = Source {
     select: "SELECT COUNT(*) FROM messages m JOIN decisions d ON d.id = m.decision_id
              WHERE m.customer_id = c.id AND m.channel = 'email' AND m.state NOT IN ('failed', 'cancelled')",
@@ -115,6 +125,9 @@ impl Expression {
             Fact::BoughtCategory => (&CATEGORY_LINES, 0),
             Fact::Pieces => (&PIECES, 0),
             Fact::PiecesOfCategory => (&CATEGORY_PIECES, 0),
+            Fact::DifferentProducts => (&PRODUCTS, 0),
+            Fact::DifferentCategories => (&CATEGORIES, 0),
+            Fact::Referrals => (&REFERRALS, 0),
             Fact::EmailsIn | Fact::EmailsOf => (&EMAILS, 0),
             Fact::AnswersIn => (&ANSWERS, 0),
             Fact::EventsOf => (&EVENTS, 0),

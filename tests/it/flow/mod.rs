@@ -14,6 +14,7 @@ mod object;
 mod own_scores;
 mod pause;
 mod plan;
+mod product_facts;
 mod rescore;
 mod trigger;
 mod verify;

@@ -120,7 +120,21 @@ fn a_stranger_has_no_orders_no_revenue_and_nothing_else() {
         &stranger()
     ));
     assert!(matches("|c| c.orders == 0 && c.revenue == 0 && c.tags.is_empty() && !c.has_email", &stranger()));
-    let there = ["id", "orders", "revenue", "tags", "has_email", "month", "day", "weekday", "birthday_this_week"];
+    let there = [
+        "id",
+        "orders",
+        "revenue",
+        "tags",
+        "has_email",
+        "month",
+        "day",
+        "weekday",
+        "birthday_this_week",
+        "different_products",
+        "different_categories",
+        "interests",
+        "referrals",
+    ];
     let missing = fact::ALL.iter().filter(|about| about.takes == Takes::Nothing && !there.contains(&about.name)).map(|about| about.name);
     for name in missing {
         assert!(matches(&format!("|c| c.{name} == () && !c.has(\"{name}\")"), &stranger()), "{name}");

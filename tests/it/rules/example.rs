@@ -37,6 +37,7 @@ pub(super) fn stranger() -> Facts {
         locale: None,
         tags: vec![],
         attributes: Attributes::new(),
+        referred_by: None,
     };
     Facts { read: Needs::ALL, ..Facts::new(customer, None) }
 }
@@ -58,7 +59,9 @@ pub(super) fn regular() -> Facts {
             ("city".to_owned(), Literal::Text("Bonn".to_owned())),
             ("points".to_owned(), Literal::Number(Decimal::new(125, 1))),
             ("card".to_owned(), Literal::Flag(true)),
+            ("yearly_need".to_owned(), Literal::Number(Decimal::from(300))),
         ]),
+        referred_by: Some("K-9".to_owned()),
     };
     let score = Score {
         customer_id: Id(1),
@@ -95,6 +98,7 @@ pub(super) fn regular() -> Facts {
         category: Some("Pralinen".to_owned()),
         quantity,
     };
+    let biscuits = |date: &str| PastLine { name: Some("Keks".to_owned()), category: Some("Gebäck".to_owned()), ..line(date, "P-7", 1) };
     let email = |date: &str, rule: &str| PastEmail { at: at(date), rule: rule.to_owned() };
     let event = |date: &str, kind: &str, answer| PastEvent { at: at(date), kind: kind.to_owned(), answer };
     // What happens this evening is yet to come.
@@ -105,7 +109,19 @@ pub(super) fn regular() -> Facts {
             PastOrder { at: moment.now, revenue: Cents(345) },
             order("2026-07-01", 1),
         ],
-        lines: vec![line("2026-04-22", "P-1", 2), line("2026-06-30", "P-2", 1), line("2026-07-01", "P-9", 9)],
+        lines: vec![
+            biscuits("2025-01-01"),
+            biscuits("2025-02-01"),
+            biscuits("2025-03-01"),
+            biscuits("2025-04-01"),
+            biscuits("2025-05-01"),
+            biscuits("2026-02-01"),
+            biscuits("2026-03-01"),
+            biscuits("2026-04-01"),
+            line("2026-04-22", "P-1", 2),
+            line("2026-06-30", "P-2", 1),
+            line("2026-07-01", "P-9", 9),
+        ],
         emails: vec![email("2026-04-20", "win-back"), email("2026-06-20", "thanks"), email("2026-07-01", "thanks")],
         events: vec![
             event("2026-02-01", "nps", Some(3)),
@@ -114,6 +130,7 @@ pub(super) fn regular() -> Facts {
             event("2026-06-30", "click", None),
             event("2026-07-01", "nps", Some(0)),
         ],
+        referrals: vec![at("2026-05-01"), at("2026-07-01")],
     };
     let own = Attributes::from([("lead".to_owned(), Literal::Number(Decimal::from(70)))]);
     Facts { history: Some(history.into()), own, read: Needs::ALL, ..Facts::new(customer, Some(score)) }

@@ -86,7 +86,8 @@ fn what_an_example_leaves_out_is_as_for_somebody_who_never_ordered() {
     };
     for field in fields() {
         let of_the_day = matches!(field.name, "month" | "day" | "weekday");
-        let natural = of_the_day || matches!(field.name, "id" | "tags" | "has_email" | "orders" | "revenue" | "birthday_this_week");
+        let counted = matches!(field.name, "different_products" | "different_categories" | "interests" | "referrals");
+        let natural = of_the_day || counted || matches!(field.name, "id" | "tags" | "has_email" | "orders" | "revenue" | "birthday_this_week");
         assert_eq!(says(&format!("|c| c.has(\"{0}\")", field.name)), natural, "{}", field.name);
     }
     assert!(says("|c| c.orders_in(days(9)) == 0 && !c.bought(\"P-1\") && c.emails_in(days(9)) == 0"));

@@ -199,3 +199,20 @@ fn a_rule_that_names_a_score_that_there_is_not_or_compares_it_with_another_kind_
     assert_eq!(unfit("(c.score(\"lead\") ?? \"A\") == \"A\""), ["score 'lead' is a number and is compared with a text: that is never true"]);
     assert_eq!(unfit("c.score(\"vip\") in [\"yes\"]"), ["score 'vip' is true or false and is compared with a text: that is never true"]);
 }
+
+#[test]
+fn the_scores_of_the_documentation_and_the_shipped_one_load_and_say_what_they_are_meant_to() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/scores.md")).unwrap();
+    let blocks: Vec<&str> = page.split("```rhai\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(blocks.len(), 2);
+    let mut people = [regular(), stranger()];
+    let portfolio = set(blocks[0]);
+    portfolio.fill(&mut people, today());
+    assert_eq!((people[0].own.get("portfolio"), people[1].own.get("portfolio")), (Some(&Literal::Text("along for the ride".to_owned())), None));
+    assert_eq!(set(blocks[1]).scores().iter().map(|score| score.name.as_str()).collect::<Vec<_>>(), ["due", "lead", "tier"]);
+    let shipped = ScoreSet::load(&root.join("scores")).unwrap();
+    assert_eq!(shipped.fill(&mut people, today()), [Tally { score: "lead".to_owned(), known: 2, unknown: 0, failed: 0, failure: None }]);
+    // Ordered within 90 days, more than once, one click, address, name, birthday; of the stranger nothing is known.
+    assert_eq!((&people[0].own["lead"], &people[1].own["lead"]), (&Literal::Number(75.into()), &Literal::Number(0.into())));
+}

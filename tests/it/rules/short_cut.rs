@@ -32,6 +32,9 @@ const WHOLE: &[&str] = &[
     "next_order_in_days",
     "nps",
     "csat",
+    "different_products",
+    "different_categories",
+    "referrals",
 ];
 /// Facts with brackets, and flags, which are not compared with numbers.
 const COUNTED: &[&str] = &[
@@ -51,6 +54,8 @@ const COUNTED: &[&str] = &[
     "events_of(\"NPS\", days(30))",
     "days_since(\"click\")",
     "days_since(\"csat\")",
+    "interest(\"Pralinen\", days(60))",
+    "share_of_wallet(\"points\")",
 ];
 const ATTRIBUTES: &[&str] = &["attr(\"city\")", "attr(\"points\")", "attr(\"card\")", "attr(\"50%\")"];
 const FLAGS: &[&str] = &[
@@ -63,7 +68,7 @@ const FLAGS: &[&str] = &[
 ];
 const DECIMAL: &[&str] =
     &["revenue", "average_order_value", "rfm_weighted", "typical_gap_days", "churn_risk", "expected_orders_365", "expected_order_value", "clv_12m"];
-const TEXT: &[&str] = &["id", "first_name", "locale", "abc", "nps_class"];
+const TEXT: &[&str] = &["id", "first_name", "locale", "abc", "nps_class", "top_interest", "referred_by"];
 
 fn number() -> impl Strategy<Value = String> {
     prop_oneof![

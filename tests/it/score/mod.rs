@@ -3,6 +3,7 @@
 mod borders;
 mod btyd;
 mod golden;
+mod interests;
 mod kpi;
 mod outlook;
 

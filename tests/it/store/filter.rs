@@ -18,7 +18,7 @@ use crate::rules::short_cut::{condition, customer};
 /// The same customers in the database; every key is unique there.
 async fn store(test: &TestDb, people: &mut [Facts]) {
     let word = |text: Option<&str>| text.map_or("NULL".to_owned(), |text| format!("'{text}'"));
-    let mut rows = Vec::new();
+    let (mut rows, mut keys) = (Vec::new(), Vec::new());
     for (number, facts) in (1_i64..).zip(people.iter_mut()) {
         let customer = &mut facts.customer;
         customer.id = Id(number);
@@ -32,7 +32,7 @@ async fn store(test: &TestDb, people: &mut [Facts]) {
         }
         let email = customer.email.as_ref().map(ToString::to_string);
         rows.push(format!(
-            "({number}, '{}', {}, {}, {}, {}, {}, '{}', '{}', 0, 0)",
+            "({number}, '{}', {}, {}, {}, {}, {}, '{}', '{}', {}, {}, 0)",
             customer.external_id,
             word(email.as_deref()),
             word(customer.first_name.as_deref()),
@@ -41,9 +41,13 @@ async fn store(test: &TestDb, people: &mut [Facts]) {
             word(customer.locale.map(Locale::code)),
             serde_json::to_string(&customer.tags).unwrap(),
             attribute::to_json(&customer.attributes),
+            // Every third was brought by one of the first, some in the future.
+            word(keys.get(number as usize % 7).filter(|_| number % 3 == 0).map(String::as_str)),
+            if number % 5 == 0 { today().now.0 + 1 } else { 0 },
         ));
+        keys.push(customer.external_id.clone());
     }
-    let columns = "id, external_id, email, first_name, last_name, birthday, locale, tags, attributes, created_at, updated_at";
+    let columns = "id, external_id, email, first_name, last_name, birthday, locale, tags, attributes, referred_by, created_at, updated_at";
     execute(&test.db, format!("INSERT INTO customers ({columns}) VALUES {}", rows.join(", "))).await;
     history(test, people).await;
     let scored: Vec<_> = people.iter().filter_map(|facts| facts.score).collect();
