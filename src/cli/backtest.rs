@@ -105,6 +105,9 @@ fn print(ctx: &Ctx, found: &Backtest) {
             println!("    … (--json lists all)");
         }
     }
+    if found.winner {
+        println!("  a variant takes the traffic here only where it has done so by now: nobody can win in a replay");
+    }
     if let Some(bought) = &found.bought_anyway {
         let share = (bought.bought * 100).checked_div(bought.reached).map_or_else(String::new, |percent| format!(" ({percent} %)"));
         println!("  bought within the goal's window without any mail: {} of {}{share}", bought.bought, bought.reached);

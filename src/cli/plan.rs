@@ -96,6 +96,9 @@ fn print(ctx: &Ctx, plan: &Plan, args: &Args) {
     println!("  {} customers, the condition is true for {}{}", plan.customers, plan.people.len(), share(plan.people.len()));
     let arms: Vec<String> = plan.variants.iter().map(|arm| format!("{} {}", arm.name, arm.people)).collect();
     println!("  messages {}{}: {}", plan.messages(), share(plan.messages()), arms.join(", "));
+    if let Some(switch) = &plan.switch {
+        println!("    {} has won: everybody who is not held out gets it, from {} on", switch.winner, shop.zone().format(switch.at));
+    }
     if plan.waiting > 0 {
         println!("    {} of them wait for the end of quiet hours", plan.waiting);
     }

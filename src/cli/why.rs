@@ -88,7 +88,10 @@ pub(super) fn gate(gate: &Gate) -> String {
 pub(super) fn sentence(config: &Config, why: &Why) -> String {
     let waits = why.waits_until.map_or_else(String::new, |at| format!(", after the quiet hours at {}", config.shop.zone().format(at)));
     match (why.verdict, &why.variant, why.reason) {
-        ("send", Some(variant), _) => format!("gets a message, variant {variant}{waits}"),
+        ("send", Some(variant), _) => {
+            let won = why.switch.as_ref().map_or("", |_| ", which has won");
+            format!("gets a message, variant {variant}{won}{waits}")
+        }
         ("control", ..) => "is held out, to see what the rule earns".to_owned(),
         ("holdout", ..) => format!("is one of the {} % held out from all rules ([policy] holdout_percent)", config.policy.holdout_percent),
         (_, _, Some("rule_failed")) => format!("the rule fails: {}", why.failure.as_deref().unwrap_or_default()),

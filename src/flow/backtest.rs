@@ -8,9 +8,10 @@ use std::thread::ScopedJoinHandle;
 use chrono::NaiveDate;
 use serde::Serialize;
 
+use super::analyse::winner;
 use super::brake::{Foreseen, Rehearsed};
 use super::campaign::Campaign;
-use super::decide::{self, Candidate};
+use super::decide::{self, Arms, Candidate};
 use super::recall::{Past, Rehearsal};
 use super::scan::{candidate, everybody};
 use super::trigger::turn;
@@ -61,6 +62,8 @@ pub struct Backtest {
     pub voucher_exposure_cents: i64,
     /// Runs that a guard would have held; the replay goes on as if each were released at once. Limits of the shop count this rule alone.
     pub held: Vec<HeldRun>,
+    /// Whether the rule has `.winner(…)`: the replay gives the traffic to a winner only after the run with which the daemon did so.
+    pub winner: bool,
     /// Orders within the goal's window, without any mail: `None` without a goal.
     pub bought_anyway: Option<Bought>,
 }
@@ -139,6 +142,8 @@ pub async fn backtest(
     if runs.len() == MOST_RUNS {
         return Err(FlowError::TooManyRuns(MOST_RUNS));
     }
+    // A switch that has happened is part of the past; the replay makes none, for nobody bought after its messages.
+    let switch = winner::stored(ctx, &spec).await?;
     let mut found = Found::new(name, &spec, (from, to), runs.len());
     let named = campaign.rules.rule(name).map(|rule| rule.needs).unwrap_or_default();
     let needs = if named.has(Fact::Score) { named.and(campaign.scores.needs()) } else { named };
@@ -162,7 +167,8 @@ pub async fn backtest(
         let moment = Moment { now: tick_at, zone };
         let proposed;
         (shop, proposed) = shop.propose(&then, campaign, name, moment).await?;
-        let entries = decide::decide(&then, campaign, name, moment, proposed.candidates, &Past::Rehearsed(&shop.rehearsal)).await?;
+        let arms = Arms::after(switch.as_ref().filter(|switch| switch.at <= tick_at));
+        let entries = decide::decide(&then, campaign, name, moment, proposed.candidates, &Past::Rehearsed(&shop.rehearsal), &arms).await?;
         let held = brake.run(tick_at, &entries).map(|foreseen| HeldRun { at: tick_at, foreseen });
         found.backtest.held.extend(held);
         found.refuse(zone.date(tick_at), &proposed.refused);
@@ -276,7 +282,8 @@ struct Found {
 impl Found {
     fn new(name: &str, spec: &RuleSpec, (from, to): (NaiveDate, NaiveDate), runs: usize) -> Self {
         let days = from.iter_days().take_while(|day| *day <= to).map(|date| Day { date, ..Day::default() }).collect();
-        let backtest = Backtest { rule: name.to_owned(), hash: spec.hash.clone(), from, to, runs, days, ..Backtest::default() };
+        let backtest =
+            Backtest { rule: name.to_owned(), hash: spec.hash.clone(), from, to, runs, days, winner: spec.winner.is_some(), ..Backtest::default() };
         Self { backtest, windows: Vec::new(), times: HashMap::new() }
     }
 

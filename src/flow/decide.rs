@@ -14,6 +14,7 @@ use crate::model::action::{Action, Channel};
 use crate::model::decision::{Decision, Refusal, Verdict};
 use crate::model::facts::{Facts, Moment};
 use crate::model::rule::{QuietHours, RuleSpec};
+use crate::model::switch::Switch;
 use crate::policy::gates::{self, Limits, Standing};
 use crate::policy::{bucket, exposure, holdout, occasion, quiet};
 use crate::rules::{ActJob, Acted};
@@ -37,6 +38,7 @@ struct Case {
     arm: Arm,
     /// Whether held out from all rules, where somebody is.
     holdout: Option<bool>,
+    switched: bool,
     /// The variant whose action is made: that of the rule's split, or for control the first one, so that a broken action or a missing address stops all alike.
     shown: String,
     code_seed: [u8; 32],
@@ -54,12 +56,22 @@ enum Arm {
 }
 
 /// Which arm a candidate who passed the gates gets into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Arms {
     /// The one of the published hash.
     Split,
+    /// This variant has won: everybody whom the hash does not hold out gets it.
+    Won(String),
     /// Every variant in turn, none held out: a decision for each, to see that all of them work.
     Each,
+}
+
+impl Arms {
+    /// Those of a run for which this switch holds.
+    #[must_use]
+    pub fn after(switch: Option<&Switch>) -> Self {
+        switch.map_or(Self::Split, |switch| Self::Won(switch.winner.clone()))
+    }
 }
 
 /// Decides about every candidate of one page, in the order of their ids. Reads the standings, writes nothing.
@@ -70,19 +82,7 @@ pub async fn decide(
     moment: Moment,
     candidates: Vec<Candidate>,
     past: &Past<'_>,
-) -> Result<Vec<Entry>, FlowError> {
-    decide_in(ctx, campaign, rule, moment, candidates, past, Arms::Split).await
-}
-
-/// As [`decide`], with the arms asked for.
-pub async fn decide_in(
-    ctx: &Ctx,
-    campaign: &Arc<Campaign>,
-    rule: &str,
-    moment: Moment,
-    candidates: Vec<Candidate>,
-    past: &Past<'_>,
-    arms: Arms,
+    arms: &Arms,
 ) -> Result<Vec<Entry>, FlowError> {
     let Some(spec) = campaign.rules.rule(rule).map(|rule| rule.spec.clone()) else { return Ok(Vec::new()) };
     if candidates.is_empty() {
@@ -99,11 +99,11 @@ pub async fn decide_in(
         };
         match stopped {
             Some((reason, detail)) => entries.push(refused(candidate, key, reason, detail, moment.now)),
-            None if arms == Arms::Split => cases.push(case(ctx, campaign, &spec, candidate, key)),
+            None if *arms != Arms::Each => cases.push(case(ctx, campaign, &spec, candidate, key, arms)),
             None => cases.extend(spec.variants.iter().map(|variant| Case {
                 arm: Arm::Variant(variant.name.clone()),
                 shown: variant.name.clone(),
-                ..case(ctx, campaign, &spec, candidate.clone(), key.clone())
+                ..case(ctx, campaign, &spec, candidate.clone(), key.clone(), arms)
             })),
         }
     }
@@ -122,18 +122,20 @@ pub(super) fn judge(spec: &RuleSpec, standing: &Standing, limits: &Limits, momen
     (key, judged)
 }
 
-fn case(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, candidate: Candidate, occasion: String) -> Case {
+fn case(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, candidate: Candidate, occasion: String, arms: &Arms) -> Case {
     let (policy, id) = (&ctx.config.policy, &candidate.facts.customer.external_id);
     let holdout = holdout::applies(&policy.holdout_seed, id, policy.holdout_percent, spec.basis);
     let place = bucket::choose(&spec.experiment, id, &spec.split_weights());
     let first = usize::from(spec.control_percent > 0);
     // Nobody falls outside: the weights add up to one. Whoever has no bucket (an empty id) is held out rather than written to.
     let variant = place.and_then(|place| place.checked_sub(first)).and_then(|index| spec.variants.get(index)).map(|variant| variant.name.clone());
-    let shown = variant.clone().or_else(|| spec.variants.first().map(|variant| variant.name.clone())).unwrap_or_default();
+    let won = if let Arms::Won(winner) = arms { Some(winner) } else { None };
+    let variant = variant.map(|variant| won.cloned().unwrap_or(variant));
+    let shown = variant.clone().or_else(|| won.or(spec.variants.first().map(|variant| &variant.name)).cloned()).unwrap_or_default();
     let what = format!("{}\0{id}\0{occasion}", spec.name);
     let code_seed = campaign.token_key.derive("voucher", what.as_bytes());
     let arm = if holdout == Some(true) { Arm::Holdout } else { variant.map_or(Arm::Control, Arm::Variant) };
-    Case { candidate, occasion, arm, holdout, shown, code_seed }
+    Case { candidate, occasion, arm, holdout, switched: won.is_some(), shown, code_seed }
 }
 
 /// Makes the actions, away from the async workers: they are scripts.
@@ -193,6 +195,7 @@ fn settle(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, moment: Moment, case:
         effective_at,
         goal_until: goal.map(|goal| effective_at.plus(goal.window_days * DAY_MS)),
         holdout: case.holdout,
+        switched: case.switched,
         inputs: Value::Object(case.candidate.inputs).to_string(),
     };
     Entry { decision, vouchers, body, message_id, voucher_cents }
@@ -243,6 +246,7 @@ fn refused(candidate: Candidate, occasion: String, reason: Refusal, detail: Stri
         effective_at: now,
         goal_until: None,
         holdout: None,
+        switched: false,
         inputs: Value::Object(candidate.inputs).to_string(),
     };
     Entry { decision, vouchers: Vec::new(), body: None, message_id: Id(0), voucher_cents: 0 }

@@ -5,9 +5,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use super::analyse::winner;
 use super::brake::Brake;
 use super::campaign::Campaign;
-use super::decide;
+use super::decide::{self, Arms};
 use super::recall::Past;
 use super::scan::{self, Found, Scan};
 use super::share::Shared;
@@ -18,9 +19,11 @@ use crate::base::time::UnixMs;
 use crate::model::facts::Moment;
 use crate::model::hold::Hold;
 use crate::model::pause::Pause;
+use crate::model::rule::RuleSpec;
+use crate::model::switch::Switch;
 use crate::store::decisions::Entry;
 use crate::store::schema::Grown;
-use crate::store::{Tx, decisions, holdouts, holds, leases, pauses, ticks};
+use crate::store::{Tx, decisions, holdouts, holds, leases, pauses, switches, ticks};
 
 /// Entries that are kept when a run is looked at before it is written: a large run is decided twice rather than kept in memory.
 const MOST_AHEAD: usize = 5_000;
@@ -152,7 +155,8 @@ pub(super) async fn run(
     let found = if begins { shared.take(ctx, campaign, rule, moment, lease).await? } else { None };
     let mut scan = Scan::new(ctx, campaign, rule, moment).among(found);
     scan.go_to(tick.cursor);
-    let mut pages = Pages { ctx, campaign, name, moment, scan, lease, cursor: tick.cursor, ahead: VecDeque::new() };
+    let arms = Arms::after(winner(ctx, &rule.spec, tick_at, begins, lease).await?.as_ref());
+    let mut pages = Pages { ctx, campaign, name, moment, arms, scan, lease, cursor: tick.cursor, ahead: VecDeque::new() };
     let mut brake = Brake::read(ctx, &rule.spec, tick_at, tick.messages, report.customers).await?;
     if brake.asks_about_size() {
         let messages = pages.look_ahead().await?;
@@ -219,6 +223,22 @@ pub(super) async fn run(
     Ok(report)
 }
 
+/// The switch to a winner that holds for a run. A run that begins may make it; one that goes on stays as it began.
+async fn winner(ctx: &Ctx, spec: &RuleSpec, tick_at: UnixMs, begins: bool, lease: &Lease) -> Result<Option<Switch>, FlowError> {
+    let stored = winner::stored(ctx, spec).await?;
+    if stored.is_some() || !begins {
+        return Ok(stored.filter(|switch| switch.at <= tick_at));
+    }
+    let found = winner::find(ctx, spec, tick_at).await?;
+    if let Some(switch) = &found {
+        let mut tx = lease.write(ctx).await?;
+        switches::add(&mut tx, switch).await?;
+        tx.commit().await?;
+        tracing::info!(rule = spec.name, winner = switch.winner, "the winner takes the traffic: everybody new who is not held out gets it");
+    }
+    Ok(found)
+}
+
 /// A page of a run: decided, not written.
 struct Page {
     /// By customer.
@@ -251,6 +271,7 @@ struct Pages<'a> {
     campaign: &'a Arc<Campaign>,
     name: &'a str,
     moment: Moment,
+    arms: Arms,
     scan: Scan<'a>,
     lease: &'a Lease,
     cursor: Id,
@@ -269,7 +290,7 @@ impl Pages<'_> {
     async fn read(&mut self) -> Result<Option<Page>, FlowError> {
         let Some(Found { candidates, last }) = self.scan.next().await? else { return Ok(None) };
         self.cursor = last;
-        let entries = decide::decide(self.ctx, self.campaign, self.name, self.moment, candidates, &Past::Logged).await?;
+        let entries = decide::decide(self.ctx, self.campaign, self.name, self.moment, candidates, &Past::Logged, &self.arms).await?;
         Ok(Some(Page { entries, last }))
     }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::analyse::winner;
 use super::brake::{Brake, Foreseen};
 use super::campaign::Campaign;
-use super::decide;
+use super::decide::{self, Arms};
 use super::dispatch::compose;
 use super::recall::Past;
 use super::scan::{self, Found, Scan};
@@ -21,6 +22,7 @@ use crate::model::facts::{Facts, Moment};
 use crate::model::pause::Pause;
 use crate::model::rule::RuleSpec;
 use crate::model::score::Score;
+use crate::model::switch::Switch;
 use crate::store::decisions::Entry;
 use crate::store::pauses;
 
@@ -53,6 +55,8 @@ pub struct Plan {
     pub vouchers: usize,
     /// What they cost if all are redeemed ([`crate::policy::exposure::of`]).
     pub voucher_exposure_cents: i64,
+    /// The variant that has won, and since when: everybody who is not held out gets it.
+    pub switch: Option<Switch>,
     /// The guard that would hold the run, and where.
     pub held: Option<Foreseen>,
     /// A message of each variant.
@@ -114,7 +118,9 @@ pub async fn plan(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, other: Option
     let scores = rescore::unless_stored(ctx, plan.as_of).await?;
     plan.customers = scan::count(ctx).await?;
     let mut voucher_cents = Vec::new();
-    rehearse(ctx, campaign, name, scores.as_ref(), |facts, entry| {
+    plan.switch = winner::foresee(ctx, &spec, plan.as_of).await?;
+    let arms = Arms::after(plan.switch.as_ref());
+    rehearse(ctx, campaign, (name, &arms), scores.as_ref(), |facts, entry| {
         plan.note(ctx, campaign, &spec, facts, entry);
         voucher_cents.extend(entry.is_message().then_some(entry.voucher_cents));
     })
@@ -123,7 +129,8 @@ pub async fn plan(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, other: Option
     if let Some(other) = other {
         plan.against = other.rules.rule(name).map(|rule| rule.spec.hash.clone());
         let mut before = Vec::new();
-        rehearse(ctx, other, name, scores.as_ref(), |facts, entry| {
+        // Whom it reaches does not depend on the arm.
+        rehearse(ctx, other, (name, &Arms::Split), scores.as_ref(), |facts, entry| {
             if entry.decision.verdict.refusal().is_none() {
                 before.push(facts.customer.external_id.clone());
             }
@@ -138,7 +145,7 @@ pub async fn plan(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, other: Option
 async fn rehearse(
     ctx: &Ctx,
     campaign: &Arc<Campaign>,
-    name: &str,
+    (name, arms): (&str, &Arms),
     scores: Option<&HashMap<Id, Score>>,
     mut each: impl FnMut(&Facts, &Entry),
 ) -> Result<(), FlowError> {
@@ -147,7 +154,7 @@ async fn rehearse(
     let mut scan = Scan::new(ctx, campaign, rule, moment).with_scores(scores);
     while let Some(Found { candidates, .. }) = scan.next().await? {
         let known: HashMap<Id, Facts> = candidates.iter().map(|candidate| (candidate.facts.customer.id, candidate.facts.clone())).collect();
-        let entries = decide::decide(ctx, campaign, name, moment, candidates, &Past::Logged).await?;
+        let entries = decide::decide(ctx, campaign, name, moment, candidates, &Past::Logged, arms).await?;
         for entry in &entries {
             if let Some(facts) = known.get(&entry.decision.customer_id) {
                 each(facts, entry);

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::analyse::winner;
 use super::campaign::Campaign;
 use super::{Ctx, FlowError, trigger};
 use crate::base::time::UnixMs;
 use crate::model::pause::Pause;
+use crate::model::switch::Switch;
 use crate::rules::{Rule, RuleSet};
 use crate::store::messages::{self, Open};
 use crate::store::rules::{self, Run, Version};
@@ -44,6 +46,8 @@ pub struct Standing {
     pub next_run_at: Option<UnixMs>,
     /// The last run.
     pub last_run: Option<Run>,
+    /// The variant that has won and takes the traffic, and since when.
+    pub switch: Option<Switch>,
     /// Messages that have not left.
     pub open: Open,
 }
@@ -73,6 +77,7 @@ pub async fn survey(ctx: &Ctx, files: Option<&Campaign>) -> Result<Vec<Standing>
             changed: in_file.map(|rule| &rule.spec.hash).filter(|hash| version.as_ref().is_none_or(|version| version.hash != **hash)).cloned(),
             next_run_at: version.as_ref().filter(|_| runs).and_then(|version| next_run(ctx, &name, version, in_file)),
             hash: version.map(|version| version.hash),
+            switch: winner::of_running(&mut tx, &name).await?,
             last_run: rules::last_run(&mut tx, &name, now).await?,
             open: open.remove(&name).unwrap_or_default(),
             paused,

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::analyse::winner;
 use super::campaign::Campaign;
-use super::decide::{self, Candidate, limits};
+use super::decide::{self, Arms, Candidate, limits};
 use super::recall::{self, Past, Rehearsal};
 use super::{Ctx, FlowError, own, rescore};
 use crate::base::time::UnixMs;
@@ -15,6 +16,7 @@ use crate::model::facts::{Facts, Moment, Needs};
 use crate::model::hold::Hold;
 use crate::model::pause::Pause;
 use crate::model::rule::RuleSpec;
+use crate::model::switch::Switch;
 use crate::policy::{gates, occasion};
 use crate::rules::{Reason, Reasons};
 use crate::store::decisions::{self, Entry, Logged};
@@ -48,6 +50,8 @@ pub struct Why {
     pub reason: Option<&'static str>,
     /// The variant of a message.
     pub variant: Option<String>,
+    /// The variant that has won, and since when: everybody who is not held out gets it.
+    pub switch: Option<Switch>,
     /// When the message would leave, if it has to wait for the end of quiet hours.
     pub waits_until: Option<UnixMs>,
     /// A run of the rule that is held: whoever it has not come to waits.
@@ -146,8 +150,9 @@ pub(super) async fn given(
     let key = occasion::key(spec.occasion, &moment, standing.taken.len(), standing.last_order_at);
     why.gates = gates::each(spec, &key, &standing, &limits(&ctx.config.policy), moment.now).map(|(gate, passed)| self::gate(gate, passed)).into();
     why.verdict = "no_match";
+    why.switch = winner::foresee(ctx, spec, moment.now).await?;
     if (why.matched || why.failure.is_some())
-        && let Some(entry) = decide::decide(ctx, campaign, name, moment, vec![candidate], &past).await?.pop()
+        && let Some(entry) = decide::decide(ctx, campaign, name, moment, vec![candidate], &past, &Arms::after(why.switch.as_ref())).await?.pop()
     {
         why.judged(&entry, moment.now);
     }

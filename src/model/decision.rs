@@ -132,6 +132,8 @@ pub struct Decision {
     pub goal_until: Option<UnixMs>,
     /// Whether the customer is held out from all rules; `None`: nobody is, or not from this one, or it was stopped.
     pub holdout: Option<bool>,
+    /// Made after the traffic went to the variant that won.
+    pub switched: bool,
     /// What the rule saw, as a JSON object.
     pub inputs: String,
 }

@@ -27,4 +27,5 @@ pub mod report;
 pub mod rule;
 pub mod scenario;
 pub mod score;
+pub mod switch;
 pub mod text;

@@ -81,8 +81,19 @@ pub struct RuleSpec {
     pub experiment: String,
     /// What counts as success; `None`: nothing is counted.
     pub goal: Option<Goal>,
+    /// When the variant that has won takes the traffic; `None`: never by itself.
+    pub winner: Option<WinnerAfter>,
     /// How much it may write.
     pub limits: RuleLimits,
+}
+
+/// The earliest moment at which a variant may take the traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WinnerAfter {
+    /// Days of 24 hours since the first decision.
+    pub days: i64,
+    /// People in all variants together.
+    pub people: i64,
 }
 
 /// How much a rule may write by calendar hour and day of the shop's zone; `None`: as much as it wants.

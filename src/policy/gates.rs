@@ -109,6 +109,7 @@ mod tests {
             variants: vec![VariantSpec { name: "A".into(), weight: 1 }],
             experiment: "r".into(),
             goal: None,
+            winner: None,
             limits: RuleLimits::default(),
         }
     }

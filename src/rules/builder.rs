@@ -15,7 +15,7 @@ use crate::config::sections::Policy;
 use crate::model::consent::LegalBasis;
 use crate::model::example::Example;
 use crate::model::fault::FileFault;
-use crate::model::rule::{Goal, MissedPolicy, Occasion, QuietHours, RuleLimits, VariantSpec};
+use crate::model::rule::{Goal, MissedPolicy, Occasion, QuietHours, RuleLimits, VariantSpec, WinnerAfter};
 
 /// Verbs that are planned.
 pub(super) const LATER: [&str; 3] = ["on", "after", "unless"];
@@ -31,6 +31,8 @@ const MAX_VARIANTS: usize = 20;
 const MAX_EXAMPLES: usize = 200;
 /// Greatest weight of a variant.
 const MAX_WEIGHT: i64 = 1_000_000;
+/// Most people that a winner can be asked to wait for.
+const MOST_PEOPLE: i64 = 1_000_000_000;
 /// Greatest limit of messages.
 const MAX_MESSAGES: i64 = 100_000_000;
 
@@ -294,6 +296,15 @@ pub(super) fn register(engine: &mut Engine) {
         })
         .register_fn("goal", |at: Context, rule: Handle, event: Dynamic, window: Dynamic| {
             say(&at, rule, "goal", |draft| goal(&event, &window).map(|goal| draft.goal = Some(goal)))
+        })
+        .register_fn("winner", |at: Context, rule: Handle, after: Dynamic| {
+            say(&at, rule, "winner", |draft| days(&after).map(|days| draft.winner = Some(WinnerAfter { days, people: 0 })))
+        })
+        .register_fn("winner", |at: Context, rule: Handle, after: Dynamic, people: Dynamic| {
+            say(&at, rule, "winner", |draft| {
+                draft.winner = Some(WinnerAfter { days: days(&after)?, people: whole(&people, 1, MOST_PEOPLE)? });
+                Ok(())
+            })
         })
         .register_fn("quiet", |at: Context, rule: Handle, from: Dynamic, until: Dynamic| {
             say(&at, rule, "quiet", |draft| quiet(&from, &until).map(|hours| draft.quiet = Some(hours)))

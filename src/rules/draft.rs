@@ -6,7 +6,7 @@ use super::internals::{Bound, Place};
 use crate::model::consent::LegalBasis;
 use crate::model::example::Example;
 use crate::model::fault::FileFault;
-use crate::model::rule::{Goal, MissedPolicy, Occasion, QuietHours, RuleLimits, RuleSpec, VariantSpec};
+use crate::model::rule::{Goal, MissedPolicy, Occasion, QuietHours, RuleLimits, RuleSpec, VariantSpec, WinnerAfter};
 
 /// A rule that is being made.
 pub(super) struct Draft {
@@ -26,6 +26,7 @@ pub(super) struct Draft {
     pub quiet: Option<QuietHours>,
     pub priority: i64,
     pub experiment: Option<String>,
+    pub winner: Option<WinnerAfter>,
     pub limits: RuleLimits,
     pub examples: Vec<Example>,
     said: BTreeMap<&'static str, Place>,
@@ -60,6 +61,7 @@ impl Draft {
             quiet: None,
             priority: 0,
             experiment: None,
+            winner: None,
             limits: RuleLimits::default(),
             examples: Vec::new(),
             said: BTreeMap::new(),
@@ -93,6 +95,12 @@ impl Draft {
         if self.said("variant") && self.said("send") {
             faults.push(fault("has .send and .variant: .send is for a rule with one variant".to_owned()));
         }
+        if self.said("winner") && self.variants.len() < 2 {
+            faults.push(fault("has .winner(…), but no two variants: expected e.g. .variant(\"A\", 50, …).variant(\"B\", 50, …)".to_owned()));
+        }
+        if self.said("winner") && !self.said("goal") {
+            faults.push(fault("has .winner(…), but no .goal(…), so nobody can win: expected e.g. .goal(\"order\", days(14))".to_owned()));
+        }
         faults
     }
 
@@ -114,6 +122,7 @@ impl Draft {
             control_percent: self.control_percent,
             variants,
             goal: self.goal,
+            winner: self.winner,
             limits: self.limits,
         };
         let said = self.said.into_iter().chain([("rule", self.at)]).collect();

@@ -51,6 +51,10 @@ fn of_rule(rule: &Rule) -> Vec<FileFault> {
         let advice = "expected e.g. .control(10), or .control(0) if that is meant";
         warn("goal", format!("nobody is held out, so the report cannot say what rule '{name}' earns: {advice}"));
     }
+    if spec.winner.is_some() && spec.control_percent == 0 && !rule.said.contains_key("control") {
+        let advice = "expected e.g. .control(10), or .control(0) if that is meant";
+        warn("winner", format!("nobody is held out, so when a variant of rule '{name}' has won the report cannot say what it earns: {advice}"));
+    }
     let (again, word) = match spec.occasion {
         Occasion::Cooldown { days } => (days, format!("the cooldown of {days} days")),
         Occasion::Day => (1, "the day of .once_per(\"day\")".to_owned()),

@@ -86,6 +86,13 @@ pub const WORDS: &[Word] = &[
         "success: an order within so many days of the message (or of the decision to hold out)",
         "nothing is counted",
     ),
+    verb(
+        "winner",
+        &["after: Days", "after: Days, people: int"],
+        ".winner(days(14))",
+        "the variant that has won takes the traffic, not before so many days (and people in all variants, as in .winner(days(14), 500)); control stays held out",
+        "never by itself",
+    ),
     verb("quiet", &["from: String, until: String"], ".quiet(\"20:00\", \"08:00\")", "own quiet hours: messages wait until they end", "[policy]"),
     verb("priority", &["number: int"], ".priority(5)", "higher goes first where several rules want the same customer, -1000 to 1000", "0"),
     verb(

@@ -77,7 +77,7 @@ pub async fn append(tx: &mut Tx, rule: &RuleSpec, tick_at: UnixMs, now: UnixMs, 
     Ok(written)
 }
 
-const COLUMNS: usize = 17;
+const COLUMNS: usize = 18;
 const ON_OCCASION_TAKEN: &str = " ON CONFLICT (customer_id, rule, occasion, slot) DO NOTHING RETURNING id";
 const ON_REFUSAL_AGAIN: &str =
     " ON CONFLICT (customer_id, rule, occasion, slot) DO UPDATE SET times = decisions.times + 1, last_at = excluded.last_at,
@@ -89,7 +89,7 @@ async fn insert(tx: &mut Tx, rule: &RuleSpec, tick_at: UnixMs, now: UnixMs, entr
     }
     on!(tx, |c| {
         let mut insert = sqlx::QueryBuilder::new(
-            "INSERT INTO decisions (id, customer_id, rule, occasion, slot, rule_hash, tick_at, decided_at, verdict, variant, detail, effective_at, goal_until, inputs, times, last_at, holdout) ",
+            "INSERT INTO decisions (id, customer_id, rule, occasion, slot, rule_hash, tick_at, decided_at, verdict, variant, detail, effective_at, goal_until, inputs, times, last_at, holdout, switched) ",
         );
         insert.push_values(entries, |mut row, entry| {
             let decision = &entry.decision;
@@ -112,7 +112,8 @@ async fn insert(tx: &mut Tx, rule: &RuleSpec, tick_at: UnixMs, now: UnixMs, entr
                 .push_bind(&decision.inputs)
                 .push_bind(1_i64)
                 .push_bind(tick_at.0)
-                .push_bind(decision.holdout.map(i64::from));
+                .push_bind(decision.holdout.map(i64::from))
+                .push_bind(decision.switched.then_some(1_i64));
         });
         insert.push(on_conflict);
         insert.build_query_scalar().persistent(false).fetch_all(c).await

@@ -26,6 +26,7 @@ pub mod schema;
 pub mod scores;
 pub mod settings;
 pub mod standings;
+pub mod switches;
 pub mod tallies;
 pub mod ticks;
 
@@ -57,6 +58,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         scores::STATEMENTS,
         settings::STATEMENTS,
         standings::STATEMENTS,
+        switches::STATEMENTS,
         tallies::STATEMENTS,
         ticks::STATEMENTS,
     ]

@@ -8,18 +8,18 @@ use crate::model::report::{Again, ArmCounts, ArmMoney, Assigned, RuleCounts};
 
 statements! {
     DECISIONS = "SELECT rule, CASE WHEN holdout = 1 THEN 'holdout' ELSE slot END, COALESCE(variant, ''), COUNT(*), COUNT(goal_until), SUM(CASE WHEN goal_until > $1 THEN 1 ELSE 0 END), MIN(effective_at)
-                 FROM decisions GROUP BY 1, 2, 3 ORDER BY 1, 2, 3";
+                 FROM decisions WHERE COALESCE(switched, 0) <= $2 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3";
     /// Each customer once, in the version that assigned them first: an arm's later decisions depend on what its messages did.
     ASSIGNED = "SELECT d.rule, d.rule_hash, COALESCE(d.variant, ''), COUNT(*) FROM decisions d
-                JOIN (SELECT MIN(id) AS id FROM decisions WHERE slot = 'arm' AND COALESCE(holdout, 0) = 0 GROUP BY rule, customer_id) earliest ON earliest.id = d.id
+                JOIN (SELECT MIN(id) AS id FROM decisions WHERE slot = 'arm' AND COALESCE(holdout, 0) = 0 AND COALESCE(switched, 0) <= $1 GROUP BY rule, customer_id) earliest ON earliest.id = d.id
                 GROUP BY d.rule, d.rule_hash, COALESCE(d.variant, '') ORDER BY 1, 2, 3";
     MESSAGES = "SELECT rule, variant, state, COUNT(*) FROM messages GROUP BY rule, variant, state";
     UNSUBSCRIBED = "SELECT d.rule, COALESCE(d.variant, ''), COUNT(*) FROM outcomes x JOIN decisions d ON d.id = x.decision_id
-                    WHERE x.kind = 'unsubscribed' GROUP BY d.rule, COALESCE(d.variant, '')";
+                    WHERE x.kind = 'unsubscribed' AND COALESCE(d.switched, 0) <= $1 GROUP BY d.rule, COALESCE(d.variant, '')";
     /// The cap is the 95th percentile of the decisions that converted, over all arms of the rule, so that it knows nothing of the arms.
     CONVERSIONS = "WITH people AS (SELECT d.rule AS rule, COALESCE(d.variant, '') AS variant, CAST(SUM(o.revenue_cents) AS BIGINT) AS total
                          FROM outcomes x JOIN decisions d ON d.id = x.decision_id JOIN orders o ON o.id = x.ref
-                         WHERE x.kind = 'converted' AND o.status = 'paid' GROUP BY d.id, d.rule, d.variant),
+                         WHERE x.kind = 'converted' AND o.status = 'paid' AND COALESCE(d.switched, 0) <= $1 GROUP BY d.id, d.rule, d.variant),
                    placed AS (SELECT rule, total, ROW_NUMBER() OVER (PARTITION BY rule ORDER BY total) AS place, COUNT(*) OVER (PARTITION BY rule) AS bought
                          FROM people),
                    caps AS (SELECT rule, MAX(total) AS cap FROM placed WHERE place <= (bought * 95 + 99) / 100 GROUP BY rule),
@@ -33,7 +33,7 @@ statements! {
                          FROM outcomes x JOIN orders o ON o.id = x.ref WHERE x.kind = 'converted' AND o.status = 'paid' GROUP BY x.decision_id),
                    people AS (SELECT d.rule AS rule, COALESCE(d.variant, '') AS variant, CAST(COUNT(*) AS DOUBLE PRECISION) AS k,
                          CAST(COUNT(b.id) AS DOUBLE PRECISION) AS y, COALESCE(SUM(b.total), 0.0) AS r
-                         FROM decisions d LEFT JOIN bought b ON b.id = d.id WHERE d.slot = 'arm' AND COALESCE(d.holdout, 0) = 0 GROUP BY d.rule, COALESCE(d.variant, ''), d.customer_id)
+                         FROM decisions d LEFT JOIN bought b ON b.id = d.id WHERE d.slot = 'arm' AND COALESCE(d.holdout, 0) = 0 AND COALESCE(d.switched, 0) <= $1 GROUP BY d.rule, COALESCE(d.variant, ''), d.customer_id)
                    SELECT rule, variant, COUNT(*), SUM(k * k), SUM(y * y), SUM(k * y), SUM(r * r), SUM(k * r)
                    FROM people GROUP BY rule, variant HAVING MAX(k) > 1";
     /// $1: the margin's share of the price where an order's cost is not known.
@@ -57,10 +57,12 @@ statements! {
 }
 
 /// Counts of every rule that has decisions, by name. An order that was cancelled after it converted does not count any more. `margin` is the margin's share of the
-/// price of orders whose cost is not known, 0 to 1.
-pub async fn rules(tx: &mut Tx, now: UnixMs, margin: f64) -> Result<Vec<RuleCounts>, StoreError> {
+/// price of orders whose cost is not known, 0 to 1. `most` is 1, or 0 for a comparison of variants: then decisions do not count that were made after one of them had won (messages and
+/// vouchers still do).
+pub async fn rules(tx: &mut Tx, now: UnixMs, margin: f64, most: i64) -> Result<Vec<RuleCounts>, StoreError> {
     let mut rules: BTreeMap<String, RuleCounts> = BTreeMap::new();
-    let rows: Vec<(String, String, String, i64, i64, i64, i64)> = on!(tx, DECISIONS, |c, q| sqlx::query_as(q).bind(now.0).fetch_all(c).await)?;
+    let rows: Vec<(String, String, String, i64, i64, i64, i64)> =
+        on!(tx, DECISIONS, |c, q| sqlx::query_as(q).bind(now.0).bind(most).fetch_all(c).await)?;
     for (rule, slot, variant, count, with_goal, open, first_at) in rows {
         let counts = rules.entry(rule.clone()).or_insert_with(|| RuleCounts { rule, ..RuleCounts::default() });
         counts.proposed += count;
@@ -75,7 +77,7 @@ pub async fn rules(tx: &mut Tx, now: UnixMs, margin: f64) -> Result<Vec<RuleCoun
             (reason, _) => counts.refused.push((reason.to_owned(), count)),
         }
     }
-    let rows: Vec<(String, String, String, i64)> = on!(tx, ASSIGNED, |c, q| sqlx::query_as(q).fetch_all(c).await)?;
+    let rows: Vec<(String, String, String, i64)> = on!(tx, ASSIGNED, |c, q| sqlx::query_as(q).bind(most).fetch_all(c).await)?;
     for (rule, hash, variant, people) in rows {
         let Some(counts) = rules.get_mut(&rule) else { continue };
         match counts.assigned.last_mut() {
@@ -94,13 +96,13 @@ pub async fn rules(tx: &mut Tx, now: UnixMs, margin: f64) -> Result<Vec<RuleCoun
             _ => arm.pending += count,
         }
     }
-    let rows: Vec<(String, String, i64)> = on!(tx, UNSUBSCRIBED, |c, q| sqlx::query_as(q).fetch_all(c).await)?;
+    let rows: Vec<(String, String, i64)> = on!(tx, UNSUBSCRIBED, |c, q| sqlx::query_as(q).bind(most).fetch_all(c).await)?;
     for (rule, variant, count) in rows {
         if let Some(counts) = rules.get_mut(&rule) {
             arm(counts, &variant).unsubscribed += count;
         }
     }
-    let rows: Vec<Converted> = on!(tx, CONVERSIONS, |c, q| sqlx::query_as(q).fetch_all(c).await)?;
+    let rows: Vec<Converted> = on!(tx, CONVERSIONS, |c, q| sqlx::query_as(q).bind(most).fetch_all(c).await)?;
     for (rule, variant, people, revenue_cents, revenue_squares, capped_cents, capped_squares, cap_cents) in rows {
         let Some(counts) = rules.get_mut(&rule) else { continue };
         counts.cap_cents = cap_cents;
@@ -120,7 +122,7 @@ pub async fn rules(tx: &mut Tx, now: UnixMs, margin: f64) -> Result<Vec<RuleCoun
     }
     // It costs as much as all else together, and most rules write to each person once.
     if rules.values().any(comes_again) {
-        let rows: Vec<Repeated> = on!(tx, AGAIN, |c, q| sqlx::query_as(q).fetch_all(c).await)?;
+        let rows: Vec<Repeated> = on!(tx, AGAIN, |c, q| sqlx::query_as(q).bind(most).fetch_all(c).await)?;
         for (rule, variant, customers, decisions_squares, converted_squares, decisions_converted, revenue_squares, decisions_revenue) in rows {
             if let Some(counts) = rules.get_mut(&rule) {
                 arm(counts, &variant).again =

@@ -12,6 +12,7 @@ statements! {
                  WHERE rule_states.hash <> excluded.hash OR ($4 = 1 AND rule_states.changed_at > excluded.changed_at)";
     IN_FORCE = "SELECT v.hash, v.text, v.first_seen_at FROM rule_states s JOIN rule_versions v ON v.rule = s.rule AND v.hash = s.hash WHERE s.rule = $1";
     VERSIONS = "SELECT hash, text, first_seen_at FROM rule_versions WHERE rule = $1 AND substr(hash, 1, length($2)) = $2 ORDER BY hash LIMIT 2";
+    NEWEST = "SELECT hash, text, first_seen_at FROM rule_versions WHERE rule = $1 ORDER BY first_seen_at DESC, hash LIMIT 50";
     STATES = "SELECT rule, changed_at FROM rule_states ORDER BY rule";
     /// Newest first.
     HISTORY = "SELECT v.hash, v.first_seen_at, COUNT(d.id), MAX(d.tick_at) FROM rule_versions v
@@ -51,6 +52,11 @@ pub async fn in_force(tx: &mut Tx, rule: &str) -> Result<Option<Version>, StoreE
 /// The versions whose hash begins like this: two when it is not enough to tell.
 pub async fn versions(tx: &mut Tx, rule: &str, hash: &str) -> Result<Vec<Version>, StoreError> {
     on!(tx, VERSIONS, |c, q| sqlx::query_as(q).bind(rule).bind(hash).fetch_all(c).await)
+}
+
+/// The versions that were in force, newest first, 50 at most.
+pub async fn newest(tx: &mut Tx, rule: &str) -> Result<Vec<Version>, StoreError> {
+    on!(tx, NEWEST, |c, q| sqlx::query_as(q).bind(rule).fetch_all(c).await)
 }
 
 /// All rules that were ever in force, each with the moment since which its present version is.

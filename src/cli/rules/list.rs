@@ -85,6 +85,13 @@ fn notes(ctx: &Ctx, standing: &Standing) -> Vec<String> {
             notes.push(format!("{} messages wait for `stammgast rules resume {}`", standing.open.waiting, standing.rule));
         }
     }
+    if let Some(switch) = &standing.switch {
+        notes.push(format!(
+            "{} has won: everybody new who is not held out gets it, since {}",
+            switch.winner,
+            ctx.config.shop.zone().format(switch.at)
+        ));
+    }
     match (standing.state, &standing.changed) {
         (State::New, Some(hash)) => notes.push(format!("in the files ({}), not taken up by a daemon yet", short(hash))),
         (State::InForce, Some(hash)) => {

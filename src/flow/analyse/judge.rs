@@ -7,6 +7,7 @@ use crate::base::time::DAY_MS;
 use crate::flow::Ctx;
 use crate::model::customer::Locale;
 use crate::model::report::{ArmCounts, RuleCounts};
+use crate::model::switch::Switch;
 use crate::stats::proportion::Proportion;
 use crate::stats::verdict::{self, LEVEL, Outcome};
 use crate::stats::words::{self, Told};
@@ -43,7 +44,7 @@ pub struct Guardrail {
     pub worse: bool,
 }
 
-pub(super) fn verdict(ctx: &Ctx, counts: &RuleCounts, arms: &Arms<'_>, split_p: Option<f64>) -> Option<VerdictReport> {
+pub(super) fn verdict(ctx: &Ctx, counts: &RuleCounts, arms: &Arms<'_>, split_p: Option<f64>, switch: Option<&Switch>) -> Option<VerdictReport> {
     let rates: Vec<Proportion> = arms.counts.iter().map(|(_, counts)| bought(counts)).collect();
     let mut verdict = verdict::judge(&rates, &arms.pairs, split_p)?;
     let people: i64 = arms.counts.iter().map(|(_, counts)| counts.people).sum();
@@ -63,8 +64,18 @@ pub(super) fn verdict(ctx: &Ctx, counts: &RuleCounts, arms: &Arms<'_>, split_p: 
         beaten: names(&verdict.beaten),
         more_people: verdict.more_people,
         more_days,
-        sentence: words::sentence(&verdict, &told, locale),
+        sentence: format!("{}{}", words::sentence(&verdict, &told, locale), switched(ctx, switch, locale)),
     })
+}
+
+/// That the winner takes the traffic.
+fn switched(ctx: &Ctx, switch: Option<&Switch>, locale: Locale) -> String {
+    let Some(Switch { winner, at, .. }) = switch else { return String::new() };
+    let day = ctx.config.shop.zone().wall(*at);
+    match locale {
+        Locale::De => format!(" Seit {} bekommen alle Neuen {winner}; verglichen wird, wer davor an der Reihe war.", day.format("%d.%m.%Y")),
+        Locale::En => format!(" Since {} everybody new gets {winner}; compared are those who came before.", day.format("%Y-%m-%d")),
+    }
 }
 
 /// Whole days in which so many more people come, when `people` came in `elapsed_ms`; at least one.

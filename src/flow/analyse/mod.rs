@@ -8,6 +8,7 @@ mod holdout;
 mod judge;
 mod ledger;
 mod split;
+pub(super) mod winner;
 
 use serde::Serialize;
 
@@ -18,11 +19,12 @@ pub use ledger::Ledger;
 
 use super::{Ctx, FlowError};
 use crate::model::report::{Again, ArmCounts, RuleCounts};
+use crate::model::switch::Switch;
 use crate::stats::Interval;
 use crate::stats::mean::Sample;
 use crate::stats::proportion::Proportion;
 use crate::stats::ratio::{self, Ratio};
-use crate::store::report;
+use crate::store::{report, switches};
 
 /// What JSON and the report call those held out.
 const CONTROL: &str = "control";
@@ -59,6 +61,8 @@ pub struct RuleReport {
     pub comparisons: Vec<Comparison>,
     /// What the comparisons say together; null without goal and with fewer than two arms that have people.
     pub verdict: Option<VerdictReport>,
+    /// The variant that has won and takes the traffic, and since when; comparisons, verdict, guardrails and the check of the split are about decisions before.
+    pub switch: Option<Switch>,
     /// What the rule earned; null when it has reached and held out nobody.
     pub ledger: Option<Ledger>,
     /// Unsubscriptions of each two variants.
@@ -86,25 +90,32 @@ pub struct ArmReport {
 /// The report, of one rule or all.
 pub async fn report(ctx: &Ctx, rule: Option<&str>) -> Result<Report, FlowError> {
     let mut tx = ctx.db.read().await?;
-    let counts = report::rules(&mut tx, ctx.clock.now(), ctx.config.shop.margin().unwrap_or(0.0)).await?;
+    let (now, margin) = (ctx.clock.now(), ctx.config.shop.margin().unwrap_or(0.0));
+    let counts = report::rules(&mut tx, now, margin, 1).await?;
+    // After a switch everybody gets the winner: that says what the rule earns, but nothing about the variants.
+    let split = if switches::any(&mut tx).await? { report::rules(&mut tx, now, margin, 0).await? } else { Vec::new() };
     let mut rules = Vec::new();
     for counts in counts.into_iter().filter(|counts| rule.is_none_or(|rule| counts.rule == rule)) {
-        let split_p = split::p_value(&mut tx, &counts).await?;
-        rules.push(analyse(ctx, counts, split_p));
+        let compared = split.iter().find(|split| split.rule == counts.rule).unwrap_or(&counts);
+        let split_p = split::p_value(&mut tx, compared).await?;
+        let switch = winner::of_running(&mut tx, &counts.rule).await?;
+        let compared = compared.clone();
+        rules.push(analyse(ctx, counts, &compared, (split_p, switch)));
     }
     let holdout = if rule.is_none() { holdout::report(ctx, &mut tx).await? } else { None };
     Ok(Report { rules, holdout })
 }
 
-fn analyse(ctx: &Ctx, counts: RuleCounts, split_p: Option<f64>) -> RuleReport {
+fn analyse(ctx: &Ctx, counts: RuleCounts, compared: &RuleCounts, (split_p, switch): (Option<f64>, Option<Switch>)) -> RuleReport {
     let goal = counts.with_goal > 0;
     let smallest = ctx.config.experiments.smallest_effect();
-    let arms = Arms::of(&counts, smallest);
+    let arms = Arms::of(compared, smallest);
     RuleReport {
         comparisons: if goal { arms.comparisons(smallest) } else { Vec::new() },
-        verdict: judge::verdict(ctx, &counts, &arms, split_p).filter(|_| goal),
+        verdict: judge::verdict(ctx, compared, &arms, split_p, switch.as_ref()).filter(|_| goal),
+        switch,
         ledger: ledger::ledger(ctx, &counts, split_p),
-        guardrails: judge::guardrails(&counts, smallest),
+        guardrails: judge::guardrails(compared, smallest),
         control: arm(&counts.control, CONTROL, goal),
         variants: counts.variants.iter().map(|variant| arm(variant, &variant.name, goal)).collect(),
         rule: counts.rule,
@@ -114,7 +125,7 @@ fn analyse(ctx: &Ctx, counts: RuleCounts, split_p: Option<f64>) -> RuleReport {
         holdout: counts.holdout,
         refused: counts.refused.into_iter().map(|(reason, count)| (reason, count.into())).collect(),
         split_p,
-        cap_cents: counts.cap_cents,
+        cap_cents: compared.cap_cents,
     }
 }
 

@@ -116,7 +116,7 @@ async fn verdicts(
     past: &Past<'_>,
 ) -> Result<(String, Option<String>), FlowError> {
     let Some(candidate) = candidate else { return Ok(("no".to_owned(), None)) };
-    let entries = decide::decide_in(ctx, campaign, &spec.name, moment, vec![candidate], past, Arms::Each).await?;
+    let entries = decide::decide(ctx, campaign, &spec.name, moment, vec![candidate], past, &Arms::Each).await?;
     let words: Vec<&str> = entries.iter().map(|entry| entry.decision.verdict.refusal().map_or("send", |reason| reason.code())).collect();
     let failed = entries.iter().find(|entry| entry.decision.verdict.refusal().is_some() && !entry.decision.detail.is_empty());
     let failure = failed.map(|entry| entry.decision.detail.clone());

@@ -242,5 +242,5 @@ async fn entries(stage: &Stage) -> Vec<decisions::Entry> {
         other => panic!("{other:?}"),
     };
     let candidates = page.into_iter().zip(found).map(candidate).collect();
-    decide::decide(&stage.ctx, &campaign, "race", moment, candidates, &Past::Logged).await.unwrap()
+    decide::decide(&stage.ctx, &campaign, "race", moment, candidates, &Past::Logged, &decide::Arms::Split).await.unwrap()
 }

@@ -20,3 +20,4 @@ mod trigger;
 mod verify;
 mod webhooks;
 mod why;
+mod winner;

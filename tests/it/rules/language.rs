@@ -1,7 +1,7 @@
 //! What the words of a rule mean, and what a closure remembers.
 
 use stammgast::model::consent::LegalBasis;
-use stammgast::model::rule::{Goal, MissedPolicy, Occasion, QuietHours, RuleLimits, RuleSpec, VariantSpec};
+use stammgast::model::rule::{Goal, MissedPolicy, Occasion, QuietHours, RuleLimits, RuleSpec, VariantSpec, WinnerAfter};
 use stammgast::rules::{Evaluation, RuleSet};
 
 use super::example::{load, regular, regular_with, today};
@@ -32,6 +32,7 @@ fn every_verb_reaches_the_model() {
             .variant("B", 25, |c| webhook("crm"))
             .control(10)
             .goal("order", weeks(2))
+            .winner(days(21), 500)
             .quiet("21:30", "7:00")
             .priority(5)
             .experiment("letters-2026")
@@ -55,6 +56,7 @@ fn every_verb_reaches_the_model() {
         variants: vec![variant("A", 50), variant("B", 25)],
         experiment: "letters-2026".to_owned(),
         goal: Some(Goal { event: "order".to_owned(), window_days: 14 }),
+        winner: Some(WinnerAfter { days: 21, people: 500 }),
         limits: RuleLimits { messages_per_hour: Some(50), messages_per_day: Some(200), voucher_cents_per_day: Some(14_950) },
     };
     assert_eq!(spec, expected);
@@ -66,7 +68,7 @@ fn what_a_rule_does_not_say_is_the_safest() {
     assert_eq!(spec.occasion, Occasion::Ever);
     assert_eq!((spec.schedule, spec.goal, spec.quiet, spec.control_percent, spec.priority), (None, None, None, 0, 0));
     assert_eq!((spec.missed, spec.limits), (MissedPolicy::Once, RuleLimits::default()));
-    assert_eq!(spec.experiment, "r");
+    assert_eq!((spec.experiment.as_str(), spec.winner), ("r", None));
     assert_eq!(spec.variants, [VariantSpec { name: "A".to_owned(), weight: 100 }]);
 }
 
