@@ -33,8 +33,15 @@ pub(super) fn range(fact: Fact, buckets: i64) -> (Range, bool) {
         Fact::Age => (Range::Whole(0, Some(115)), true),
         Fact::BirthdayInDays | Fact::AnniversaryInDays => (Range::Whole(0, Some(366)), true),
         Fact::RecencyDays | Fact::TenureDays | Fact::FirstOrderDays | Fact::AnniversaryYears | Fact::DaysSince => (Range::Whole(0, None), true),
-        Fact::Orders | Fact::OrdersIn | Fact::EmailsIn | Fact::EmailsOf | Fact::AnswersIn | Fact::EventsOf => (Range::Whole(0, None), false),
-        Fact::DifferentProducts | Fact::DifferentCategories | Fact::Referrals => (Range::Whole(0, None), false),
+        Fact::Orders
+        | Fact::OrdersIn
+        | Fact::EmailsIn
+        | Fact::EmailsOf
+        | Fact::AnswersIn
+        | Fact::EventsOf
+        | Fact::DifferentProducts
+        | Fact::DifferentCategories
+        | Fact::Referrals => (Range::Whole(0, None), false),
         Fact::Nps => (Range::Whole(0, Some(10)), true),
         Fact::NpsClass => (Range::OneOf(&["detractor", "passive", "promoter"]), true),
         Fact::Csat => (Range::Whole(1, Some(5)), true),

@@ -35,21 +35,21 @@ fn stage(test: &TestDb) -> Stage {
 on_both!(own_scores_are_stored_with_the_others_for_everybody_and_what_is_unknown_is_not_there, |test| {
     people(&test.db, 1..=1).await;
     customers(&test.db, 2..=2).await;
-    let stage = stage(&test);
+    let stage = stage(test);
     rescore::all(&stage.ctx, stage.ctx.clock.now()).await.unwrap();
     let first =
         ["1 address - 1 -", "1 lead 71000000 - -", "1 pause 61000000 - -", "1 tier - - hot", "2 address - 0 -", "2 lead 0 - -", "2 tier - - cold"];
-    assert_eq!(stored(&test).await, first);
+    assert_eq!(stored(test).await, first);
     rescore::all(&stage.ctx, stage.ctx.clock.now()).await.unwrap();
-    assert_eq!(stored(&test).await, first);
+    assert_eq!(stored(test).await, first);
     execute(&test.db, "DELETE FROM customers WHERE id = 2".to_owned()).await;
-    assert_eq!(stored(&test).await.len(), 4, "they go with the customer");
+    assert_eq!(stored(test).await.len(), 4, "they go with the customer");
 });
 
 on_both!(a_rule_reads_own_scores_and_the_log_says_what_it_saw, |test| {
     people(&test.db, 1..=2).await;
     execute(&test.db, format!("UPDATE orders SET ordered_at = {} WHERE customer_id = 2", 1_719_738_000_000_i64)).await;
-    let stage = stage(&test);
+    let stage = stage(test);
     let report = stage.tick("leads").await;
     assert_eq!((report.proposed, report.messages), (1, 1));
     assert_eq!(texts(&test.db, "SELECT inputs FROM decisions").await, ["{\"score(\\\"lead\\\")\":71}"]);
@@ -86,14 +86,14 @@ on_both!(a_rule_that_reads_an_own_score_is_narrowed_down_by_the_database_and_fin
 
 on_both!(an_order_and_a_changed_record_refresh_the_own_scores_of_their_customer_at_once, |test| {
     people(&test.db, 1..=2).await;
-    let stage = stage(&test);
+    let stage = stage(test);
     let now = stage.ctx.clock.now();
     rescore::all(&stage.ctx, now).await.unwrap();
     order(&test.db, 100, 1, now.0, 5_000, None, "paid").await;
     let mut tx = test.db.write().await.unwrap();
     assert_eq!(rescore::customers(&stage.ctx, &mut tx, &[Id(1)], now).await.unwrap(), 1);
     tx.commit().await.unwrap();
-    let lead = async || stored(&test).await.into_iter().filter(|row| row.contains("lead")).collect::<Vec<_>>();
+    let lead = async || stored(test).await.into_iter().filter(|row| row.contains("lead")).collect::<Vec<_>>();
     assert_eq!(lead().await, ["1 lead 20000000 - -", "2 lead 71000000 - -"]);
     // A new customer has a value at once.
     let news = NewCustomer { external_id: "3".to_owned(), ..NewCustomer::default() };
@@ -104,14 +104,14 @@ on_both!(an_order_and_a_changed_record_refresh_the_own_scores_of_their_customer_
 
 on_both!(other_formulas_make_the_stored_values_stale_and_faulty_files_leave_them_to_the_next_run, |test| {
     people(&test.db, 1..=1).await;
-    let stage = stage(&test);
+    let stage = stage(test);
     let now = stage.ctx.clock.now();
     assert!(rescore::ensure_fresh(&stage.ctx, now).await.unwrap().recomputed);
     assert!(!rescore::ensure_fresh(&stage.ctx, now).await.unwrap().recomputed);
     let other = ScoreSet::from_sources(vec![("own.rhai".to_owned(), "score(\"lead\").number(|c| 1);".to_owned())]).unwrap();
     stage.ctx.own.put(Some(Arc::new(other)));
     assert!(rescore::ensure_fresh(&stage.ctx, now).await.unwrap().recomputed);
-    assert_eq!(stored(&test).await, ["1 lead 1000000 - -"]);
+    assert_eq!(stored(test).await, ["1 lead 1000000 - -"]);
     // An import of a program that cannot read the files.
     stage.ctx.own.put(None);
     order(&test.db, 100, 1, now.0, 5_000, None, "paid").await;
@@ -120,12 +120,12 @@ on_both!(other_formulas_make_the_stored_values_stale_and_faulty_files_leave_them
     tx.commit().await.unwrap();
     stage.ctx.own.put(Some(Arc::new(ScoreSet::none())));
     assert!(rescore::ensure_fresh(&stage.ctx, now).await.unwrap().recomputed);
-    assert_eq!(stored(&test).await, Vec::<String>::new());
+    assert_eq!(stored(test).await, Vec::<String>::new());
 });
 
 on_both!(a_replay_computes_own_scores_as_they_were_on_each_day, |test| {
     people(&test.db, 1..=1).await;
-    let stage = stage(&test);
+    let stage = stage(test);
     rescore::all(&stage.ctx, stage.ctx.clock.now()).await.unwrap();
     let day = |text: &str| text.parse().unwrap();
     let schedule = Crontab::parse("0 9 * * *").unwrap();

@@ -119,7 +119,7 @@ score(\"words\").means(\"\").unit(7).number(1);
         ("score(\"x\").number(|c| { score(\"y\"); 1 });", "own.rhai:1:12 score(\"…\") belongs at the top of a file; a formula reads c.score(\"…\")"),
         ("score(\"x\").number(|c| loop {});", "own.rhai:1:12 the script takes too many steps"),
         ("score(\"x\").number(|c| email(\"a\"));", "own.rhai:1:23 unknown function 'email'"),
-        ("score(\"x\"", "own.rhai:1:10 missing ',' to separate the parameters of function 'score'"),
+        ("score(\"x\"", "own.rhai:1:10 expecting ')' to close the arguments list of this function call 'score'"),
     ] {
         let found = faults(text);
         assert!(found.iter().any(|fault| fault.starts_with(sentence)), "{text}: {found:#?}");

@@ -42,7 +42,7 @@ async fn store(test: &TestDb, people: &mut [Facts]) {
             serde_json::to_string(&customer.tags).unwrap(),
             attribute::to_json(&customer.attributes),
             // Every third was brought by one of the first, some in the future.
-            word(keys.get(number as usize % 7).filter(|_| number % 3 == 0).map(String::as_str)),
+            word(keys.get(usize::try_from(number % 7).unwrap()).filter(|_| number % 3 == 0).map(String::as_str)),
             if number % 5 == 0 { today().now.0 + 1 } else { 0 },
         ));
         keys.push(customer.external_id.clone());
