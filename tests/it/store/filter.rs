@@ -18,7 +18,7 @@ use crate::rules::short_cut::{condition, customer};
 /// The same customers in the database; every key is unique there.
 async fn store(test: &TestDb, people: &mut [Facts]) {
     let word = |text: Option<&str>| text.map_or("NULL".to_owned(), |text| format!("'{text}'"));
-    let (mut rows, mut keys) = (Vec::new(), Vec::new());
+    let (mut rows, mut keys): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     for (number, facts) in (1_i64..).zip(people.iter_mut()) {
         let customer = &mut facts.customer;
         customer.id = Id(number);
@@ -41,8 +41,8 @@ async fn store(test: &TestDb, people: &mut [Facts]) {
             word(customer.locale.map(Locale::code)),
             serde_json::to_string(&customer.tags).unwrap(),
             attribute::to_json(&customer.attributes),
-            // Every third was brought by one of the first, some in the future.
-            word(keys.get(usize::try_from(number % 7).unwrap()).filter(|_| number % 3 == 0).map(String::as_str)),
+            // Every third was brought by one of the first, some in the future; nobody by somebody without a key, which no import would take.
+            word(keys.get(usize::try_from(number % 7).unwrap()).filter(|key| number % 3 == 0 && !key.is_empty()).map(String::as_str)),
             if number % 5 == 0 { today().now.0 + 1 } else { 0 },
         ));
         keys.push(customer.external_id.clone());
