@@ -4,10 +4,14 @@
 //! text, and a dark page gets dark pictures (`prefers-color-scheme`). Nothing is loaded from anywhere.
 
 mod cohorts;
+mod forest;
 mod grid;
 mod pareto;
 mod svg;
+mod waterfall;
 
 pub use cohorts::{CohortRow, CohortWords, cohort_triangle};
+pub use forest::{ForestGroup, ForestRow, ForestWords, forest};
 pub use grid::{GridCell, GridWords, grid};
 pub use pareto::{ParetoWords, pareto_curve};
+pub use waterfall::{Step, WaterfallWords, waterfall};

@@ -24,6 +24,19 @@ pub enum Outcome {
     NotEnough,
 }
 
+impl Outcome {
+    /// The word in JSON and CSV.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Broken => "broken",
+            Self::Winner => "winner",
+            Self::NoDifference => "no_difference",
+            Self::NotEnough => "not_enough",
+        }
+    }
+}
+
 /// The decision; arms by their places.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {

@@ -7,6 +7,7 @@ mod compare;
 mod holdout;
 mod judge;
 mod ledger;
+mod pictures;
 mod split;
 pub(super) mod winner;
 
@@ -16,6 +17,7 @@ pub use compare::{AlwaysValid, Comparison};
 pub use holdout::{Everybody, HoldoutReport};
 pub use judge::{Guardrail, VerdictReport};
 pub use ledger::Ledger;
+pub use pictures::{Picture, pictures};
 
 use super::{Ctx, FlowError};
 use crate::model::report::{Again, ArmCounts, RuleCounts};

@@ -8,6 +8,7 @@ use stammgast::flow::{analyse, record, trigger};
 use crate::common::databases::TestDb;
 use crate::common::shop::execute;
 use crate::common::stage::{MONDAY_NINE, Stage, people};
+use crate::picture::assert_well_formed;
 
 pub const RULE: &str = "rule(\"hello\").basis(\"consent\").when(|c| c.orders >= 1).control(20).goal(\"order\", days(14))
     .variant(\"A\", 1, |c| email(\"win-back-plain\")).variant(\"B\", 1, |c| email(\"win-back-plain\"));";
@@ -156,4 +157,47 @@ on_both!(decisions_about_the_same_people_do_not_make_a_difference_surer, |test| 
         assert!((width(&often, key) / width(&once, key) - 1.0).abs() < 0.01, "{key}: {} and {}", width(&once, key), width(&often, key));
     }
     assert_eq!(often["comparisons"][2]["rate_difference"], once["comparisons"][2]["rate_difference"]);
+});
+
+on_both!(the_report_can_be_had_as_csv_and_as_pictures, |test| {
+    let settings = "margin_percent = 40\n[policy]\nholdout_percent = 10";
+    let stage = shop(test, settings, [1, 2, 4]).await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("shop.toml"), format!("[shop]\n{settings}")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stammgast"));
+    command.args(["report", "--config", "shop.toml", "--csv", "report.csv", "--svg", "deep/pictures"]).current_dir(folder.path());
+    let output = command.env("STAMMGAST__DATABASE__URL", &test.url).env_remove("STAMMGAST_CONFIG").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let mut names: Vec<String> =
+        std::fs::read_dir(folder.path().join("deep/pictures")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["earned-hello.svg", "earned.svg", "variants.svg"]);
+    for name in &names {
+        assert_well_formed(&std::fs::read_to_string(folder.path().join("deep/pictures").join(name)).unwrap());
+    }
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    let svg = read("deep/pictures/earned.svg");
+    assert!(svg.contains(">Was verdient wurde: Alle Kampagnen zusammen</text>") && svg.contains(">Mehr Umsatz</text>"), "{svg}");
+    let rule = report(&stage).await;
+    let csv = read("report.csv");
+    let lines: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    let near = |cell: &str, expected: &Value| {
+        let distance = (cell.parse::<f64>().unwrap() - expected.as_f64().unwrap()).abs();
+        assert!(distance < 1e-9, "{cell}: {expected}");
+    };
+    let column = |name: &str| lines[0].iter().position(|title| *title == name).unwrap();
+    assert_eq!(lines.iter().skip(1).map(|line| line[column("arm")]).collect::<Vec<_>>(), ["control", "A", "B"]);
+    for (line, arm) in lines[1..].iter().zip(std::iter::once(&rule["control"]).chain(rule["variants"].as_array().unwrap())) {
+        for key in ["people", "converted", "revenue_cents"] {
+            assert_eq!(line[column(key)], arm[key].to_string(), "{key}");
+        }
+        assert_eq!((line[column("verdict")], line[column("rule")], line[column("currency")]), ("winner", "hello", "EUR"));
+        near(line[column("rule_earned_cents")], &rule["ledger"]["earned_cents"]);
+    }
+    assert_eq!(lines[3][column("against")], "control");
+    near(lines[3][column("rate_difference")], &rule["comparisons"][1]["rate_difference"]);
+    assert_eq!(lines[1][column("against")], "");
+    let nowhere = Stage::new(&test.db, "2024-07-11T09:00", RULE, "");
+    execute(&test.db, "DELETE FROM decisions".to_owned()).await;
+    assert!(analyse::pictures(&nowhere.ctx, &analyse::report(&nowhere.ctx, None).await.unwrap()).is_empty());
 });

@@ -1,6 +1,9 @@
 //! Pictures: well-formed whatever stands in them, the same from day to day.
 
-use stammgast::picture::{CohortRow, CohortWords, GridCell, GridWords, ParetoWords, cohort_triangle, grid, pareto_curve};
+use stammgast::picture::{
+    CohortRow, CohortWords, ForestGroup, ForestRow, ForestWords, GridCell, GridWords, ParetoWords, Step, WaterfallWords, cohort_triangle, forest,
+    grid, pareto_curve, waterfall,
+};
 
 /// Fails unless every element is closed in its turn, every attribute is quoted and named once, and no text holds what XML takes for itself.
 pub(crate) fn assert_well_formed(svg: &str) {
@@ -68,6 +71,24 @@ fn pareto_words(text: &str) -> ParetoWords<'_> {
     ParetoWords { title: text, description: text, customers: text, revenue: text, fifth: text }
 }
 
+fn forest_words(text: &str) -> ForestWords<'_> {
+    ForestWords { title: text, description: text, worse: text, better: text }
+}
+
+fn group(title: &str, rows: &[(f64, (f64, f64))]) -> ForestGroup {
+    let row = |&(middle, interval): &(f64, (f64, f64))| ForestRow {
+        label: title.to_owned(),
+        middle: Some(middle),
+        interval: Some(interval),
+        text: title.to_owned(),
+    };
+    ForestGroup { title: title.to_owned(), rows: rows.iter().map(row).collect() }
+}
+
+fn step(label: &str, amount: f64, sum: bool) -> Step {
+    Step { label: label.to_owned(), amount, text: format!("{amount:.2} EUR"), sum, interval: sum.then_some((amount - 50.0, amount + 20.0)) }
+}
+
 #[test]
 fn every_picture_is_well_formed_whatever_its_words_and_numbers_are() {
     let strange = [f64::NAN, f64::INFINITY, -1.0, 0.0, 7.0];
@@ -78,6 +99,10 @@ fn every_picture_is_well_formed_whatever_its_words_and_numbers_are() {
             pareto_curve(&[], &pareto_words(words)),
             pareto_curve(&strange, &pareto_words(words)),
             grid(&[], 5, &grid_words(words)),
+            forest(&[], &forest_words(words)),
+            forest(&[group(words, &strange.map(|end| (end, (end, -end)))), group(words, &[])], &forest_words(words)),
+            waterfall(&[], &WaterfallWords { title: words, description: words }),
+            waterfall(&strange.map(|amount| step(words, amount, amount > 0.0)), &WaterfallWords { title: words, description: words }),
             grid(&[cell(1, 1, i64::MAX, Some(f64::NAN)), cell(99, 0, -1, None)], 20, &grid_words(words)),
         ] {
             assert_well_formed(&svg);
@@ -102,6 +127,21 @@ fn the_cohort_triangle() {
         svg.matches("<rect").count() == 24 * 24 + 1 && svg.contains(">59</text>") && !svg.contains(">35</text>"),
         "the latest 24 in their first 24 months"
     );
+}
+
+#[test]
+fn the_forest_plot() {
+    let unknown = ForestRow { label: "C – control".to_owned(), middle: None, interval: None, text: "–".to_owned() };
+    let mut win_back = group("win-back", &[(0.04, (-0.02, 0.1)), (-0.01, (-0.05, 0.03))]);
+    win_back.rows.push(unknown);
+    let groups = [win_back, group("<b>\"birthday\" & more", &[(0.05, (0.02, 0.08))])];
+    insta::assert_snapshot!("forest", forest(&groups, &forest_words("Varianten")));
+}
+
+#[test]
+fn the_waterfall() {
+    let steps = [step("more revenue", 200.0, true), step("cost of goods", -120.0, false), step("vouchers", -60.0, false), step("earned", 20.0, true)];
+    insta::assert_snapshot!("waterfall", waterfall(&steps, &WaterfallWords { title: "win-back", description: "" }));
 }
 
 #[test]

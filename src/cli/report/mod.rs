@@ -1,7 +1,14 @@
 //! `stammgast report`: variants side by side with intervals, control, money.
 
+mod export;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
 use comfy_table::{CellAlignment, Table, presets};
 
+use super::replaced::replace;
 use super::{App, Done};
 use crate::base::money::Cents;
 use crate::flow::analyse::{self, AlwaysValid, ArmReport, Comparison, HoldoutReport, Ledger, Report};
@@ -15,10 +22,16 @@ use crate::model::decision::Refusal;
 /// worth having says [experiments] smallest_effect_percent. What a rule earned is revenue against control × margin − vouchers redeemed − sending; tell [shop]
 /// margin_percent and cost_per_message. docs/comparing-variants.md explains every number.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  stammgast report\n  stammgast report win-back --json")]
+#[command(after_help = "Examples:\n  stammgast report\n  stammgast report win-back --json\n  stammgast report --csv report.csv --svg pictures")]
 pub(super) struct Args {
     /// Only this rule
     rule: Option<String>,
+    /// Write the arms as CSV, one line each
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Draw variants.svg and, for each rule and for all together, what was earned into this folder
+    #[arg(long, value_name = "DIR")]
+    svg: Option<PathBuf>,
 }
 
 pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
@@ -28,10 +41,25 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
     if let Some(rule) = &args.rule {
         anyhow::ensure!(!report.rules.is_empty(), "rule '{rule}' has decided nothing yet; `stammgast report` lists those that have");
     }
+    if let Some(path) = &args.csv {
+        export::write(path, &report, ctx.config.shop.currency.code())?;
+    }
+    let mut drawn = Vec::new();
+    if let Some(folder) = &args.svg {
+        std::fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
+        for picture in analyse::pictures(&ctx, &report) {
+            let path = folder.join(format!("{}.svg", picture.name));
+            replace(&path, |file| Ok(file.write_all(picture.svg.as_bytes())?))?;
+            drawn.push(path.display().to_string());
+        }
+    }
     if app.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
         print(&ctx, &report);
+        if !drawn.is_empty() {
+            println!("\nDrawn: {}", drawn.join(", "));
+        }
     }
     Ok(Done::Well)
 }

@@ -1,0 +1,95 @@
+//! The report as pictures, in the shop's language: variants as a forest plot, and each ledger as a waterfall.
+
+use super::{AlwaysValid, Ledger, Report};
+use crate::base::written::{decimal, grouped};
+use crate::flow::Ctx;
+use crate::model::customer::Locale;
+use crate::picture::{ForestGroup, ForestRow, ForestWords, Step, WaterfallWords, forest, waterfall};
+
+/// A picture and what it is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// `variants`, `earned-RULE`, or `earned` of all campaigns together.
+    pub name: String,
+    /// SVG.
+    pub svg: String,
+}
+
+/// The pictures of a report; one that would show nothing is left out.
+#[must_use]
+pub fn pictures(ctx: &Ctx, report: &Report) -> Vec<Picture> {
+    let german = Locale::parse(&ctx.config.shop.locale).unwrap_or_default() == Locale::De;
+    let currency = ctx.config.shop.currency.code();
+    let mut pictures: Vec<Picture> = variants(report, german).into_iter().collect();
+    let all = if german { "Alle Kampagnen zusammen" } else { "All campaigns together" };
+    let together = report.holdout.iter().map(|holdout| ("earned".to_owned(), all, &holdout.ledger));
+    let rules = report.rules.iter().filter_map(|rule| Some((format!("earned-{}", rule.rule), rule.rule.as_str(), rule.ledger.as_ref()?)));
+    for (name, title, ledger) in together.chain(rules) {
+        if let Some(svg) = earned(ledger, title, currency, german) {
+            pictures.push(Picture { name, svg });
+        }
+    }
+    pictures
+}
+
+/// Every comparison of rates, with the interval that holds at every look.
+fn variants(report: &Report, german: bool) -> Option<Picture> {
+    let points = |share: f64| decimal(&format!("{:+.1}", share * 100.0), german);
+    let row = |comparison: &super::Comparison| {
+        let interval = comparison.always_valid.map(|AlwaysValid { interval, .. }| interval);
+        let text = match (comparison.rate_difference, interval) {
+            (Some(difference), Some((low, high))) => format!("{} ({} … {})", points(difference), points(low), points(high)),
+            _ => "–".to_owned(),
+        };
+        let named = |arm: &str| if german && arm == super::CONTROL { "Kontrolle".to_owned() } else { arm.to_owned() };
+        ForestRow {
+            label: format!("{} – {}", named(&comparison.arm), named(&comparison.against)),
+            middle: comparison.rate_difference,
+            interval,
+            text,
+        }
+    };
+    let group = |rule: &super::RuleReport| ForestGroup { title: rule.rule.clone(), rows: rule.comparisons.iter().map(row).collect() };
+    let groups: Vec<ForestGroup> = report.rules.iter().map(group).filter(|group| !group.rows.is_empty()).collect();
+    let words = if german {
+        ForestWords {
+            title: "Varianten im Vergleich",
+            description: "Unterschied der Käuferquote in Prozentpunkten, mit dem Intervall, das bei jedem Blick gilt (95 %).",
+            worse: "weniger kaufen",
+            better: "mehr kaufen",
+        }
+    } else {
+        ForestWords {
+            title: "Variants compared",
+            description: "Difference of the share of people who buy, in percentage points, with the interval that holds at every look (95 %).",
+            worse: "fewer buy",
+            better: "more buy",
+        }
+    };
+    (!groups.is_empty()).then(|| Picture { name: "variants".to_owned(), svg: forest(&groups, &words) })
+}
+
+/// From the margin of the revenue against control to what is left.
+fn earned(ledger: &Ledger, title: &str, currency: &str, german: bool) -> Option<String> {
+    let (revenue, margin, earned) = (ledger.revenue_cents?, ledger.margin_cents?, ledger.earned_cents?);
+    let pick = |de: &str, en: &str| if german { de.to_owned() } else { en.to_owned() };
+    let text = |cents: f64| {
+        let sign = if cents <= -0.5 { "-" } else { "" };
+        format!("{sign}{} {currency}", grouped(&format!("{:.2}", cents.abs() / 100.0), german))
+    };
+    let step = |label: String, amount: f64| Step { label, amount, text: text(amount), sum: false, interval: None };
+    let sum = |label: String, amount: f64, interval| Step { sum: true, interval, ..step(label, amount) };
+    let mut steps = vec![
+        sum(pick("Mehr Umsatz", "more revenue"), revenue, ledger.revenue_interval_cents),
+        step(pick("Ware, Versand", "cost of goods"), margin - revenue),
+    ];
+    if ledger.voucher_cents != 0.0 {
+        steps.push(step(pick("Gutscheine", "vouchers"), -ledger.voucher_cents));
+    }
+    if ledger.sending_cents != 0.0 {
+        steps.push(step(pick("Senden", "sending"), -ledger.sending_cents));
+    }
+    steps.push(sum(pick("verdient", "earned"), earned, ledger.earned_interval_cents));
+    let title = if german { format!("Was verdient wurde: {title}") } else { format!("What was earned: {title}") };
+    Some(waterfall(&steps, &WaterfallWords { title: &title, description: &ledger.sentence }))
+}
