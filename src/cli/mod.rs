@@ -13,6 +13,7 @@ mod kpi;
 mod logging;
 mod messages;
 mod migrate;
+mod moves;
 mod plan;
 mod replaced;
 mod report;
@@ -68,6 +69,7 @@ enum Command {
     Messages(messages::Args),
     Import(import::Args),
     Migrate(migrate::Args),
+    Moves(moves::Args),
     Plan(plan::Args),
     Report(report::Args),
     Rules(rules::Args),
@@ -204,6 +206,7 @@ async fn run(command: Command, app: &App) -> anyhow::Result<Done> {
         Command::Calc(args) => calc::run(args, app),
         Command::Check(args) => check::run(&args, app),
         Command::Cron(args) => cron::run(&args, app),
+        Command::Moves(args) => moves::run(args, app).await,
         Command::Demo(args) => demo::run(args, app).await,
         Command::Facts(args) => Ok(facts::run(&args, app)),
         Command::Holds(args) => holds::run(args, app).await,

@@ -123,6 +123,12 @@ pub struct Score {
     pub abc_percent: [i64; 2],
     /// Percent a month.
     pub clv_discount_percent: i64,
+    /// Percentages of the churn risk from which on it is medium and high.
+    pub churn_bands: [i64; 2],
+    /// Days that a customer has to be seen in another class before it counts.
+    pub settle_days: i64,
+    /// Days that moves between classes are kept; 0: they are not followed.
+    pub history_days: i64,
 }
 
 impl Score {
@@ -145,6 +151,16 @@ impl Score {
         }
         if !(0..=20).contains(&self.clv_discount_percent) {
             return Err(("clv_discount_percent", format!("{} is out of range: expected 0 to 20", self.clv_discount_percent)));
+        }
+        let [medium, high] = self.churn_bands;
+        if !(0 < medium && medium < high && high <= 100) {
+            return Err(("churn_bands", format!("[{medium}, {high}] is no pair of borders: expected two rising percentages from 1 to 100")));
+        }
+        if !(0..=60).contains(&self.settle_days) {
+            return Err(("settle_days", format!("{} is out of range: expected 0 to 60", self.settle_days)));
+        }
+        if !(0..=3650).contains(&self.history_days) {
+            return Err(("history_days", format!("{} is out of range: expected 0 to 3650", self.history_days)));
         }
         Ok(())
     }

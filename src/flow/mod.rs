@@ -19,6 +19,7 @@ pub mod recall;
 pub mod record;
 pub mod rescore;
 pub mod scan;
+mod settle;
 pub mod share;
 pub mod survey;
 pub mod trigger;

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Ctx;
 use super::own::{self, From};
+use super::{Ctx, settle};
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::config::Config;
@@ -63,6 +63,7 @@ pub async fn recompute(ctx: &Ctx, as_of: UnixMs) -> Result<(Scored, Vec<Tally>),
     let scored = computed(ctx, &mut tx, as_of).await?;
     let own = ctx.own.get();
     scores::end_run(&mut tx, as_of, &scored.scores, &scored.borders, own.as_ref().map_or("", |own| own.hash())).await?;
+    settle::note(ctx, &mut tx, as_of, &scored.scores).await?;
     let (_, tallies) = own::everybody(ctx, &mut tx, as_of, From::Stored).await?;
     tx.commit().await?;
     Ok((scored, tallies))

@@ -21,8 +21,8 @@ const PAGE: u32 = 1_000;
 /// Customers of whom only figures are read and clauses asked, per page: so many that PostgreSQL takes the way through the table that it would take for all.
 const WIDE_PAGE: u32 = 20_000;
 /// What may be long for a single customer.
-pub(super) const LONG: [Source; 6] =
-    [Source::Orders, Source::Lines, Source::Emails, Source::Events, Source::Customer("tags"), Source::Customer("attributes")];
+pub(super) const LONG: [Source; 7] =
+    [Source::Orders, Source::Lines, Source::Emails, Source::Events, Source::Classes, Source::Customer("tags"), Source::Customer("attributes")];
 /// How long it looks for candidates at once, in milliseconds: whoever waits for them has to show in between that he is alive.
 const LOOK_MS: i64 = 5_000;
 

@@ -69,6 +69,8 @@ pub enum Source {
     Own,
     /// The customers whom they brought.
     Referrals,
+    /// The classes they moved between.
+    Classes,
 }
 
 /// How a fact stands in its column as it is.
@@ -312,4 +314,24 @@ facts! {
         .takes(Takes::NameAndDays);
     DaysSince => fact("days_since", Source::Events, Kind::Whole, "days", "calendar days since the latest event of this kind, 0 = today; missing without one", "c.days_since(\"nps\") > 180")
         .takes(Takes::Name);
+    AbcWas => fact(
+        "abc_was", Source::Classes, Kind::Text, "A, B, C", "class by revenue that the customer was settled in, right before the window began; missing when there was none, or when the history does not reach back so far",
+        "c.abc == \"B\" && c.abc_was(days(90)) == \"A\"",
+    ).takes(Takes::Days);
+    RWas => fact(
+        "r_was", Source::Classes, Kind::Whole, "1–5", "recency score that the customer was settled in, right before the window began; missing when there was none, or when the history does not reach back so far",
+        "c.r_was(days(30)) >= 4 && c.r <= 2",
+    ).takes(Takes::Days);
+    FWas => fact(
+        "f_was", Source::Classes, Kind::Whole, "1–5", "frequency score that the customer was settled in, right before the window began; missing when there was none, or when the history does not reach back so far",
+        "c.f > c.f_was(days(180))",
+    ).takes(Takes::Days);
+    MWas => fact(
+        "m_was", Source::Classes, Kind::Whole, "1–5", "monetary score that the customer was settled in, right before the window began; missing when there was none, or when the history does not reach back so far",
+        "c.m > c.m_was(days(180))",
+    ).takes(Takes::Days);
+    ChurnWas => fact(
+        "churn_was", Source::Classes, Kind::Text, "low, medium, high", "band of the churn risk that the customer was settled in, right before the window began; missing when there was none, or when the history does not reach back so far",
+        "c.churn_was(days(30)) == \"low\" && c.churn_risk >= 70",
+    ).takes(Takes::Days);
 }

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::attribute::Attributes;
+use super::crossing::{PastClasses, Tracked};
 use super::customer::Customer;
 use super::fact::{ALL, Fact, Reading, Source};
 use super::score::Score;
@@ -72,6 +73,8 @@ pub struct History {
     pub events: Vec<PastEvent>,
     /// When the customers came whom this one brought.
     pub referrals: Vec<UnixMs>,
+    /// The classes they moved between.
+    pub classes: PastClasses,
 }
 
 /// A paid order.
@@ -119,7 +122,14 @@ pub struct PastEvent {
 }
 
 /// What is known when nothing was asked for.
-pub static NOTHING: History = History { orders: Vec::new(), lines: Vec::new(), emails: Vec::new(), events: Vec::new(), referrals: Vec::new() };
+pub static NOTHING: History = History {
+    orders: Vec::new(),
+    lines: Vec::new(),
+    emails: Vec::new(),
+    events: Vec::new(),
+    referrals: Vec::new(),
+    classes: PastClasses { begins: None, settled: [None; Tracked::ALL.len()], crossings: Vec::new() },
+};
 
 /// A set of facts: those that a rule asks for, or those that were read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -134,7 +144,9 @@ impl Needs {
     pub const RECORD: Self = {
         let (mut bits, mut place) = (0, 0);
         while place < ALL.len() {
-            if !matches!(ALL[place].source, Source::Orders | Source::Lines | Source::Emails | Source::Events | Source::Referrals) {
+            let listed =
+                matches!(ALL[place].source, Source::Orders | Source::Lines | Source::Emails | Source::Events | Source::Referrals | Source::Classes);
+            if !listed {
                 bits |= 1 << place;
             }
             place += 1;

@@ -4,6 +4,7 @@ pub mod action;
 pub mod attempt;
 pub mod attribute;
 pub mod consent;
+pub mod crossing;
 pub mod customer;
 pub mod decision;
 pub mod email_address;

@@ -15,6 +15,7 @@ use super::suggest::hint;
 use crate::base::id::Id;
 use crate::model::attribute::Attributes;
 use crate::model::consent::ConsentKind;
+use crate::model::crossing::CHURN;
 use crate::model::customer::{Customer, Locale};
 use crate::model::email_address::EmailAddress;
 use crate::model::event::NpsClass;
@@ -157,7 +158,8 @@ fn value_of(reading: &Reading, value: &Dynamic) -> Result<FieldValue, String> {
     };
     let known = |value: &FieldValue| match (reading.fact, value) {
         (Fact::Locale, FieldValue::Text(text)) => Locale::parse(text).is_some_and(|locale| locale.code() == text),
-        (Fact::Abc, FieldValue::Text(text)) => Abc::parse(text).is_some(),
+        (Fact::ChurnWas, FieldValue::Text(text)) => CHURN.contains(&text.as_str()),
+        (Fact::Abc | Fact::AbcWas, FieldValue::Text(text)) => Abc::parse(text).is_some(),
         (Fact::NpsClass, FieldValue::Text(text)) => NpsClass::parse(text).is_some(),
         _ => true,
     };

@@ -1,5 +1,6 @@
 //! Which values the fields of a customer can have: what is outside is never true, what is all of it is always true.
 
+use crate::model::crossing::CHURN;
 use crate::model::fact::Fact;
 
 /// The values that a field can have.
@@ -45,11 +46,12 @@ pub(super) fn range(fact: Fact, buckets: i64) -> (Range, bool) {
         Fact::Nps => (Range::Whole(0, Some(10)), true),
         Fact::NpsClass => (Range::OneOf(&["detractor", "passive", "promoter"]), true),
         Fact::Csat => (Range::Whole(1, Some(5)), true),
-        Fact::R | Fact::F | Fact::M => (Range::Whole(1, Some(buckets)), true),
+        Fact::R | Fact::F | Fact::M | Fact::RWas | Fact::FWas | Fact::MWas => (Range::Whole(1, Some(buckets)), true),
         // With ten or more buckets a score takes two digits.
         Fact::Rfm => (Range::Whole(111, Some(if buckets < 10 { buckets * 111 } else { buckets * 10_101 })), true),
         Fact::RfmWeighted => (Range::Decimal(1, buckets), true),
-        Fact::Abc => (Range::OneOf(&["A", "B", "C"]), true),
+        Fact::ChurnWas => (Range::OneOf(&CHURN), true),
+        Fact::Abc | Fact::AbcWas => (Range::OneOf(&["A", "B", "C"]), true),
         Fact::RevenueRank => (Range::Whole(1, None), true),
         Fact::TopPercent => (Range::Whole(1, Some(100)), true),
         Fact::Interest | Fact::InterestDrift => (Range::Decimal(0, 1), true),

@@ -13,6 +13,7 @@ use super::helpers::{MAX_DAYS, Span, expected};
 use super::suggest;
 use crate::base::money::Cents;
 use crate::base::time::{UnixMs, days_between, days_until_anniversary, is_marked_in_week_of, years_since};
+use crate::model::crossing::Tracked;
 use crate::model::customer::Locale;
 use crate::model::event::{NpsClass, Survey};
 use crate::model::fact::{ALL, Fact, Reading, Takes};
@@ -212,6 +213,11 @@ impl View<'_> {
             Fact::Csat => whole(self.answer(Survey::Csat).map(i64::from)),
             Fact::AnswersIn => count(self.events(reading).filter(|event| event.answer.is_some())).into(),
             Fact::EventsOf => count(self.events(reading)).into(),
+            Fact::AbcWas => self.was(Tracked::Abc, reading),
+            Fact::RWas => self.was(Tracked::R, reading),
+            Fact::FWas => self.was(Tracked::F, reading),
+            Fact::MWas => self.was(Tracked::M, reading),
+            Fact::ChurnWas => self.was(Tracked::Churn, reading),
             Fact::DaysSince => whole(self.events(reading).next_back().map(|event| days_between(self.moment.zone.date(event.at), self.today))),
             Fact::DifferentProducts => different(self.bought(), |line| line.sku.as_ref().or(line.name.as_ref())),
             Fact::DifferentCategories => different(self.bought(), |line| line.category.as_ref()),
@@ -353,6 +359,15 @@ impl View<'_> {
             .events
             .iter()
             .filter(move |event| within(event.at) && of.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case(&event.kind)))
+    }
+
+    /// The class before the window.
+    fn was(&self, score: Tracked, reading: &Reading) -> Dynamic {
+        let class = reading.days.and_then(|days| self.facts.history().classes.before(score, self.moment.window(days)));
+        match (class, score.words()) {
+            (Some(class), Some(_)) => score.name(class).into(),
+            (class, _) => whole(class.map(i64::from)),
+        }
     }
 
     /// The latest answer.

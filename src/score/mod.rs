@@ -13,6 +13,7 @@ mod newton;
 mod order_book;
 mod parallel;
 mod rank;
+pub mod settle;
 
 pub use borders::{Borders, place};
 pub use compute::{Scored, Wanted, compute};

@@ -13,8 +13,8 @@ use crate::model::facts::Moment;
 use crate::model::predicate::{Clause, Leaf, Literal, Operator, Predicate, Whole};
 
 mod calendar;
-mod events;
 mod expression;
+mod otherwise;
 mod sql;
 
 /// Most clauses in one filter: SQLite takes no expression deeper than 1,000, and a chain is as deep as it is long. What is longer is not narrowed down.
@@ -216,11 +216,13 @@ fn compare(fact: &Reading, operator: Operator, literal: &Literal, moment: &Momen
     }
     let (expression, scale) = Expression::own(fact, Some(literal)).or_else(|| Expression::of(fact, moment))?;
     match literal {
-        Literal::Number(number) if fact.fact == Fact::DaysSince => events::since(&expression, operator, number, moment),
-        Literal::Text(text) if fact.fact == Fact::NpsClass => Some(events::class(&expression, |class| operator.holds(class.cmp(text)))),
-        // PostgreSQL has no such text.
-        Literal::Text(text) if text.contains('\0') => None,
-        Literal::Text(text) => Some(Sql::Compare(expression, sign(operator), Value::Text(text.clone()))),
+        Literal::Number(number) if fact.fact == Fact::DaysSince => otherwise::since(&expression, operator, number, moment),
+        Literal::Text(text) => match otherwise::words(fact.fact) {
+            Some(words) => Some(otherwise::named(&expression, &words, |word| operator.holds(word.cmp(text)))),
+            // PostgreSQL has no such text.
+            None if text.contains('\0') => None,
+            None => Some(Sql::Compare(expression, sign(operator), Value::Text(text.clone()))),
+        },
         Literal::Flag(_) => None,
         Literal::Number(number) => Some(match Whole::of(operator, number, scale)? {
             Whole::Never => Sql::Never,

@@ -1,8 +1,9 @@
-//! What happened to customers: their paid orders, the lines of these, the emails they got, events, the customers they brought.
+//! What happened to customers: their paid orders, the lines of these, the emails they got, events, the customers they brought, the classes they were in.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::crossings;
 use super::db::{StoreError, Tx, id_list};
 use crate::base::id::Id;
 use crate::base::money::Cents;
@@ -27,9 +28,9 @@ type LineRow = (i64, i64, Option<String>, Option<String>, Option<String>, i64);
 
 /// Gives each of the customers the parts of their history that are asked for.
 pub async fn fill(tx: &mut Tx, people: &mut [Facts], needs: Needs) -> Result<(), StoreError> {
-    let sources = [Source::Orders, Source::Lines, Source::Emails, Source::Events, Source::Referrals];
-    let [orders, lines, emails, events, referrals] = sources.map(|source| needs.from(source));
-    if people.is_empty() || !(orders || lines || emails || events || referrals) {
+    let sources = [Source::Orders, Source::Lines, Source::Emails, Source::Events, Source::Referrals, Source::Classes];
+    let [orders, lines, emails, events, referrals, classes] = sources.map(|source| needs.from(source));
+    if people.is_empty() || !(orders || lines || emails || events || referrals || classes) {
         return Ok(());
     }
     let list = id_list(people.iter().map(|facts| facts.customer.id));
@@ -66,6 +67,11 @@ pub async fn fill(tx: &mut Tx, people: &mut [Facts], needs: Needs) -> Result<(),
         let rows: Vec<(i64, i64)> = on!(tx, REFERRALS, |c, q| sqlx::query_as(q).bind(&list).fetch_all(c).await)?;
         for (id, at) in rows {
             found.entry(id).or_default().referrals.push(UnixMs(at));
+        }
+    }
+    if classes {
+        for (id, past) in crossings::past(tx, &list).await? {
+            found.entry(id).or_default().classes = past;
         }
     }
     for facts in people {

@@ -3,6 +3,7 @@
 #[macro_use]
 pub mod db;
 pub mod consents;
+pub mod crossings;
 pub mod customers;
 pub mod decisions;
 pub mod deliveries;
@@ -36,6 +37,7 @@ pub use db::{Db, Sql, StoreError, Tx};
 #[must_use]
 pub fn statements() -> Vec<(&'static str, Sql)> {
     [
+        crossings::STATEMENTS,
         customers::STATEMENTS,
         db::STATEMENTS,
         decisions::STATEMENTS,

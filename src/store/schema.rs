@@ -22,6 +22,7 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/postgres/0007_vouchers_redeemed.sql"),
     ),
     (8, "own_scores", include_str!("../../migrations/sqlite/0008_own_scores.sql"), include_str!("../../migrations/postgres/0008_own_scores.sql")),
+    (9, "crossings", include_str!("../../migrations/sqlite/0009_crossings.sql"), include_str!("../../migrations/postgres/0009_crossings.sql")),
     (10, "holdout", include_str!("../../migrations/sqlite/0010_holdout.sql"), include_str!("../../migrations/postgres/0010_holdout.sql")),
     (11, "referred_by", include_str!("../../migrations/sqlite/0011_referred_by.sql"), include_str!("../../migrations/postgres/0011_referred_by.sql")),
     (12, "switches", include_str!("../../migrations/sqlite/0012_switches.sql"), include_str!("../../migrations/postgres/0012_switches.sql")),

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use sqlx::{Database, Encode, QueryBuilder, Type};
 
+use crate::base::time::UnixMs;
+use crate::model::crossing::Tracked;
 use crate::model::fact::{self, Fact, Reading};
 use crate::model::facts::Moment;
 use crate::model::own_score;
@@ -25,6 +27,8 @@ pub(super) enum Expression {
     Figure(Figure),
     /// A column of the row of an own score.
     Own(Arc<str>, &'static str),
+    /// A class that the customer was settled in right before a moment.
+    Was(Tracked, UnixMs),
 }
 
 /// Tables of a statement about customers.
@@ -118,6 +122,17 @@ impl Expression {
         if let Some(stored) = reading.fact.about().stored {
             return Some((Self::stored(reading.fact)?, stored.scale));
         }
+        let was = match reading.fact {
+            Fact::AbcWas => Some(Tracked::Abc),
+            Fact::RWas => Some(Tracked::R),
+            Fact::FWas => Some(Tracked::F),
+            Fact::MWas => Some(Tracked::M),
+            Fact::ChurnWas => Some(Tracked::Churn),
+            _ => None,
+        };
+        if let Some(score) = was {
+            return Some((Self::Was(score, moment.window(reading.days?)), 0));
+        }
         let (source, scale) = match reading.fact {
             Fact::OrdersIn => (&ORDERS, 0),
             Fact::RevenueIn => (&REVENUE, 2),
@@ -198,6 +213,7 @@ impl Expression {
                 query.push("(SELECT o.").push(*column).push(" FROM own_scores o WHERE o.customer_id = c.id AND o.name = ");
                 query.push_bind(name.to_string()).push(")");
             }
+            Self::Was(score, before) => push_was(query, *score, *before),
             column => drop(query.push(column)),
         }
     }
@@ -223,6 +239,17 @@ impl Figure {
     }
 }
 
+/// What the first move since then left; without one, the class of now. Not known before the history begins.
+fn push_was<DB: Database>(query: &mut QueryBuilder<DB>, score: Tracked, before: UnixMs)
+where
+    i64: for<'q> Encode<'q, DB> + Type<DB>,
+{
+    let moves = format!(" FROM crossings x WHERE x.customer_id = k.customer_id AND x.score = '{}' AND x.at >= ", score.code());
+    query.push("(SELECT CASE WHEN EXISTS (SELECT 1").push(&moves).push_bind(before.0);
+    query.push(") THEN (SELECT x.was").push(&moves).push_bind(before.0).push(" ORDER BY x.at LIMIT 1) ELSE k.").push(score.code());
+    query.push(" END FROM classes k CROSS JOIN class_histories h WHERE k.customer_id = c.id AND h.begins_at < ").push_bind(before.0).push(")");
+}
+
 /// As SQL says it; a figure, which would be long, as the rule says it.
 impl fmt::Display for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -234,6 +261,7 @@ impl fmt::Display for Expression {
             Self::Figure(figure) => f.write_str(&figure.text),
             Self::Own(name, "customer_id") => write!(f, "{}({name:?})", Fact::Score.about().name),
             Self::Own(name, column) => write!(f, "{}({name:?}).{column}", Fact::Score.about().name),
+            Self::Was(score, before) => write!(f, "{}_before({before})", score.code()),
         }
     }
 }

@@ -8,6 +8,7 @@ mod holds;
 mod import;
 mod kpi;
 mod messages;
+mod moves;
 mod numbers;
 mod plan;
 mod rules;

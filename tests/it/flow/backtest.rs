@@ -89,6 +89,9 @@ const RULES_ABOUT_THE_PAST: &str = "
         .send(|c| email(\"win-back-plain\"));
     rule(\"answered\").every(\"30 22 * * *\").priority(2).basis(\"existing_customer\").cooldown(days(2))
         .when(|c| c.nps <= 6 && c.days_since(\"nps\") < 4 || c.events_of(\"click\", days(2)) == 1).send(|c| email(\"win-back-plain\"));
+    rule(\"moved\").every(\"30 22 * * *\").basis(\"existing_customer\").cooldown(days(2))
+        .when(|c| c.r_was(days(3)) > c.r || c.abc_was(days(2)) == \"C\" && c.abc in [\"A\", \"B\"] || c.churn_was(days(1)) == \"high\" && c.m >= 3)
+        .send(|c| email(\"win-back-plain\"));
     rule(\"last\").every(\"30 22 * * *\").priority(-1).basis(\"consent\").when(|c| c.revenue_in(weeks(2)) > 5).cooldown(days(3))
         .send(|c| email(\"win-back-plain\"));";
 
@@ -100,10 +103,10 @@ on_both!(a_replay_sees_the_orders_emails_and_events_that_the_daemon_saw_on_each_
         execute(&test.db, format!("INSERT INTO events VALUES ({number}, '{number}', {customer}, '{kind}', {value}, {at}, 0)")).await;
     }
     let sink = SmtpSink::start().await;
-    let settings = format!("{}[policy]\ncap_days = 7\ncap_messages = 9\n", to_sink(&sink));
+    let settings = format!("{}[score]\nsettle_days = 1\n[policy]\ncap_days = 7\ncap_messages = 9\n", to_sink(&sink));
     let stage = Stage::new(&test.db, "2024-06-03T00:00", RULES_ABOUT_THE_PAST, &settings);
     drive(&stage, "2024-06-03", "2024-06-15").await;
-    for rule in ["often", "first", "answered", "last"] {
+    for rule in ["often", "first", "answered", "moved", "last"] {
         let real = logged(test, &stage, rule).await;
         let part = |from: &str| real.iter().filter(|row| row.as_str() >= from).cloned().collect::<Vec<_>>();
         assert_eq!(replayed(&replay(&stage, rule, "2024-06-03", "2024-06-15").await), real, "{rule}");

@@ -45,6 +45,10 @@ fn figures_count_what_lies_in_their_window_and_not_after_the_moment() {
         "c.nps == 8 && c.nps_class == \"passive\" && c.csat == 4 && c.days_since(\"nps\") == 30 && c.days_since(\"click\") == 1 && c.has(\"csat\")",
         "c.answers_in(days(31)) == 1 && c.answers_in(days(365)) == 3 && c.events_of(\"nps\") == 2 && c.events_of(\"Click\", days(1)) == 0",
         "c.days_since(\"call\") == () && !(c.days_since(\"call\") > 3) && c.events_of(\"call\") == 0",
+        // The class right before the window began: what the first move since then left.
+        "c.abc_was(days(2)) == \"B\" && c.abc_was(days(3)) == \"A\" && c.abc_was(days(300)) == \"A\" && c.abc_was(weeks(52)) == \"C\"",
+        "c.abc_was(days(540)) == () && c.abc_was(days(546)) == () && c.abc_was(days(999)) == () && !(c.abc_was(days(999)) != \"A\")",
+        "c.r_was(days(1)) == 3 && c.r_was(days(2)) == 5 && c.f_was(days(9)) == 4 && c.m_was(days(9)) == 5 && c.churn_was(days(30)) == \"low\"",
         "c.month == 7 && c.day == 1 && c.weekday == 3 && c.birthday_month == c.month && c.birthday_this_week",
         "c.days_until(\"07-01\") == 0 && c.days_until(\"06-30\") == 364 && c.days_until(\"2026-12-24\") == 176 && c.days_until(\"2026-06-01\") == -30",
     ] {

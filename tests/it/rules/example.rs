@@ -6,6 +6,7 @@ use stammgast::base::id::Id;
 use stammgast::base::money::Cents;
 use stammgast::base::time::{UnixMs, Zone};
 use stammgast::model::attribute::Attributes;
+use stammgast::model::crossing::{Crossing, PastClasses, Tracked};
 use stammgast::model::customer::{Customer, Locale};
 use stammgast::model::email_address::EmailAddress;
 use stammgast::model::facts::{Facts, History, Moment, Needs, PastEmail, PastEvent, PastLine, PastOrder};
@@ -101,6 +102,7 @@ pub(super) fn regular() -> Facts {
     let biscuits = |date: &str| PastLine { name: Some("Keks".to_owned()), category: Some("Gebäck".to_owned()), ..line(date, "P-7", 1) };
     let email = |date: &str, rule: &str| PastEmail { at: at(date), rule: rule.to_owned() };
     let event = |date: &str, kind: &str, answer| PastEvent { at: at(date), kind: kind.to_owned(), answer };
+    let crossing = |date: &str, score, was, class| Crossing { at: at(date), score, was, class };
     // What happens this evening is yet to come.
     let history = History {
         orders: vec![
@@ -131,6 +133,17 @@ pub(super) fn regular() -> Facts {
             event("2026-07-01", "nps", Some(0)),
         ],
         referrals: vec![at("2026-05-01"), at("2026-07-01")],
+        classes: PastClasses {
+            begins: Some(at("2025-01-01")),
+            settled: [Some(2), Some(3), Some(4), Some(5), Some(3)],
+            crossings: vec![
+                crossing("2025-02-01", Tracked::Abc, None, Some(3)),
+                crossing("2025-08-01", Tracked::Abc, Some(3), Some(1)),
+                crossing("2026-06-29", Tracked::Abc, Some(1), Some(2)),
+                crossing("2026-06-30", Tracked::R, Some(5), Some(3)),
+                crossing("2026-06-30", Tracked::Churn, Some(1), Some(3)),
+            ],
+        },
     };
     let own = Attributes::from([("lead".to_owned(), Literal::Number(Decimal::from(70)))]);
     Facts { history: Some(history.into()), own, read: Needs::ALL, ..Facts::new(customer, Some(score)) }

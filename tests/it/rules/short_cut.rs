@@ -5,7 +5,9 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use rust_decimal::Decimal;
 use stammgast::base::money::Cents;
+use stammgast::base::time::UnixMs;
 use stammgast::model::attribute::Attributes;
+use stammgast::model::crossing::{Crossing, PastClasses, Tracked};
 use stammgast::model::customer::Locale;
 use stammgast::model::event::Survey;
 use stammgast::model::facts::{Facts, History, PastEmail, PastEvent, PastLine, PastOrder};
@@ -56,6 +58,10 @@ const COUNTED: &[&str] = &[
     "days_since(\"csat\")",
     "interest(\"Pralinen\", days(60))",
     "share_of_wallet(\"points\")",
+    "r_was(days(30))",
+    "f_was(weeks(10))",
+    "m_was(days(199))",
+    "m_was(days(250))",
 ];
 const ATTRIBUTES: &[&str] = &["attr(\"city\")", "attr(\"points\")", "attr(\"card\")", "attr(\"50%\")"];
 const FLAGS: &[&str] = &[
@@ -68,7 +74,18 @@ const FLAGS: &[&str] = &[
 ];
 const DECIMAL: &[&str] =
     &["revenue", "average_order_value", "rfm_weighted", "typical_gap_days", "churn_risk", "expected_orders_365", "expected_order_value", "clv_12m"];
-const TEXT: &[&str] = &["id", "first_name", "locale", "abc", "nps_class", "top_interest", "referred_by"];
+const TEXT: &[&str] = &[
+    "id",
+    "first_name",
+    "locale",
+    "abc",
+    "nps_class",
+    "top_interest",
+    "referred_by",
+    "abc_was(days(60))",
+    "abc_was(days(199))",
+    "churn_was(days(9))",
+];
 
 fn number() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -80,8 +97,10 @@ fn number() -> impl Strategy<Value = String> {
 }
 
 fn word() -> impl Strategy<Value = String> {
-    prop::sample::select(&["A", "B", "de", "en", "Erika", "Änne", "K-1", "", "erika", "vip", "passive", "promoter", "detractor"][..])
-        .prop_map(|word| format!("\"{word}\""))
+    prop::sample::select(
+        &["A", "B", "de", "en", "Erika", "Änne", "K-1", "", "erika", "vip", "passive", "promoter", "detractor", "B", "low", "high"][..],
+    )
+    .prop_map(|word| format!("\"{word}\""))
 }
 
 fn leaf() -> impl Strategy<Value = String> {
@@ -131,7 +150,12 @@ pub(crate) fn condition() -> impl Strategy<Value = String> {
     })
 }
 
-/// Orders of the last 500 days, some in the future, with lines; emails and events.
+/// The history of the classes, of everybody: it begins in the window of 199 days.
+pub(crate) fn classes_begin() -> UnixMs {
+    today().window(199).plus(1)
+}
+
+/// Orders of the last 500 days, some in the future, with lines; emails, events, moves between classes.
 fn history() -> impl Strategy<Value = History> {
     let text = |words: &'static [&'static str]| prop::option::of(prop::sample::select(words).prop_map(str::to_owned));
     let line = (text(&["P-1", "P-2"]), text(&["Trüffel", "P-1"]), text(&["Pralinen", "Eis"]), -1_i64..5);
@@ -140,12 +164,21 @@ fn history() -> impl Strategy<Value = History> {
     // Near each other, so that several fall onto the same day or moment.
     let event = (prop_oneof![-3_i64..6, 0_i64..90].prop_map(|hours| hours * 12 * 60), prop::sample::select(&["nps", "csat", "click"][..]), 1_u8..=5);
     let events = prop::collection::vec(event, 0..6);
-    (prop::collection::vec(order, 0..7), prop::collection::vec(email, 0..8), events).prop_map(|(mut orders, mut emails, mut events)| {
+    let class = || prop::option::of(1_u8..=3);
+    let crossing = (-2_i64..300, prop::sample::select(Tracked::ALL.to_vec()), class(), class());
+    let classes = (prop::array::uniform5(class()), prop::collection::vec(crossing, 0..6));
+    let past = (prop::collection::vec(order, 0..7), prop::collection::vec(email, 0..8), events, classes);
+    past.prop_map(|(mut orders, mut emails, mut events, (settled, mut crossings))| {
         let mut history = History::default();
         let at = |minutes_ago: i64| today().now.plus(-minutes_ago * 60_000);
         orders.sort_by_key(|(minutes_ago, ..)| -minutes_ago);
         emails.sort_by_key(|(minutes_ago, _)| -minutes_ago);
         events.sort_by_key(|(minutes_ago, ..)| -minutes_ago);
+        history.classes = PastClasses { begins: Some(classes_begin()), settled, crossings: Vec::new() };
+        crossings.sort_by_key(|(days_ago, score, ..)| (-days_ago, *score));
+        crossings.dedup_by_key(|(days_ago, score, ..)| (*days_ago, *score));
+        let moves = crossings.into_iter().map(|(days_ago, score, was, class)| Crossing { at: at(days_ago * 24 * 60), score, was, class });
+        history.classes.crossings.extend(moves);
         for (minutes_ago, kind, answer) in events {
             let answer = Survey::of_kind(kind).map(|survey| if survey == Survey::Nps { answer * 2 } else { answer });
             history.events.push(PastEvent { at: at(minutes_ago), kind: kind.to_owned(), answer });

@@ -6,6 +6,7 @@ mod golden;
 mod interests;
 mod kpi;
 mod outlook;
+mod settle;
 
 use stammgast::base::id::Id;
 use stammgast::base::money::Cents;

@@ -4,6 +4,7 @@ use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use stammgast::base::id::Id;
 use stammgast::model::attribute;
+use stammgast::model::crossing::Crossing;
 use stammgast::model::customer::Locale;
 use stammgast::model::facts::{Facts, Needs};
 use stammgast::rules::Evaluation;
@@ -13,7 +14,7 @@ use stammgast::store::{facts, own_scores, scores};
 use crate::common::databases::TestDb;
 use crate::common::shop::execute;
 use crate::rules::example::{load, today, with_condition};
-use crate::rules::short_cut::{condition, customer};
+use crate::rules::short_cut::{classes_begin, condition, customer};
 
 /// The same customers in the database; every key is unique there.
 async fn store(test: &TestDb, people: &mut [Facts]) {
@@ -57,10 +58,11 @@ async fn store(test: &TestDb, people: &mut [Facts]) {
     tx.commit().await.unwrap();
 }
 
-/// Their orders with lines, the emails they got, and events.
+/// Their orders with lines, the emails they got, events, and the classes they were in.
 async fn history(test: &TestDb, people: &[Facts]) {
     let word = |text: Option<&str>| text.map_or("NULL".to_owned(), |text| format!("'{text}'"));
-    let (mut orders, mut lines, mut decisions, mut messages, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut orders, mut lines, mut decisions, mut messages) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut events, mut crossings, mut classes) = (Vec::new(), Vec::new(), Vec::new());
     for facts in people {
         let (Id(customer), history) = (facts.customer.id, facts.history());
         for (number, order) in history.orders.iter().enumerate() {
@@ -70,6 +72,11 @@ async fn history(test: &TestDb, people: &[Facts]) {
                 let texts = [&line.sku, &line.name, &line.category].map(|text| word(text.as_deref())).join(", ");
                 lines.push(format!("({id}, {place}, {texts}, {})", line.quantity));
             }
+        }
+        let class = |class: Option<u8>| class.map_or_else(|| "NULL".to_owned(), |class| class.to_string());
+        classes.push(format!("({customer}, {})", history.classes.settled.map(class).join(", ")));
+        for Crossing { at, score, was, class: to } in history.classes.crossings.iter().copied() {
+            crossings.push(format!("({customer}, '{}', {}, {}, {})", score.code(), at.0, class(was), class(to)));
         }
         for (number, event) in history.events.iter().enumerate() {
             let (id, value) = (
@@ -94,6 +101,9 @@ async fn history(test: &TestDb, people: &[Facts]) {
     let put = async |table: &str, rows: Vec<String>| execute(&test.db, format!("INSERT INTO {table} VALUES {}", rows.join(", "))).await;
     put("orders (id, external_id, customer_id, ordered_at, revenue_cents, currency, status, content_hash, updated_at)", orders).await;
     put("events (id, external_id, customer_id, kind, value, at, updated_at)", events).await;
+    put("crossings (customer_id, score, at, was, class)", crossings).await;
+    put("classes (customer_id, abc, r, f, m, churn)", classes).await;
+    put("class_histories", vec![format!("('latest', {}, 0, '')", classes_begin().0)]).await;
     put("order_lines (order_id, line_no, sku, name, category, quantity)", lines).await;
     put(
         "decisions (id, customer_id, rule, occasion, slot, rule_hash, tick_at, decided_at, verdict, variant, detail, effective_at, inputs, times, last_at)",
@@ -168,6 +178,10 @@ fn a_filter_says_what_the_database_is_asked() {
         (
             "c.events_of(\"Click\", days(30)) >= 1 && c.nps <= 6 && c.nps_class == \"detractor\"",
             "(events_of(\"Click\", days(30)) >= 1 AND nps <= 6 AND nps BETWEEN 0 AND 6)",
+        ),
+        (
+            "c.abc == \"B\" && c.abc_was(days(90)) == \"A\" && c.r_was(days(1)) > 3",
+            "(s.abc = 'B' AND abc_before(2026-04-02T22:00:00Z) = 1 AND r_before(2026-06-30T22:00:00Z) > 3)",
         ),
         ("c.days_since(\"nps\") <= 0", "latest(\"nps\") >= 2026-06-30T22:00:00Z"),
         (

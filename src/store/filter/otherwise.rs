@@ -1,10 +1,12 @@
-//! Facts about events that the database holds in another form: days since one as its moment, a class as the answers that make it.
+//! Facts that the database holds in another form: days since an event as its moment, a class as numbers.
 
 use rust_decimal::Decimal;
 
 use super::expression::Expression;
 use super::sql::{Sql, Value, all, any, not};
+use crate::model::crossing::Tracked;
 use crate::model::event::NpsClass;
+use crate::model::fact::Fact;
 use crate::model::facts::Moment;
 use crate::model::predicate::{Operator, Whole};
 
@@ -33,8 +35,19 @@ pub(super) fn since(at: &Expression, operator: Operator, number: &Decimal, momen
     })
 }
 
-/// Where the class of the answer that `answer` gives is one that `holds`.
-pub(super) fn class(answer: &Expression, holds: impl Fn(&str) -> bool) -> Sql {
-    let classes = NpsClass::ALL.into_iter().filter(|class| holds(class.code()));
-    any(classes.map(|class| Sql::Between(answer.clone(), class.answers().0.into(), class.answers().1.into())).collect())
+/// The words of a fact that is stored as a number, each with the numbers that it stands for; `None` for other facts.
+pub(super) fn words(fact: Fact) -> Option<Vec<(&'static str, i64, i64)>> {
+    let classes = |score: Tracked| score.words().map(|words| (1..).zip(words).map(|(class, word)| (word, class, class)).collect());
+    match fact {
+        Fact::NpsClass => Some(NpsClass::ALL.map(|class| (class.code(), class.answers().0.into(), class.answers().1.into())).into()),
+        Fact::AbcWas => classes(Tracked::Abc),
+        Fact::ChurnWas => classes(Tracked::Churn),
+        _ => None,
+    }
+}
+
+/// Where a number stands for a word that `holds`.
+pub(super) fn named(number: &Expression, words: &[(&'static str, i64, i64)], holds: impl Fn(&str) -> bool) -> Sql {
+    let chosen = words.iter().filter(|(word, ..)| holds(word));
+    any(chosen.map(|(_, from, to)| Sql::Between(number.clone(), *from, *to)).collect())
 }
