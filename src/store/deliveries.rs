@@ -42,14 +42,13 @@ statements! {
     /// An end: the message's state and its last try; a try that was not the last goes to `attempts`, and a bounce to `outcomes`. Only tries whose claim
     /// still stands count.
     ///
-    /// SQLite takes the list as JSON, $2 is now: [[id, fence, state, due_at, done_at, fault, reply, result, started_at, ended_at, bounced]].
+    /// SQLite gives the answer as one row: a row takes longer to come from its thread than to be found. It takes the list as JSON, $2 is now: [[id, fence, state, due_at, done_at, fault, reply, result, started_at, ended_at, bounced]].
     /// PostgreSQL takes each column as an array. A mark has the state "data", id and fence.
     RECORD = {
         sqlite: concat!("BEGIN IMMEDIATE; ", change!(), "
                  FROM (SELECT value->>0 AS id, value->>1 AS fence, value->>2 AS state, value->>3 AS due_at, value->>4 AS done_at, value->>5 AS fault,
                               value->>6 AS reply, value->>7 AS result, value->>8 AS started_at
-                       FROM jsonb_each($1)) AS v ", where_allowed!(), "
-                 RETURNING CASE WHEN state = 'data' THEN messages.id END;
+                       FROM jsonb_each($1)) AS v ", where_allowed!(), ";
                  INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
                  SELECT m.id, m.fence, v.value->>8, v.value->>9, v.value->>7, m.fault, m.reply
                  FROM jsonb_each($1) AS v JOIN messages m ON m.id = v.value->>0 AND m.fence = v.value->>1 AND m.state = 'queued' AND m.due_at = v.value->>3
@@ -58,6 +57,9 @@ statements! {
                  SELECT m.decision_id, 'bounced', 0, m.done_at, NULL
                  FROM jsonb_each($1) AS v JOIN messages m ON m.id = v.value->>0 AND m.fence = v.value->>1 AND m.last_result = v.value->>7
                  WHERE v.value->>10 ON CONFLICT (decision_id, kind, ref) DO NOTHING;
+                 SELECT json_group_array(messages.id)
+                 FROM (SELECT value->>0 AS id, value->>1 AS fence, value->>2 AS state FROM jsonb_each($1)) AS v CROSS JOIN messages ", where_allowed!(), "
+                   AND v.state = 'data' AND messages.state = 'data';
                  COMMIT"),
         postgres: concat!("WITH changed AS (", change!(), "
                      FROM UNNEST($1::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::bigint[],
@@ -71,7 +73,7 @@ statements! {
                  noted AS (
                      INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
                      SELECT decision_id, 'bounced', 0, ended_at, NULL FROM changed WHERE bounced ON CONFLICT (decision_id, kind, ref) DO NOTHING)
-                 SELECT CASE WHEN state = 'data' THEN id END FROM changed")
+                 SELECT id FROM changed WHERE state = 'data'")
     };
 }
 
@@ -122,13 +124,15 @@ impl Recorder {
     /// When the database fails; then nothing of it happened, unless the connection was lost in this very call.
     pub async fn record(&mut self, marks: &[(Id, i64)], ends: &[Finish], now: UnixMs) -> Result<Vec<Id>, StoreError> {
         let list: Vec<Row> = marks.iter().map(Row::mark).chain(ends.iter().map(Row::end)).collect();
-        let rows: Vec<Option<i64>> = match &self.db {
+        let marked: Vec<i64> = match &self.db {
             Db::Sqlite { write, .. } => {
                 let json = Value::from(list.iter().map(Row::json).collect::<Vec<_>>()).to_string();
                 let mut whole = Whole::acquire(write).await?;
-                let rows = sqlx::query_scalar(RECORD.sqlite).bind(json).bind(now.0).fetch_all(whole.connection()).await?;
+                // Not fetch_one: the statements after the answer have to run too.
+                let answers: Vec<String> = sqlx::query_scalar(RECORD.sqlite).bind(json).bind(now.0).fetch_all(whole.connection()).await?;
                 whole.done();
-                rows
+                let ids = answers.iter().map(|answer| serde_json::from_str::<Vec<i64>>(answer)).collect::<Result<Vec<_>, _>>();
+                ids.map_err(|error| StoreError::Unfit(format!("marks cannot be read: {error}")))?.concat()
             }
             Db::Postgres(pool) => {
                 let mut connection = match self.kept.take() {
@@ -154,7 +158,7 @@ impl Recorder {
                 rows
             }
         };
-        Ok(rows.into_iter().flatten().map(Id).collect())
+        Ok(marked.into_iter().map(Id).collect())
     }
 }
 

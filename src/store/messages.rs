@@ -12,23 +12,33 @@ use crate::model::action::Channel;
 use crate::model::customer::Locale;
 use crate::model::message::{LeasedMessage, MessageState};
 
-statements! {
-    /// SQLite has one writer, so the plain form claims each row once; PostgreSQL's daemons step over each other's rows. What paused rules want to send
-    /// waits: the list, which is nearly always empty, is read once for a claim, from an index that holds nothing else.
-    CLAIM = {
-        sqlite: "UPDATE messages SET state = 'claimed', lease_owner = $1, lease_until = $2, fence = fence + 1, attempts = attempts + 1
-                 WHERE id IN (SELECT id FROM messages WHERE state = 'queued' AND done_at IS NULL AND due_at <= $3 AND channel = $5
-                                                        AND rule NOT IN (SELECT rule FROM rule_pauses WHERE resumed_at IS NULL)
-                              ORDER BY due_at, id LIMIT $4) RETURNING id",
-        postgres: "WITH due AS MATERIALIZED (SELECT id FROM messages WHERE state = 'queued' AND done_at IS NULL AND due_at <= $3 AND channel = $5
-                                                                 AND rule NOT IN (SELECT rule FROM rule_pauses WHERE resumed_at IS NULL)
-                                             ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED)
-                   UPDATE messages SET state = 'claimed', lease_owner = $1, lease_until = $2, fence = fence + 1, attempts = attempts + 1
-                   FROM due WHERE messages.id = due.id RETURNING messages.id"
+/// What may be claimed.
+macro_rules! due {
+    () => {
+        "SELECT id FROM messages WHERE state = 'queued' AND done_at IS NULL AND due_at <= $1 AND channel = $3
+            AND rule NOT IN (SELECT rule FROM rule_pauses WHERE resumed_at IS NULL) ORDER BY due_at, id LIMIT $2"
     };
-    LOAD = ["SELECT m.id, m.customer_id, m.rule, m.variant, m.basis, m.action, m.body, m.created_at, m.attempts, m.fence,
-                    c.email, c.first_name, c.last_name, c.locale
-             FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.lease_owner = $2 AND m.id ", ids "$1", " ORDER BY m.due_at, m.id"];
+}
+
+statements! {
+    /// The next that are due. SQLite has one writer, PostgreSQL's daemons step over each other's rows. What paused rules want to send waits: the list, which
+    /// is nearly always empty, is read once for a claim, from an index that holds nothing else.
+    ///
+    /// One row holds the whole answer, here and in what SQLite loads: a row takes longer to come from SQLite's thread than to be found.
+    DUE = {
+        sqlite: concat!("SELECT json_group_array(id) FROM (", due!(), ")"),
+        postgres: concat!("SELECT CAST(COALESCE(json_agg(id), '[]') AS TEXT) FROM (", due!(), " FOR UPDATE SKIP LOCKED) AS due")
+    };
+    CLAIM = ["UPDATE messages SET state = 'claimed', lease_owner = $1, lease_until = $2, fence = fence + 1, attempts = attempts + 1 WHERE id ", ids "$3"];
+    LOAD = {
+        sqlite: "SELECT json_group_array(json_array(m.id, m.customer_id, m.rule, m.variant, m.basis, m.action, m.body, m.created_at, m.attempts, m.fence,
+                                                    c.email, c.first_name, c.last_name, c.locale) ORDER BY m.due_at, m.id)
+                 FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.id IN (SELECT value FROM json_each($1))",
+        postgres: "SELECT m.id, m.customer_id, m.rule, m.variant, m.basis, m.action, m.body, m.created_at, m.attempts, m.fence,
+                          c.email, c.first_name, c.last_name, c.locale
+                   FROM messages m JOIN customers c ON c.id = m.customer_id
+                   WHERE m.id = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text($1::json))) ORDER BY m.due_at, m.id"
+    };
     RELEASE = ["UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1, due_at = COALESCE($3, due_at)
                 WHERE state = 'claimed' AND lease_owner = $2 AND id ", ids "$1"];
     /// One look at all that is open: it may be much, as after quiet hours.
@@ -58,17 +68,22 @@ statements! {
 
 /// Claims up to `limit` messages that are due at `now` for one worker; `until` is when the lease ends, by the machine's clock.
 pub async fn claim(tx: &mut Tx, owner: &str, until: UnixMs, now: UnixMs, limit: i64, channel: Channel) -> Result<Vec<LeasedMessage>, StoreError> {
-    let ids: Vec<i64> =
-        on!(tx, CLAIM, |c, q| sqlx::query_scalar(q).bind(owner).bind(until.0).bind(now.0).bind(limit).bind(channel.code()).fetch_all(c).await)?;
-    if ids.is_empty() {
+    let due: String = on!(tx, DUE, |c, q| sqlx::query_scalar(q).bind(now.0).bind(limit).bind(channel.code()).fetch_one(c).await)?;
+    if due == "[]" {
         return Ok(Vec::new());
     }
-    let list = id_list(ids.into_iter().map(Id));
-    let rows: Vec<LeasedRow> = on!(tx, LOAD, |c, q| sqlx::query_as(q).bind(list).bind(owner).fetch_all(c).await)?;
+    on!(tx, CLAIM, |c, q| sqlx::query(q).bind(owner).bind(until.0).bind(&due).execute(c).await.map(drop))?;
+    let rows: Vec<LeasedRow> = match tx {
+        Tx::Sqlite(inner) => {
+            let rows: String = sqlx::query_scalar(LOAD.sqlite).bind(&due).fetch_one(&mut **inner).await?;
+            serde_json::from_str(&rows).map_err(|error| StoreError::Unfit(format!("claimed messages cannot be read: {error}")))?
+        }
+        Tx::Postgres(inner) => sqlx::query_as(LOAD.postgres).bind(&due).fetch_all(&mut **inner).await?,
+    };
     rows.into_iter().map(leased).collect()
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx::FromRow, serde::Deserialize)]
 struct LeasedRow {
     id: i64,
     customer_id: i64,

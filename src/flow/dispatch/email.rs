@@ -8,9 +8,10 @@ use tokio::sync::{Mutex, oneshot};
 use tokio::time::Instant;
 
 use super::compose::compose;
+use super::queue::Queue;
 use super::settle::{Patience, settle};
 use super::writer::{Change, Permit, Suppress};
-use super::{Dispatcher, Ordering, Pass, Queue, next_of_many};
+use super::{Dispatcher, Ordering, Pass};
 use crate::base::retry::Curve;
 use crate::base::time::UnixMs;
 use crate::channel::file::MailFolder;
@@ -231,7 +232,7 @@ async fn deliver(dispatcher: &Dispatcher, pass: &Pass, draft: &Draft, queue: &Qu
         }
     };
     let many = dispatcher.ctx.config.mail.connections;
-    let compose_next = || desk.ahead = next_of_many(queue, many).map(|next| self::draft(dispatcher, pass, next));
+    let compose_next = || desk.ahead = queue.next_of_many(many).map(|next| self::draft(dispatcher, pass, next));
     let delivery = match permit(pass, message, beginning, compose_next).await {
         Permit::Go => kept.session.finish(mail).await,
         // Closing before the final dot is the only way to take DATA back.

@@ -6,6 +6,7 @@
 pub(super) mod compose;
 mod email;
 mod paused;
+mod queue;
 mod settle;
 mod webhook;
 mod writer;
@@ -32,6 +33,7 @@ use crate::policy::quiet;
 use crate::store::deliveries::Finish;
 use crate::store::messages;
 use paused::Paused;
+use queue::Queue;
 use writer::Change;
 
 /// What a pass over the outbox did.
@@ -116,8 +118,6 @@ struct Pass {
     handed_back: Mutex<Vec<LeasedMessage>>,
 }
 
-type Queue = Arc<Mutex<mpsc::Receiver<LeasedMessage>>>;
-
 impl Dispatcher {
     /// Makes a dispatcher for the configured channels. `owner` is `NAME/PROCESS`, what messages are leased as.
     ///
@@ -167,8 +167,7 @@ impl Dispatcher {
     /// Claims batches and feeds them to workers until nothing is due.
     async fn drain_channel(self: &Arc<Self>, pass: &Arc<Pass>, channel: Channel, workers: usize) -> Result<(), FlowError> {
         let batch = self.ctx.config.dispatch.batch as usize;
-        let (feed, queue) = mpsc::channel(batch);
-        let queue: Queue = Arc::new(Mutex::new(queue));
+        let (feed, queue) = Queue::new();
         let mut crew = JoinSet::new();
         let claimed = loop {
             if pass.is_halted(channel) {
@@ -188,16 +187,14 @@ impl Dispatcher {
                 break Ok(());
             }
             for _ in crew.len()..workers.min(crew.len() + claimed.len()) {
-                let (this, pass, queue) = (Arc::clone(self), Arc::clone(pass), Arc::clone(&queue));
+                let (this, pass, queue) = (Arc::clone(self), Arc::clone(pass), queue.clone());
                 match channel {
                     Channel::Email => crew.spawn(async move { email::work(&this, &pass, &queue).await }),
                     Channel::Webhook => crew.spawn(async move { webhook::work(&this, &pass, &queue).await }),
                 };
             }
-            for message in claimed {
-                // The workers hold the other end until the feed is dropped.
-                let _ = feed.send(message).await;
-            }
+            // The workers hold the other end until the feed is dropped.
+            let _ = feed.send(claimed).await;
         };
         drop(feed);
         while let Some(ended) = crew.join_next().await {
@@ -281,12 +278,6 @@ async fn report(pass: &Pass, recovered: u64) -> DispatchReport {
     }
 }
 
-/// The next message, if there are so many that nobody else waits for one.
-fn next_of_many(queue: &Queue, many: usize) -> Option<LeasedMessage> {
-    let mut queue = queue.try_lock().ok()?;
-    if queue.len() >= many { queue.try_recv().ok() } else { None }
-}
-
 impl Pass {
     /// The next message for a worker; `None` when the pass is over. After a stop, or when no more emails can go, the rest is set aside to be given back, and
     /// so is what a rule wants to send that was paused meanwhile.
@@ -294,7 +285,7 @@ impl Pass {
         loop {
             let message = match self.handed_back(channel).await {
                 Some(message) => message,
-                None => queue.lock().await.recv().await?,
+                None => queue.next().await?,
             };
             if self.may_begin(&message, channel).await {
                 return Some(message);

@@ -1,8 +1,9 @@
 //! Delivers webhooks: the same id and the same bytes on each try, so that the receiver can tell a repeat; a crash means one more try.
 
+use super::queue::Queue;
 use super::settle::{Patience, settle};
 use super::writer::Change;
-use super::{Dispatcher, Ordering, Pass, Queue};
+use super::{Dispatcher, Ordering, Pass};
 use crate::base::retry::Curve;
 use crate::model::action::{Action, Channel};
 use crate::model::attempt::{Delivery, Fault};

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::base::id::Id;
 use crate::flow::Ctx;
@@ -20,6 +20,8 @@ const GATHER_MARKS: Duration = Duration::from_millis(1);
 /// Longest that ends wait for others when nobody waits for them. What a crash leaves of them is in doubt (an email; never more than one of a connection, as
 /// the next one's mark takes the end along) or posted once more under the same id (a webhook).
 const GATHER_ENDS: Duration = Duration::from_millis(10);
+/// From so many ends on they come in a crowd: then they are fetched together, for to be woken for each takes longer than the end itself.
+const CROWD: usize = 16;
 
 /// Whether a message may be handed over now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +105,15 @@ async fn gather(changes: &mut mpsc::Receiver<Change>, group: &mut Vec<Change>, b
     let mut marks = group.iter().filter(|change| is_mark(change)).count();
     let mut end = Instant::now() + if marks > 0 { GATHER_MARKS } else { GATHER_ENDS };
     while group.len() < GROUP && (marks == 0 || marks < beginning.load(Ordering::Relaxed)) {
+        if marks == 0 && group.len() >= CROWD && beginning.load(Ordering::Relaxed) == 0 {
+            sleep_until(end).await;
+            while group.len() < GROUP
+                && let Ok(change) = changes.try_recv()
+            {
+                group.push(change);
+            }
+            return;
+        }
         let Ok(Some(change)) = timeout_at(end, changes.recv()).await else { return };
         if is_mark(&change) {
             if marks == 0 {

@@ -204,8 +204,13 @@ fn a_rule_that_names_a_score_that_there_is_not_or_compares_it_with_another_kind_
 fn the_scores_of_the_documentation_and_the_shipped_one_load_and_say_what_they_are_meant_to() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(root.join("docs/scores.md")).unwrap();
-    let blocks: Vec<&str> = page.split("```rhai\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert_eq!(blocks.len(), 2);
+    let blocks = page.split("```rhai\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let (conditions, blocks): (Vec<&str>, Vec<&str>) = blocks.partition(|block| block.starts_with(".when("));
+    assert_eq!((conditions.len(), blocks.len()), (1, 2));
+    for condition in conditions[0].lines() {
+        let condition = condition.split_once(".when(").and_then(|(_, rest)| rest.rsplit_once(')')).unwrap().0;
+        load(&with_condition(condition)).unwrap();
+    }
     let mut people = [regular(), stranger()];
     let portfolio = set(blocks[0]);
     portfolio.fill(&mut people, today());
