@@ -30,7 +30,7 @@ pub(super) async fn fill(scores: &Arc<ScoreSet>, mut people: Vec<Facts>, moment:
 
 /// Where the scores of a moment come from.
 #[derive(Clone, Copy)]
-pub(super) enum From<'a> {
+pub(super) enum Origin<'a> {
     /// They are stored; the own ones are stored beside them.
     Stored,
     /// From here; nothing is stored, who gets a value is kept.
@@ -38,9 +38,9 @@ pub(super) enum From<'a> {
 }
 
 /// Computes everybody's own scores: stores them, or gives everybody who has one.
-pub(super) async fn everybody(ctx: &Ctx, tx: &mut Tx, as_of: UnixMs, from: From<'_>) -> Result<(Vec<Facts>, Vec<Tally>), StoreError> {
+pub(super) async fn everybody(ctx: &Ctx, tx: &mut Tx, as_of: UnixMs, from: Origin<'_>) -> Result<(Vec<Facts>, Vec<Tally>), StoreError> {
     let (mut kept, mut tallies) = (Vec::new(), Vec::new());
-    if matches!(from, From::Stored) {
+    if matches!(from, Origin::Stored) {
         own_scores::clear(tx).await?;
     }
     let Some(scores) = ctx.own.get().filter(|scores| !scores.is_empty()) else { return Ok((kept, tallies)) };
@@ -49,14 +49,14 @@ pub(super) async fn everybody(ctx: &Ctx, tx: &mut Tx, as_of: UnixMs, from: From<
     let size = if LONG.iter().any(|source| needs.from(*source)) { NARROW_PAGE } else { PAGE };
     let mut page = facts::page(tx, Id(0), size, needs, None).await?;
     while let Some(last) = page.last().map(|facts| facts.customer.id) {
-        if let From::Here(scores) = from {
+        if let Origin::Here(scores) = from {
             place(&mut page, scores);
         }
         let (filled, ahead) = tokio::join!(fill(&scores, page, moment), facts::page(tx, last, size, needs, None));
         let (filled, part) = filled?;
         match from {
-            From::Stored => own_scores::add(tx, filled.iter().map(|facts| (facts.customer.id, &facts.own))).await?,
-            From::Here(_) => kept.extend(filled.into_iter().filter(|facts| !facts.own.is_empty())),
+            Origin::Stored => own_scores::add(tx, filled.iter().map(|facts| (facts.customer.id, &facts.own))).await?,
+            Origin::Here(_) => kept.extend(filled.into_iter().filter(|facts| !facts.own.is_empty())),
         }
         add(&mut tallies, part);
         page = ahead?;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::own::{self, From};
+use super::own::{self, Origin};
 use super::{Ctx, settle};
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
@@ -64,7 +64,7 @@ pub async fn recompute(ctx: &Ctx, as_of: UnixMs) -> Result<(Scored, Vec<Tally>),
     let own = ctx.own.get();
     scores::end_run(&mut tx, as_of, &scored.scores, &scored.borders, own.as_ref().map_or("", |own| own.hash())).await?;
     settle::note(ctx, &mut tx, as_of, &scored.scores).await?;
-    let (_, tallies) = own::everybody(ctx, &mut tx, as_of, From::Stored).await?;
+    let (_, tallies) = own::everybody(ctx, &mut tx, as_of, Origin::Stored).await?;
     tx.commit().await?;
     Ok((scored, tallies))
 }
@@ -84,7 +84,7 @@ pub async fn preview(ctx: &Ctx, as_of: UnixMs) -> Result<Scored, StoreError> {
 /// When the database fails.
 pub async fn preview_own(ctx: &Ctx, as_of: UnixMs, scores: &[Score]) -> Result<(Vec<Facts>, Vec<Tally>), StoreError> {
     let scores: HashMap<Id, Score> = scores.iter().map(|score| (score.customer_id, *score)).collect();
-    own::everybody(ctx, &mut ctx.db.read().await?, as_of, From::Here(&scores)).await
+    own::everybody(ctx, &mut ctx.db.read().await?, as_of, Origin::Here(&scores)).await
 }
 
 /// The shop's key of everybody who ever ordered, by our id: for exports.
