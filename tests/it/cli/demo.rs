@@ -91,7 +91,7 @@ async fn a_second_start_changes_nothing_and_an_interrupted_or_killed_one_goes_on
     let first = report(whole.path());
     assert!(sum(&first, "sent") > 100 && sum(&first, "failed") + sum(&first, "in_doubt") == 0, "{first}");
     let second = report(whole.path());
-    assert_eq!(second, first);
+    assert_eq!(without_forecast(second), without_forecast(first.clone()));
     replays_equal_the_log(whole.path()).await;
 
     let written = mails(whole.path());
@@ -102,6 +102,16 @@ async fn a_second_start_changes_nothing_and_an_interrupted_or_killed_one_goes_on
     // A kill may leave as many messages in doubt as were being written at that moment, never more, and none is lost.
     assert_eq!(sum(&last, "sent") + sum(&last, "in_doubt"), sum(&first, "sent"));
     assert!(sum(&last, "in_doubt") <= 20, "{last}");
+}
+
+/// How many days it takes is told from how many people came until now, so it changes with the hour.
+fn without_forecast(mut report: Value) -> Value {
+    for rule in report["rules"].as_array_mut().unwrap() {
+        if let Some(verdict) = rule["verdict"].as_object_mut() {
+            verdict.retain(|key, _| key != "more_days" && key != "sentence");
+        }
+    }
+    report
 }
 
 /// What each rule decided on the days after the start and before today is what a replay finds.
