@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Ctx;
-use super::scan::LONG;
+use super::scan::is_long;
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::fact::Fact;
@@ -46,7 +46,7 @@ pub(super) async fn everybody(ctx: &Ctx, tx: &mut Tx, as_of: UnixMs, from: Origi
     let Some(scores) = ctx.own.get().filter(|scores| !scores.is_empty()) else { return Ok((kept, tallies)) };
     let moment = Moment { now: as_of, zone: ctx.config.shop.zone() };
     let needs = scores.needs().and(Needs::of([Fact::Id]));
-    let size = if LONG.iter().any(|source| needs.from(*source)) { NARROW_PAGE } else { PAGE };
+    let size = if is_long(needs) { NARROW_PAGE } else { PAGE };
     let mut page = facts::page(tx, Id(0), size, needs, None).await?;
     while let Some(last) = page.last().map(|facts| facts.customer.id) {
         if let Origin::Here(scores) = from {

@@ -20,11 +20,13 @@ use crate::store::filter::Filter;
 const PAGE: u32 = 1_000;
 /// Customers of whom only figures are read and clauses asked, per page: so many that PostgreSQL takes the way through the table that it would take for all.
 const WIDE_PAGE: u32 = 20_000;
-/// What may be long for a single customer.
-pub(super) const LONG: [Source; 7] =
-    [Source::Orders, Source::Lines, Source::Emails, Source::Events, Source::Classes, Source::Customer("tags"), Source::Customer("attributes")];
 /// How long it looks for candidates at once, in milliseconds: whoever waits for them has to show in between that he is alive.
 const LOOK_MS: i64 = 5_000;
+
+/// Whether what is to be read may be long for a single customer.
+pub(super) fn is_long(needs: Needs) -> bool {
+    needs.any(Needs::HISTORY) || [Source::Customer("tags"), Source::Customer("attributes")].into_iter().any(|source| needs.from(source))
+}
 
 /// A walk through the customers, by id, that asks the conditions of some rules what they ask for and nothing else.
 pub struct Walk<'a> {
@@ -76,7 +78,7 @@ impl<'a> Walk<'a> {
         let named = self.rules.iter().fold(Needs::default(), |needs, rule| needs.and(rule.condition_needs));
         let needs = self.with_own(named);
         // A script may take long for each, something long much memory.
-        let narrow = LONG.iter().any(|source| needs.from(*source)) || self.rules.iter().any(|rule| rule.needs_interpreter());
+        let narrow = is_long(needs) || self.rules.iter().any(|rule| rule.needs_interpreter());
         let size = if narrow { PAGE } else { WIDE_PAGE };
         let page = facts::page(&mut self.ctx.db.read().await?, after, size, needs, self.filter.as_ref()).await?;
         self.scored(page, named).await

@@ -73,6 +73,17 @@ pub enum Source {
     Classes,
 }
 
+impl Source {
+    /// Whether it is a list that grows with what happens to a customer: read by itself, only for whom it is asked about.
+    #[must_use]
+    pub const fn is_history(self) -> bool {
+        match self {
+            Self::Orders | Self::Lines | Self::Emails | Self::Events | Self::Referrals | Self::Classes => true,
+            Self::Calendar | Self::Customer(_) | Self::Score(_) | Self::Own => false,
+        }
+    }
+}
+
 /// How a fact stands in its column as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stored {

@@ -144,9 +144,7 @@ impl Needs {
     pub const RECORD: Self = {
         let (mut bits, mut place) = (0, 0);
         while place < ALL.len() {
-            let listed =
-                matches!(ALL[place].source, Source::Orders | Source::Lines | Source::Emails | Source::Events | Source::Referrals | Source::Classes);
-            if !listed {
+            if !ALL[place].source.is_history() {
                 bits |= 1 << place;
             }
             place += 1;
@@ -154,6 +152,8 @@ impl Needs {
         Self(bits)
     };
 
+    /// What takes a look into the history.
+    pub const HISTORY: Self = Self(!Self::RECORD.0);
     /// What compares a customer with all others.
     pub const STANDINGS: Self =
         Self::these(&[Fact::R, Fact::F, Fact::M, Fact::Rfm, Fact::RfmWeighted, Fact::Abc, Fact::RevenueRank, Fact::TopPercent]);

@@ -30,7 +30,7 @@ type LineRow = (i64, i64, Option<String>, Option<String>, Option<String>, i64);
 pub async fn fill(tx: &mut Tx, people: &mut [Facts], needs: Needs) -> Result<(), StoreError> {
     let sources = [Source::Orders, Source::Lines, Source::Emails, Source::Events, Source::Referrals, Source::Classes];
     let [orders, lines, emails, events, referrals, classes] = sources.map(|source| needs.from(source));
-    if people.is_empty() || !(orders || lines || emails || events || referrals || classes) {
+    if people.is_empty() || !needs.any(Needs::HISTORY) {
         return Ok(());
     }
     let list = id_list(people.iter().map(|facts| facts.customer.id));
