@@ -21,6 +21,13 @@ pub(super) struct Trouble {
     pub certain: bool,
 }
 
+impl Trouble {
+    /// The sentence with its place; `file` is the one that was called.
+    pub(super) fn told(&self, file: &str) -> String {
+        format!("{}:{}:{} {}", self.file.as_deref().unwrap_or(file), self.line, self.column, self.sentence)
+    }
+}
+
 /// Line and column of a position; zeros when it has none.
 pub(super) fn place(position: Position) -> (usize, usize) {
     (position.line().unwrap_or(0), position.position().unwrap_or(0))

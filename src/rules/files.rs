@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
-use rhai::Engine;
+use rhai::{Engine, EvalAltResult};
 
-use super::explain::{Trouble, explain_syntax};
+use super::explain::{Trouble, explain, explain_syntax};
 use super::modules::{Unit, Units};
 use super::{internals, lint, sandbox};
 use crate::model::fault::FileFault;
@@ -108,6 +108,24 @@ pub(super) fn compiled(engine: &Engine, sources: &BTreeMap<String, Source>, faul
     let runs = holding.is_empty();
     faults.extend(holding);
     runs.then_some(units)
+}
+
+/// Notes what ended a file's run; else what its drafts lack.
+pub(super) fn ended(
+    unit: &Unit,
+    outcome: Result<Result<(), Box<EvalAltResult>>, String>,
+    lacks: impl Iterator<Item = FileFault>,
+    faults: &mut Vec<FileFault>,
+) {
+    let fault = match outcome {
+        Ok(Ok(())) => return faults.extend(lacks),
+        Ok(Err(error)) => from_trouble(&unit.file, explain(&error)),
+        Err(problem) => FileFault::new(&unit.file, (0, 0), problem),
+    };
+    // What the check before the run has found is often the reason why the run ended; it is not said twice.
+    if faults.iter().all(|fault| fault.file != unit.file) {
+        faults.push(fault);
+    }
 }
 
 /// The faults in the order of files and lines, each with its length.

@@ -20,6 +20,11 @@ pub(super) fn files(source: &str) -> Vec<(String, String)> {
     own.into_iter().chain(parts.filter_map(module)).collect()
 }
 
+/// SHA-256 of a text in hexadecimal digits.
+pub(super) fn sha256(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"))
+}
+
 /// A compiled file.
 pub(super) struct Unit {
     /// As messages name it.
@@ -101,7 +106,7 @@ impl Units {
     pub(super) fn source_and_hash(&self, unit: &Unit) -> (String, String) {
         let modules = self.imported_by(unit).into_iter().map(|module| format!("{MODULE}{}\n{}", module.module, module.text));
         let source: String = std::iter::once(unit.text.clone()).chain(modules).collect();
-        let hash = Sha256::digest(source.as_bytes()).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let hash = sha256(&source);
         (source, hash)
     }
 }

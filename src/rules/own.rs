@@ -26,8 +26,9 @@ impl RuleSet {
 }
 
 fn unfit(rule: &Rule, scores: &ScoreSet) -> Vec<FileFault> {
+    let names: Vec<&str> = scores.scores().into_iter().map(|score| score.name.as_str()).collect();
     let named = rule.own.iter().filter(|mention| mention.fact == Fact::Score && scores.score(&mention.name).is_none());
-    let mut faults: Vec<FileFault> = named.map(|mention| unknown(mention, scores)).collect();
+    let mut faults: Vec<FileFault> = named.map(|mention| unknown(mention, &names)).collect();
     let kind = |fact: &Reading| match fact.fact {
         Fact::Score => scores.score(fact.of.as_deref()?).map(|score| (score.name.clone(), score.kind)),
         _ => None,
@@ -53,10 +54,10 @@ fn unfit(rule: &Rule, scores: &ScoreSet) -> Vec<FileFault> {
     faults
 }
 
-fn unknown(mention: &OwnMention, scores: &ScoreSet) -> FileFault {
-    let names: Vec<&str> = scores.scores().into_iter().map(|score| score.name.as_str()).collect();
+/// Somebody names a score that is not among `names`.
+pub(super) fn unknown(mention: &OwnMention, names: &[&str]) -> FileFault {
     let near = hint(&mention.name, names.iter().copied(), "");
-    let known = match names.as_slice() {
+    let known = match names {
         [] => ": the folder of scores ([score] path of the configuration) holds none".to_owned(),
         _ if near.is_empty() => format!(": expected one of {}", names.join(", ")),
         _ => near,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rhai::{Dynamic, Engine};
+use rhai::{Dynamic, Engine, EvalAltResult};
 use serde_json::{Map, Value};
 
 use super::action;
@@ -249,8 +249,7 @@ impl Rule {
     }
 
     pub(super) fn sentence(&self, trouble: &Trouble) -> String {
-        let file = trouble.file.as_deref().unwrap_or_else(|| self.condition.file());
-        format!("{file}:{}:{} {}", trouble.line, trouble.column, trouble.sentence)
+        trouble.told(self.condition.file())
     }
 }
 
@@ -272,16 +271,20 @@ pub(super) fn perform(action: &mut Calls, customer: &Customer, seed: &[u8; 32], 
 
 fn call(closure: &mut Calls, customer: &Customer) -> Result<Dynamic, Trouble> {
     let result = sandbox::guarded(sandbox::CALLING, || closure.call(Dynamic::from(customer.clone())));
-    result.map_err(|problem| trouble_at(closure.bound(), problem))?.map_err(|error| {
-        let mut trouble = explain(&error);
-        if trouble.line == 0 {
-            (trouble.line, trouble.column) = closure.bound().at;
-        }
-        trouble
-    })
+    result.map_err(|problem| trouble_at(closure.bound(), problem))?.map_err(|error| trouble_of(closure.bound(), &error))
 }
 
-fn trouble_at(closure: &Bound, sentence: String) -> Trouble {
+/// What ended a call; where it has no place, at that of the closure.
+pub(super) fn trouble_of(closure: &Bound, error: &EvalAltResult) -> Trouble {
+    let mut trouble = explain(error);
+    if trouble.line == 0 {
+        (trouble.line, trouble.column) = closure.at;
+    }
+    trouble
+}
+
+/// What is wrong with a closure's value.
+pub(super) fn trouble_at(closure: &Bound, sentence: String) -> Trouble {
     let (line, column) = closure.at;
     Trouble { file: Some(closure.file().to_owned()), line, column, sentence, certain: true }
 }

@@ -5,17 +5,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rhai::Engine;
-use sha2::{Digest as _, Sha256};
 
-use super::explain::explain;
 use super::files::{self, Source, from_trouble};
 use super::helpers;
-use super::modules::{Resolver, Unit, Units};
+use super::modules::{Resolver, Unit, Units, sha256};
+use super::own::unknown;
 use super::registry::{self, View};
 use super::sandbox;
 use super::score_verbs::{self, Draft};
 use super::scores::Formula;
-use super::suggest::hint;
 use super::{missing, set, trial};
 use crate::base::time::Zone;
 use crate::model::facts::{Moment, Needs};
@@ -44,13 +42,13 @@ pub(super) fn make(sources: &BTreeMap<String, Source>, mut faults: Vec<FileFault
     engine.set_module_resolver(Resolver::new(units.clone()));
     let engine = Arc::new(engine);
     let until = Instant::now() + sandbox::LOADING_ALL;
-    let (mut formulas, mut hash): (Vec<Formula>, _) = (Vec::new(), Sha256::new());
+    let (mut formulas, mut hashes): (Vec<Formula>, _) = (Vec::new(), String::new());
     for unit in units.iter().filter(|unit| sources.get(&unit.module).is_some_and(|source| source.root)) {
         if Instant::now() > until {
             faults.push(FileFault::new(&unit.file, (0, 0), "is not looked at: the files before it take too long to load"));
             break;
         }
-        hash.update(units.source_and_hash(unit).1);
+        hashes += &units.source_and_hash(unit).1;
         for draft in run(unit, &engine, &mut faults) {
             formulas.extend(finish(draft, &units, &formulas, &mut faults));
         }
@@ -62,7 +60,7 @@ pub(super) fn make(sources: &BTreeMap<String, Source>, mut faults: Vec<FileFault
     if faults.is_empty() {
         faults.extend(tried(&formulas, &engine));
     }
-    let hash = if formulas.is_empty() { String::new() } else { hash.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")) };
+    let hash = if formulas.is_empty() { String::new() } else { sha256(&hashes) };
     Made { formulas, engine, hash, faults }
 }
 
@@ -70,17 +68,7 @@ pub(super) fn make(sources: &BTreeMap<String, Source>, mut faults: Vec<FileFault
 fn run(unit: &Unit, engine: &Engine, faults: &mut Vec<FileFault>) -> Vec<Draft> {
     let (outcome, desk) = score_verbs::desk(&unit.file, || sandbox::guarded(sandbox::LOADING, || engine.run_ast(&unit.ast)));
     faults.extend(desk.faults);
-    let trouble = match outcome {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(from_trouble(&unit.file, explain(&error))),
-        Err(problem) => Some(FileFault::new(&unit.file, (0, 0), problem)),
-    };
-    match trouble {
-        None => faults.extend(desk.drafts.iter().filter_map(Draft::missing)),
-        // What the check before the run has found is often the reason why the run ended; it is not said twice.
-        Some(_) if faults.iter().any(|fault| fault.file == unit.file) => {}
-        Some(fault) => faults.push(fault),
-    }
+    files::ended(unit, outcome, desk.drafts.iter().filter_map(Draft::missing), faults);
     desk.drafts
 }
 
@@ -103,14 +91,8 @@ fn finish(draft: Draft, units: &Units, others: &[Formula], faults: &mut Vec<File
 /// Each after those that it reads.
 fn in_order(mut left: Vec<Formula>, faults: &mut Vec<FileFault>) -> Vec<Formula> {
     let names: BTreeSet<String> = left.iter().map(|formula| formula.about.name.clone()).collect();
-    let mut unknown = Vec::new();
-    for formula in &mut left {
-        unknown.extend(formula.reads().filter(|mention| !names.contains(&mention.name)).map(|mention| {
-            let near = hint(&mention.name, names.iter().map(String::as_str), "");
-            FileFault::new(&mention.file, mention.at, format!("there is no score '{}'{near}", mention.name))
-        }));
-    }
-    faults.extend(unknown);
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    faults.extend(left.iter().flat_map(Formula::reads).filter(|mention| !names.contains(&mention.name)).map(|mention| unknown(mention, &all)));
     let mut ordered: Vec<Formula> = Vec::new();
     let mut done: BTreeSet<String> = BTreeSet::new();
     loop {

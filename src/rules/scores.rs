@@ -9,12 +9,12 @@ use std::sync::Arc;
 use rhai::{Dynamic, Engine};
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use super::explain::{Trouble, explain, lacks_value};
+use super::explain::{Trouble, lacks_value};
 use super::files::{self, Source};
 use super::helpers::expected;
 use super::internals::{Bound, Calls, Place};
 use super::registry::View;
-use super::rule::OwnMention;
+use super::rule::{OwnMention, trouble_at, trouble_of};
 use super::sandbox::{self, Deep};
 use super::score_load::{Made, make};
 use crate::model::attribute::{AttributeKind, Attributes};
@@ -199,7 +199,7 @@ impl ScoreSet {
                         Ok(None) => tally.unknown += 1,
                         Err(trouble) => {
                             tally.failed += 1;
-                            tally.failure.get_or_insert_with(|| formula.sentence(&trouble));
+                            tally.failure.get_or_insert_with(|| trouble.told(&formula.file));
                         }
                     }
                 }
@@ -227,17 +227,11 @@ impl Formula {
     /// The value for somebody; `None` when it is unknown. To be called on a big stack.
     pub(super) fn value(&self, calls: &mut Calls, view: &View<'_>) -> Result<Option<Literal>, Trouble> {
         let outcome = sandbox::guarded(sandbox::CALLING, || calls.call(Dynamic::from(view.customer())));
-        match outcome.map_err(|problem| self.trouble(problem))? {
+        match outcome.map_err(|problem| trouble_at(&self.closure, problem))? {
             Ok(value) if value.is_unit() => Ok(None),
-            Ok(value) => self.read(&value).map(Some).map_err(|problem| self.trouble(problem)),
+            Ok(value) => self.read(&value).map(Some).map_err(|problem| trouble_at(&self.closure, problem)),
             Err(error) if lacks_value(&error) => Ok(None),
-            Err(error) => {
-                let mut trouble = explain(&error);
-                if trouble.line == 0 {
-                    (trouble.line, trouble.column) = self.closure.at;
-                }
-                Err(trouble)
-            }
+            Err(error) => Err(trouble_of(&self.closure, &error)),
         }
     }
 
@@ -257,16 +251,6 @@ impl Formula {
                 text.map(Literal::Text).ok_or_else(|| wrong(&format!("a text of one line, 1 to {LONGEST_TEXT} characters")))
             }
         }
-    }
-
-    fn trouble(&self, sentence: String) -> Trouble {
-        let (line, column) = self.closure.at;
-        Trouble { file: Some(self.closure.file().to_owned()), line, column, sentence, certain: true }
-    }
-
-    fn sentence(&self, trouble: &Trouble) -> String {
-        let Trouble { file, line, column, sentence, .. } = trouble;
-        format!("{}:{line}:{column} {sentence}", file.as_deref().unwrap_or(&self.file))
     }
 
     /// The scores that it reads.

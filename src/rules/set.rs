@@ -9,7 +9,6 @@ use std::time::Instant;
 use rhai::Engine;
 
 use super::draft::Draft;
-use super::explain::explain;
 use super::files::{Source, from_trouble, read};
 use super::internals::{Bound, Call, Place};
 use super::modules::{self, Resolver, Unit, Units};
@@ -137,18 +136,8 @@ fn make(sources: &BTreeMap<String, Source>) -> (Vec<Rule>, Vec<FileFault>) {
 fn run(unit: &Unit, engine: &Engine, faults: &mut Vec<FileFault>) -> Vec<Draft> {
     let (outcome, workshop) = builder::workshop(&unit.file, || sandbox::guarded(sandbox::LOADING, || engine.run_ast(&unit.ast)));
     faults.extend(workshop.faults);
-    let trouble = match outcome {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(from_trouble(&unit.file, explain(&error))),
-        Err(problem) => Some(FileFault::new(&unit.file, (0, 0), problem)),
-    };
     let drafts: Vec<Draft> = workshop.drafts.into_iter().filter(|draft| draft.counts).collect();
-    match trouble {
-        None => faults.extend(drafts.iter().flat_map(Draft::missing)),
-        // What the check before the run has found is often the reason why the run ended; it is not said twice.
-        Some(_) if faults.iter().any(|fault| fault.file == unit.file) => {}
-        Some(fault) => faults.push(fault),
-    }
+    files::ended(unit, outcome, drafts.iter().flat_map(Draft::missing), faults);
     drafts
 }
 
