@@ -5,40 +5,42 @@ use crate::base::time::UnixMs;
 use crate::model::report::{Again, ArmCounts, Assigned, RuleCounts};
 use crate::model::switch::{Switch, Test};
 
+macro_rules! counts {
+    ($among:literal) => {
+        concat!(
+            "WITH people AS (SELECT COALESCE(d.variant, '') AS variant, COUNT(*) AS k, MIN(d.effective_at) AS since,
+                    SUM(CASE WHEN EXISTS (SELECT 1 FROM outcomes x JOIN orders o ON o.id = x.ref WHERE x.decision_id = d.id AND x.kind = 'converted' AND o.status = 'paid')
+                        THEN 1 ELSE 0 END) AS y,
+                    SUM(CASE WHEN EXISTS (SELECT 1 FROM outcomes x WHERE x.decision_id = d.id AND x.kind = 'unsubscribed') THEN 1 ELSE 0 END) AS u
+                    FROM decisions d WHERE d.rule = $1 AND d.slot = 'arm' AND COALESCE(d.holdout, 0) = 0 AND d.switched IS NULL
+                    AND d.rule_hash ", $among, " GROUP BY d.customer_id, COALESCE(d.variant, ''))
+             SELECT variant, CAST(SUM(k) AS BIGINT), CAST(SUM(y) AS BIGINT), CAST(SUM(u) AS BIGINT), COUNT(*), CAST(SUM(k * k) AS DOUBLE PRECISION),
+                    CAST(SUM(y * y) AS DOUBLE PRECISION), CAST(SUM(k * y) AS DOUBLE PRECISION), MIN(since), MAX(k) FROM people GROUP BY variant ORDER BY variant"
+        )
+    };
+}
+
+macro_rules! assigned {
+    ($among:literal) => {
+        concat!(
+            "SELECT d.rule_hash, COALESCE(d.variant, ''), COUNT(*) FROM decisions d
+             JOIN (SELECT MIN(id) AS id FROM decisions WHERE rule = $1 AND slot = 'arm' AND COALESCE(holdout, 0) = 0 AND switched IS NULL
+                   AND rule_hash ",
+            $among,
+            " GROUP BY customer_id) earliest ON earliest.id = d.id
+             GROUP BY d.rule_hash, COALESCE(d.variant, '') ORDER BY 1, 2"
+        )
+    };
+}
+
 statements! {
     OF = "SELECT winner, at, rule_hash FROM switches WHERE rule = $1 AND experiment = $2 AND variants = $3";
     ANY = "SELECT COUNT(*) FROM switches";
     ADD = "INSERT INTO switches (rule, experiment, variants, winner, at, rule_hash) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (rule, experiment, variants) DO NOTHING";
     /// Of the versions in $2 (a JSON array). Sums over people, because one may come again.
-    COUNTS = {
-        sqlite: "WITH people AS (SELECT COALESCE(d.variant, '') AS variant, COUNT(*) AS k, MIN(d.effective_at) AS since,
-                        SUM(CASE WHEN EXISTS (SELECT 1 FROM outcomes x JOIN orders o ON o.id = x.ref WHERE x.decision_id = d.id AND x.kind = 'converted' AND o.status = 'paid')
-                            THEN 1 ELSE 0 END) AS y,
-                        SUM(CASE WHEN EXISTS (SELECT 1 FROM outcomes x WHERE x.decision_id = d.id AND x.kind = 'unsubscribed') THEN 1 ELSE 0 END) AS u
-                        FROM decisions d WHERE d.rule = $1 AND d.slot = 'arm' AND COALESCE(d.holdout, 0) = 0 AND d.switched IS NULL
-                        AND d.rule_hash IN (SELECT value FROM json_each($2)) GROUP BY d.customer_id, COALESCE(d.variant, ''))
-                 SELECT variant, SUM(k), SUM(y), SUM(u), COUNT(*), CAST(SUM(k * k) AS REAL), CAST(SUM(y * y) AS REAL), CAST(SUM(k * y) AS REAL), MIN(since), MAX(k)
-                 FROM people GROUP BY variant ORDER BY variant",
-        postgres: "WITH people AS (SELECT COALESCE(d.variant, '') AS variant, COUNT(*) AS k, MIN(d.effective_at) AS since,
-                        SUM(CASE WHEN EXISTS (SELECT 1 FROM outcomes x JOIN orders o ON o.id = x.ref WHERE x.decision_id = d.id AND x.kind = 'converted' AND o.status = 'paid')
-                            THEN 1 ELSE 0 END) AS y,
-                        SUM(CASE WHEN EXISTS (SELECT 1 FROM outcomes x WHERE x.decision_id = d.id AND x.kind = 'unsubscribed') THEN 1 ELSE 0 END) AS u
-                        FROM decisions d WHERE d.rule = $1 AND d.slot = 'arm' AND COALESCE(d.holdout, 0) = 0 AND d.switched IS NULL
-                        AND d.rule_hash = ANY (ARRAY(SELECT json_array_elements_text($2::json))) GROUP BY d.customer_id, COALESCE(d.variant, ''))
-                 SELECT variant, CAST(SUM(k) AS BIGINT), CAST(SUM(y) AS BIGINT), CAST(SUM(u) AS BIGINT), COUNT(*), CAST(SUM(k * k) AS DOUBLE PRECISION),
-                        CAST(SUM(y * y) AS DOUBLE PRECISION), CAST(SUM(k * y) AS DOUBLE PRECISION), MIN(since), MAX(k) FROM people GROUP BY variant ORDER BY variant"
-    };
+    COUNTS = { sqlite: counts!("IN (SELECT value FROM json_each($2))"), postgres: counts!("= ANY (ARRAY(SELECT json_array_elements_text($2::json)))") };
     /// Each customer once, in the version that assigned them first.
-    ASSIGNED = {
-        sqlite: "SELECT d.rule_hash, COALESCE(d.variant, ''), COUNT(*) FROM decisions d
-                 JOIN (SELECT MIN(id) AS id FROM decisions WHERE rule = $1 AND slot = 'arm' AND COALESCE(holdout, 0) = 0 AND switched IS NULL
-                       AND rule_hash IN (SELECT value FROM json_each($2)) GROUP BY customer_id) earliest ON earliest.id = d.id
-                 GROUP BY d.rule_hash, COALESCE(d.variant, '') ORDER BY 1, 2",
-        postgres: "SELECT d.rule_hash, COALESCE(d.variant, ''), COUNT(*) FROM decisions d
-                   JOIN (SELECT MIN(id) AS id FROM decisions WHERE rule = $1 AND slot = 'arm' AND COALESCE(holdout, 0) = 0 AND switched IS NULL
-                         AND rule_hash = ANY (ARRAY(SELECT json_array_elements_text($2::json))) GROUP BY customer_id) earliest ON earliest.id = d.id
-                   GROUP BY d.rule_hash, COALESCE(d.variant, '') ORDER BY 1, 2"
-    };
+    ASSIGNED = { sqlite: assigned!("IN (SELECT value FROM json_each($2))"), postgres: assigned!("= ANY (ARRAY(SELECT json_array_elements_text($2::json)))") };
 }
 
 /// The switch of a rule that compares this, if there was one.
