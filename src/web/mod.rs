@@ -30,9 +30,18 @@ pub struct Web {
     /// What the stages last reported.
     pub pulse: Arc<pulse::Pulse>,
     /// The figures of the status page.
-    pub glance: Arc<glance::Glance<Report>>,
+    pub glance: Arc<glance::Glance<Figures>>,
     /// Renders the metrics page.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+/// What the status page shows and takes long to make.
+#[derive(Debug)]
+pub struct Figures {
+    /// What `stammgast report` says.
+    pub report: Report,
+    /// How many messages are in each state.
+    pub states: Vec<(String, i64)>,
 }
 
 impl std::fmt::Debug for Web {

@@ -8,7 +8,7 @@ use axum::response::Response;
 
 use super::pulse::Health;
 use super::text::{escape, number, pick};
-use super::{Web, problem};
+use super::{Figures, Web, problem};
 use crate::base::money::Cents;
 use crate::config::shop::Shop;
 use crate::flow::analyse::{self, ArmReport, RuleReport};
@@ -22,8 +22,12 @@ pub(super) async fn page_of(web: &Web) -> Result<String, FlowError> {
     let shop = &web.ctx.config.shop;
     let t = |german, english| pick(&shop.locale, german, english);
     let ctx = web.ctx.clone();
-    let found = web.glance.get(&web.ctx.clock, async move { analyse::report(&ctx, None).await }).await?;
-    let states = report::message_states(&mut web.ctx.db.read().await?).await?;
+    let make = async move {
+        let states = report::message_states(&mut ctx.db.read().await?).await?;
+        Ok(Figures { report: analyse::report(&ctx, None).await?, states })
+    };
+    let figures = web.glance.get(&web.ctx.clock, make).await?;
+    let Figures { report: found, states } = &*figures;
     let mut body = format!("<h1>{}</h1>", escape(&shop.name));
     let waiting: Vec<String> = states.iter().map(|(state, count)| format!("{count} {}", state_word(state, &shop.locale))).collect();
     let outbox = if waiting.is_empty() { t("noch keine", "none yet").to_owned() } else { waiting.join(", ") };
