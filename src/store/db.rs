@@ -31,6 +31,8 @@ macro_rules! statements {
             postgres: concat!($($part, $("= ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text(", $bind, "::json)))",)?)+),
         }
     };
+    // One that only SQLite needs, where PostgreSQL does it in the next one's trip.
+    (@one { sqlite: $sqlite:expr }) => { $crate::store::Sql { sqlite: $sqlite, postgres: "" } };
     (@one { sqlite: $sqlite:expr, postgres: $postgres:expr }) => { $crate::store::Sql { sqlite: $sqlite, postgres: $postgres } };
     ($($(#[$doc:meta])* $name:ident = $text:tt;)*) => {
         $($(#[$doc])* const $name: $crate::store::Sql = $crate::statements!(@one $text);)*

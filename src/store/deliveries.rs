@@ -18,15 +18,21 @@ macro_rules! change {
     };
 }
 
-/// Where it may: $2 is now.
-macro_rules! where_allowed {
+/// Whose message may leave: not one of somebody who objected (unless it belongs to an order) or whose address is suppressed. $2 is now.
+macro_rules! allowed {
     () => {
-        "WHERE messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data')
-           AND (v.state <> 'data' OR ((messages.basis = 'contract' OR (
+        "((messages.basis = 'contract' OR (
                 SELECT 1 FROM consents o WHERE o.customer_id = messages.customer_id AND o.kind = 'objected' AND o.at <= $2 AND (
                     SELECT 1 FROM consents d WHERE d.customer_id = o.customer_id AND d.kind = 'double_opt_in' AND d.at > o.at AND d.at <= $2 LIMIT 1
                 ) IS NULL LIMIT 1) IS NULL)
-             AND (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = messages.customer_id LIMIT 1) IS NULL))"
+             AND (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = messages.customer_id LIMIT 1) IS NULL)"
+    };
+}
+
+/// Which message a row `v` of the list speaks of: the one whose claim still stands.
+macro_rules! of_the_claim {
+    () => {
+        "messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data')"
     };
 }
 
@@ -35,8 +41,8 @@ statements! {
     /// messages that may be sent.
     ///
     /// A mark: only whoever still holds the lease may go on, and only for customers who did not object or bounce meanwhile: an unsubscribe is final.
-    /// "(SELECT 1 … LIMIT 1) IS NULL" and not "NOT EXISTS", and the messages in question by key: PostgreSQL would otherwise read all consents, or ask
-    /// about all claimed messages, for each group. A mark that was written already (by a commit whose answer was lost) is found again: only this claim's
+    /// "(SELECT 1 … LIMIT 1) IS NULL" and not "NOT EXISTS", and for PostgreSQL the question who may be written to about the list's own rows, before the
+    /// join: it would otherwise read all consents, or all messages, for each group. A mark that was written already (by a commit whose answer was lost) is found again: only this claim's
     /// fence can have set it.
     ///
     /// An end: the message's state and its last try; a try that was not the last goes to `attempts`, and a bounce to `outcomes`. Only tries whose claim
@@ -48,7 +54,8 @@ statements! {
         sqlite: concat!("BEGIN IMMEDIATE; ", change!(), "
                  FROM (SELECT value->>0 AS id, value->>1 AS fence, value->>2 AS state, value->>3 AS due_at, value->>4 AS done_at, value->>5 AS fault,
                               value->>6 AS reply, value->>7 AS result, value->>8 AS started_at
-                       FROM jsonb_each($1)) AS v ", where_allowed!(), ";
+                       FROM jsonb_each($1)) AS v
+                 WHERE ", of_the_claim!(), " AND (v.state <> 'data' OR ", allowed!(), ");
                  INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
                  SELECT m.id, m.fence, v.value->>8, v.value->>9, v.value->>7, m.fault, m.reply
                  FROM jsonb_each($1) AS v JOIN messages m ON m.id = v.value->>0 AND m.fence = v.value->>1 AND m.state = 'queued' AND m.due_at = v.value->>3
@@ -58,13 +65,15 @@ statements! {
                  FROM jsonb_each($1) AS v JOIN messages m ON m.id = v.value->>0 AND m.fence = v.value->>1 AND m.last_result = v.value->>7
                  WHERE v.value->>10 ON CONFLICT (decision_id, kind, ref) DO NOTHING;
                  SELECT json_group_array(messages.id)
-                 FROM (SELECT value->>0 AS id, value->>1 AS fence, value->>2 AS state FROM jsonb_each($1)) AS v CROSS JOIN messages ", where_allowed!(), "
-                   AND v.state = 'data' AND messages.state = 'data';
+                 FROM (SELECT value->>0 AS id, value->>1 AS fence, value->>2 AS state FROM jsonb_each($1)) AS v CROSS JOIN messages
+                 WHERE ", of_the_claim!(), " AND v.state = 'data' AND messages.state = 'data' AND ", allowed!(), ";
                  COMMIT"),
         postgres: concat!("WITH changed AS (", change!(), "
-                     FROM UNNEST($1::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::bigint[],
-                                 $11::bigint[], $12::boolean[])
-                          AS v (id, fence, state, due_at, done_at, fault, reply, result, started_at, ended_at, bounced) ", where_allowed!(), "
+                     FROM (SELECT * FROM UNNEST($1::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[],
+                                                $10::bigint[], $11::bigint[], $12::boolean[])
+                                         AS v (id, fence, state, due_at, done_at, fault, reply, result, started_at, ended_at, bounced)
+                           WHERE v.state <> 'data' OR (SELECT ", allowed!(), " FROM messages WHERE messages.id = v.id)) AS v
+                     WHERE ", of_the_claim!(), "
                      RETURNING messages.decision_id, v.*),
                  tried AS (
                      INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)

@@ -12,7 +12,7 @@ use crate::model::action::Channel;
 use crate::model::customer::Locale;
 use crate::model::message::{LeasedMessage, MessageState};
 
-/// What may be claimed.
+/// What may be claimed at $1: at most $2 of channel $3.
 macro_rules! due {
     () => {
         "SELECT id FROM messages WHERE state = 'queued' AND done_at IS NULL AND due_at <= $1 AND channel = $3
@@ -20,24 +20,33 @@ macro_rules! due {
     };
 }
 
-statements! {
-    /// The next that are due. SQLite has one writer, PostgreSQL's daemons step over each other's rows. What paused rules want to send waits: the list, which
-    /// is nearly always empty, is read once for a claim, from an index that holds nothing else.
-    ///
-    /// One row holds the whole answer, here and in what SQLite loads: a row takes longer to come from SQLite's thread than to be found.
-    DUE = {
-        sqlite: concat!("SELECT json_group_array(id) FROM (", due!(), ")"),
-        postgres: concat!("SELECT CAST(COALESCE(json_agg(id), '[]') AS TEXT) FROM (", due!(), " FOR UPDATE SKIP LOCKED) AS due")
+/// What a claim by $4 until $5 makes of a message.
+macro_rules! claimed {
+    () => {
+        "UPDATE messages SET state = 'claimed', lease_owner = $4, lease_until = $5, fence = fence + 1, attempts = attempts + 1 WHERE id"
     };
-    CLAIM = ["UPDATE messages SET state = 'claimed', lease_owner = $1, lease_until = $2, fence = fence + 1, attempts = attempts + 1 WHERE id ", ids "$3"];
-    LOAD = {
-        sqlite: "SELECT json_group_array(json_array(m.id, m.customer_id, m.rule, m.variant, m.basis, m.action, m.body, m.created_at, m.attempts, m.fence,
+}
+
+statements! {
+    /// The next that are due, on SQLite, which has one writer. One row holds the whole answer, here and in [`CLAIM`]: a row takes longer to come from
+    /// SQLite's thread than to be found.
+    ///
+    /// What paused rules want to send waits: the list, which is nearly always empty, is read once for a claim, from an index that holds nothing else.
+    DUE = { sqlite: concat!("SELECT json_group_array(id) FROM (", due!(), ")") };
+    /// Takes and loads: on SQLite those of the list $1. PostgreSQL finds them in the same trip, and its daemons step over each other's rows. It
+    /// looks messages and customers (whose address only an email needs) up by key, because the text leaves it no other way: it would rather read either
+    /// table whole.
+    CLAIM = {
+        sqlite: concat!(claimed!(), " IN (SELECT value FROM json_each($1));
+                 SELECT json_group_array(json_array(m.id, m.customer_id, m.rule, m.variant, m.basis, m.action, m.body, m.created_at, m.attempts, m.fence,
                                                     c.email, c.first_name, c.last_name, c.locale) ORDER BY m.due_at, m.id)
-                 FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.id IN (SELECT value FROM json_each($1))",
-        postgres: "SELECT m.id, m.customer_id, m.rule, m.variant, m.basis, m.action, m.body, m.created_at, m.attempts, m.fence,
+                 FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.id IN (SELECT value FROM json_each($1))"),
+        postgres: concat!("WITH m AS (", claimed!(), " = ANY (ARRAY(", due!(), " FOR UPDATE SKIP LOCKED)) RETURNING messages.*)
+                   SELECT m.id, m.customer_id, m.rule, m.variant, m.basis, m.action, m.body, m.created_at, m.attempts, m.fence,
                           c.email, c.first_name, c.last_name, c.locale
-                   FROM messages m JOIN customers c ON c.id = m.customer_id
-                   WHERE m.id = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text($1::json))) ORDER BY m.due_at, m.id"
+                   FROM m LEFT JOIN LATERAL (SELECT email, first_name, last_name, locale FROM customers
+                                             WHERE id = m.customer_id AND $3 = 'email' LIMIT 1) AS c ON TRUE
+                   ORDER BY m.due_at, m.id")
     };
     RELEASE = ["UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1, due_at = COALESCE($3, due_at)
                 WHERE state = 'claimed' AND lease_owner = $2 AND id ", ids "$1"];
@@ -68,17 +77,20 @@ statements! {
 
 /// Claims up to `limit` messages that are due at `now` for one worker; `until` is when the lease ends, by the machine's clock.
 pub async fn claim(tx: &mut Tx, owner: &str, until: UnixMs, now: UnixMs, limit: i64, channel: Channel) -> Result<Vec<LeasedMessage>, StoreError> {
-    let due: String = on!(tx, DUE, |c, q| sqlx::query_scalar(q).bind(now.0).bind(limit).bind(channel.code()).fetch_one(c).await)?;
-    if due == "[]" {
-        return Ok(Vec::new());
-    }
-    on!(tx, CLAIM, |c, q| sqlx::query(q).bind(owner).bind(until.0).bind(&due).execute(c).await.map(drop))?;
     let rows: Vec<LeasedRow> = match tx {
         Tx::Sqlite(inner) => {
-            let rows: String = sqlx::query_scalar(LOAD.sqlite).bind(&due).fetch_one(&mut **inner).await?;
+            let due: String = sqlx::query_scalar(DUE.sqlite).bind(now.0).bind(limit).bind(channel.code()).fetch_one(&mut **inner).await?;
+            if due == "[]" {
+                return Ok(Vec::new());
+            }
+            let claim = sqlx::query_scalar(CLAIM.sqlite).bind(due).bind(None::<i64>).bind(None::<i64>).bind(owner).bind(until.0);
+            let rows: String = claim.fetch_one(&mut **inner).await?;
             serde_json::from_str(&rows).map_err(|error| StoreError::Unfit(format!("claimed messages cannot be read: {error}")))?
         }
-        Tx::Postgres(inner) => sqlx::query_as(LOAD.postgres).bind(&due).fetch_all(&mut **inner).await?,
+        Tx::Postgres(inner) => {
+            let claim = sqlx::query_as(CLAIM.postgres).bind(now.0).bind(limit).bind(channel.code()).bind(owner).bind(until.0);
+            claim.fetch_all(&mut **inner).await?
+        }
     };
     rows.into_iter().map(leased).collect()
 }
