@@ -31,8 +31,9 @@ macro_rules! statements {
             postgres: concat!($($part, $("= ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text(", $bind, "::json)))",)?)+),
         }
     };
-    // One that only SQLite needs, where PostgreSQL does it in the next one's trip.
+    // What only one of them needs.
     (@one { sqlite: $sqlite:expr }) => { $crate::store::Sql { sqlite: $sqlite, postgres: "" } };
+    (@one { postgres: $postgres:expr }) => { $crate::store::Sql { sqlite: "", postgres: $postgres } };
     (@one { sqlite: $sqlite:expr, postgres: $postgres:expr }) => { $crate::store::Sql { sqlite: $sqlite, postgres: $postgres } };
     ($($(#[$doc:meta])* $name:ident = $text:tt;)*) => {
         $($(#[$doc])* const $name: $crate::store::Sql = $crate::statements!(@one $text);)*
@@ -175,8 +176,8 @@ impl Drop for Whole {
 
 statements! {
     /// Statements look rows up by key, whatever they are bound to, and planning anew takes as long as the work of a small group of marks.
-    PLAN_ONCE = { sqlite: "SELECT 1", postgres: "SET plan_cache_mode = force_generic_plan" };
-    SQLITE_VERSION = { sqlite: "SELECT sqlite_version()", postgres: "SELECT version()" };
+    PLAN_ONCE = { postgres: "SET plan_cache_mode = force_generic_plan" };
+    SQLITE_VERSION = { sqlite: "SELECT sqlite_version()" };
 }
 
 /// The oldest SQLite without the WAL-reset bug that can corrupt a database (sqlite.org/wal.html#walresetbug).

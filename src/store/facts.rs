@@ -19,6 +19,10 @@ use crate::model::score::{Abc, Score};
 
 statements! {
     COUNT = "SELECT COUNT(*) FROM customers";
+    /// Whether many or few pass a filter decides how a page is best found, and only its values tell: planned without them, PostgreSQL takes the long way
+    /// over the key's index. What comes after the page looks rows up by key again.
+    PLAN_BY_VALUES = { postgres: "SET LOCAL plan_cache_mode = force_custom_plan" };
+    PLAN_ONCE = { postgres: "SET LOCAL plan_cache_mode = force_generic_plan" };
 }
 
 /// Whose ids are in a list.
@@ -87,6 +91,7 @@ pub async fn page(tx: &mut Tx, after: Id, limit: u32, needs: Needs, filter: Opti
         (false, Tables { scores: false, .. }) => ("c.id", " FROM customers c WHERE c.id > ", None),
         (false, _) => ("c.id", " FROM customers c LEFT JOIN scores s ON s.customer_id = c.id AND s.customer_id > ", Some(" WHERE c.id > ")),
     };
+    plan(tx, PLAN_BY_VALUES).await?;
     let page: Option<String> = on!(tx, |c| {
         let mut query = columns.select(id);
         query.push(from).push_bind(after.0);
@@ -101,7 +106,16 @@ pub async fn page(tx: &mut Tx, after: Id, limit: u32, needs: Needs, filter: Opti
         query.push(" ORDER BY ").push(id).push(" LIMIT ").push(limit).push(") p");
         query.build_query_scalar().fetch_one(c).await
     })?;
+    plan(tx, PLAN_ONCE).await?;
     columns.read(tx, page.as_deref()).await
+}
+
+/// How PostgreSQL plans what comes next in this transaction.
+async fn plan(tx: &mut Tx, how: Sql) -> Result<(), StoreError> {
+    match tx {
+        Tx::Sqlite(_) => Ok(()),
+        Tx::Postgres(inner) => Ok(sqlx::query(how.postgres).execute(&mut **inner).await.map(drop)?),
+    }
 }
 
 /// These customers, by id, as far as they are still there.

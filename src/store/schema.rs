@@ -29,8 +29,8 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
 ];
 
 statements! {
-    ANALYZE_SHOP = { sqlite: "SELECT 1", postgres: "ANALYZE customers, consents, orders, order_lines, events" };
-    ANALYZE_CAMPAIGN = { sqlite: "SELECT 1", postgres: "ANALYZE decisions, messages, vouchers" };
+    ANALYZE_SHOP = { postgres: "ANALYZE customers, consents, orders, order_lines, events" };
+    ANALYZE_CAMPAIGN = { postgres: "ANALYZE decisions, messages, vouchers" };
 }
 
 /// Names of the migrations as their files are called, without `.sql`.
