@@ -74,7 +74,8 @@ pub(super) fn run(args: &Args, app: &App) -> anyhow::Result<Done> {
     let mut rules: Vec<Explained> = Vec::new();
     let mut take = |set: &RuleSet| rules.extend(set.rules().iter().map(|rule| explain(rule, zone, now)));
     // Without a configuration r, f and m may be as great as they ever can be.
-    let buckets = if args.paths.is_empty() { config.score.buckets } else { app.config().map_or(MOST_BUCKETS, |config| config.score.buckets) };
+    let score = if args.paths.is_empty() { Some(config.score.clone()) } else { app.config().ok().map(|config| config.score.clone()) };
+    let (buckets, history_days) = score.map_or((MOST_BUCKETS, i64::MAX), |score| (score.buckets, score.history_days));
     let mut faults = Vec::new();
     if args.paths.is_empty() {
         // The key plays no part in a check.
@@ -96,7 +97,7 @@ pub(super) fn run(args: &Args, app: &App) -> anyhow::Result<Done> {
         match RuleSet::load(path) {
             Ok(set) => {
                 take(&set);
-                faults.extend(set.warnings(buckets));
+                faults.extend(set.warnings(buckets, history_days));
             }
             Err(found) => faults.extend(found),
         }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{App, Done};
 use crate::flow::{Ctx, why};
 use crate::model::crossing::{PastClasses, Tracked};
+use crate::model::facts::Needs;
 use crate::store::crossings::{self, Moves};
 
 /// How many customers moved between classes (A to B …), or the moves of one customer
@@ -14,7 +15,8 @@ use crate::store::crossings::{self, Moves};
 /// A customer has moved when all full runs of `[score] settle_days` days have seen the new class: what flickers around a border does not count.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  stammgast moves\n  stammgast moves --from 2026-06-01 --to 2026-06-30\n  stammgast moves 1001\n\n\
-    Rules read the same history: c.abc == \"B\" && c.abc_was(days(90)) == \"A\". docs/scores.md says how it is kept.")]
+    Rules read the same history: c.abc == \"B\" && c.abc_was(days(90)) == \"A\". The days before the first run are made up from the\n    \
+    orders ([score] backfill_days; more with stammgast score --history DAYS). docs/scores.md says how.")]
 pub(super) struct Args {
     /// The moves of this customer, by the shop's key
     #[arg(conflicts_with_all = ["from", "to"])]
@@ -75,7 +77,7 @@ async fn all(args: &Args, ctx: &Ctx, app: &App) -> anyhow::Result<()> {
 
 async fn one(customer: &str, ctx: &Ctx, app: &App) -> anyhow::Result<()> {
     let zone = ctx.config.shop.zone();
-    let facts = why::customer(ctx, customer).await?.with_context(|| format!("there is no customer '{customer}'"))?;
+    let facts = why::customer(ctx, customer, Needs::default()).await?.with_context(|| format!("there is no customer '{customer}'"))?;
     let PastClasses { begins, settled, crossings } = &facts.history().classes;
     let class = |score: Tracked, class: Option<u8>| class.map(|class| score.name(class));
     let settled = || Tracked::ALL.into_iter().map(|score| (score.code().to_owned(), class(score, settled[score as usize])));
@@ -106,6 +108,6 @@ fn no_history(ctx: &Ctx) -> &'static str {
     if ctx.config.score.history_days == 0 {
         "Moves are not followed: [score] history_days is 0."
     } else {
-        "No history yet: it begins with the next full run of the scores (stammgast score, or the daemon)."
+        "No history yet: the next full run of the scores makes it up from the orders (stammgast score, or the daemon)."
     }
 }

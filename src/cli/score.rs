@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 
 use super::score_export::{self, Export};
 use super::{App, Done};
 use crate::base::money::Cents;
 use crate::base::time::UnixMs;
-use crate::flow::rescore;
+use crate::flow::retrace::{Reach, Reached};
+use crate::flow::{Ctx, rescore};
 use crate::model::outlook::Outlook;
 use crate::model::score::{Abc, Score};
 use crate::rules::Tally;
@@ -18,7 +20,8 @@ use crate::score::lifetime::{Fitted, Lifetime, Thin};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  stammgast score\n  stammgast score --as-of 2026-06-30T23:59:59 --export scores.csv\n\n\
     Without --as-of the scores of the present moment are stored, and rules see them. With --as-of they are only shown and\n\
-    exported: a look at the past does not move what rules see. docs/scores.md says how each figure is made.")]
+    exported: a look at the past does not move what rules see. The first run makes up the moves between classes of [score] backfill_days\n\
+    from the orders; --history 365 reaches further back. docs/scores.md says how each figure is made.")]
 pub(super) struct Args {
     /// Scores as they were (or will be) then: 2026-06-30, 2026-06-30T23:59:59 (shop's time zone) or with an offset
     #[arg(long, value_name = "TIME")]
@@ -26,12 +29,19 @@ pub(super) struct Args {
     /// CSV, one line for each customer with orders or with an own score, by external id
     #[arg(long, value_name = "FILE")]
     export: Option<PathBuf>,
+    /// Make the moves between classes reach back so many days, as far as there are orders: of the days before the first run they are made up
+    #[arg(long, value_name = "DAYS", conflicts_with = "as_of", value_parser = clap::value_parser!(i64).range(1..=3650))]
+    history: Option<i64>,
 }
 
 pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
     let ctx = app.open(app.config()?, args.as_of.as_deref()).await?;
     let as_of = ctx.clock.now();
     let names: Vec<String> = App::own_scores(&ctx)?.scores().into_iter().map(|score| score.name.clone()).collect();
+    let reached = match args.as_of {
+        Some(_) => None,
+        None => reach_back(&ctx, args.history).await?,
+    };
     let (scored, mut own) = match args.as_of {
         Some(_) => (rescore::preview(&ctx, as_of).await?, Vec::new()),
         None => rescore::recompute(&ctx, as_of).await?,
@@ -52,6 +62,8 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
         document["known"] = ahead.known_json();
         document["own"] = json!(own);
         document["clv_12m_cents"] = ahead.clv_cents().map(|cents| cents.0).into();
+        document["history"] =
+            reached.map(|Reached { begins_at, nights, moves }| json!({ "begins_at": begins_at, "nights": nights, "moves": moves })).into();
         println!("{document}");
     } else {
         println!("{} customers with orders as of {}", summary.all.customers, ctx.config.shop.zone().format(as_of));
@@ -64,8 +76,28 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
         for (tally, failure) in own.iter().filter_map(|tally| Some((tally, tally.failure.as_ref()?))) {
             println!("{} fails for {} customers and is unknown for them: {failure}", tally.score, tally.failed);
         }
+        if let Some(Reached { begins_at, nights, moves }) = reached {
+            let begins = ctx.config.shop.zone().date(begins_at);
+            println!("Moves between classes reach back to {begins}: {moves} were made up from the orders of {nights} nights");
+        }
     }
     Ok(Done::Well)
+}
+
+/// Makes the history of moves reach back, with a bar where that takes time.
+async fn reach_back(ctx: &Ctx, days: Option<i64>) -> anyhow::Result<Option<Reached>> {
+    let kept = ctx.config.score.history_days;
+    if let Some(days) = days {
+        anyhow::ensure!(days <= kept, "--history {days}: moves are kept for {kept} days ([score] history_days)");
+    }
+    let Some(mut reach) = Reach::begin(ctx, ctx.clock.now(), days).await? else { return Ok(None) };
+    let bar = ProgressBar::new_spinner().with_style(ProgressStyle::with_template("{spinner} moves between classes: night {pos}")?);
+    while reach.night().await? {
+        bar.inc(1);
+    }
+    let reached = reach.store(ctx).await?;
+    bar.finish_and_clear();
+    Ok(reached)
 }
 
 /// How many customers have a value of each own score.

@@ -9,6 +9,7 @@ use super::{App, Done};
 use crate::config::Config;
 use crate::flow::Ctx;
 use crate::flow::why::{self, Clause, Gate, Line, Why};
+use crate::model::facts::Needs;
 
 /// Why a customer gets a message of a rule, or does not: clause by clause, gate by gate, the arm, and what the log says
 ///
@@ -33,7 +34,9 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
         Some(name) => vec![campaign.rule(name).map_err(anyhow::Error::msg)?.spec.name.clone()],
         None => campaign.rules.rules().iter().map(|rule| rule.spec.name.clone()).collect(),
     };
-    let facts = why::customer(&ctx, &args.customer).await?;
+    let asked =
+        names.iter().filter_map(|name| campaign.rules.rule(name)).fold(Needs::default(), |asked, rule| asked.and(campaign.with_own(rule.needs)));
+    let facts = why::customer(&ctx, &args.customer, asked).await?;
     let facts = facts
         .with_context(|| format!("there is no customer '{}': expected the shop's key, as in the column customer_id of an import", args.customer))?;
     let mut answers = Vec::new();

@@ -129,6 +129,8 @@ pub struct Score {
     pub settle_days: i64,
     /// Days that moves between classes are kept; 0: they are not followed.
     pub history_days: i64,
+    /// Days of the past whose moves the first run makes up from the orders.
+    pub backfill_days: i64,
 }
 
 impl Score {
@@ -159,8 +161,10 @@ impl Score {
         if !(0..=60).contains(&self.settle_days) {
             return Err(("settle_days", format!("{} is out of range: expected 0 to 60", self.settle_days)));
         }
-        if !(0..=3650).contains(&self.history_days) {
-            return Err(("history_days", format!("{} is out of range: expected 0 to 3650", self.history_days)));
+        for (key, days) in [("history_days", self.history_days), ("backfill_days", self.backfill_days)] {
+            if !(0..=3650).contains(&days) {
+                return Err((key, format!("{days} is out of range: expected 0 to 3650")));
+            }
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use super::decide::{self, Arms, Candidate};
 use super::recall::{Past, Rehearsal};
 use super::scan::{candidate, everybody};
 use super::trigger::turn;
-use super::{Ctx, FlowError, rescore};
+use super::{Ctx, FlowError, rescore, retrace};
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::action::Channel;
@@ -26,7 +26,7 @@ use crate::model::rule::RuleSpec;
 use crate::model::score::PaidOrder;
 use crate::rules::crontab::Crontab;
 use crate::rules::{Evaluation, Rule};
-use crate::score::{OrderBook, Wanted, compute};
+use crate::score::{Models, OrderBook, Wanted, compute};
 use crate::store::decisions::Entry;
 use crate::store::scores;
 
@@ -146,9 +146,12 @@ pub async fn backtest(
     let switch = winner::stored(ctx, &spec).await?;
     let mut found = Found::new(name, &spec, (from, to), runs.len());
     let named = campaign.rules.rule(name).map(|rule| rule.needs).unwrap_or_default();
-    let needs = if named.has(Fact::Score) { named.and(campaign.scores.needs()) } else { named };
+    let needs = campaign.with_own(named);
     let remembers = needs.from(Source::Emails);
     let mut people = everybody(ctx, needs.and(Needs::RECORD)).await?;
+    if let Some(classes) = retrace::unless_stored(ctx, needs, (begin, end)).await? {
+        classes.place(&mut people);
+    }
     for facts in &mut people {
         // Of the scores only what the rule names is made anew for each run.
         facts.read = needs.and(Needs::RECORD.without(Needs::STANDINGS).without(Needs::LIFETIME));
@@ -230,7 +233,12 @@ impl Shop {
             // Own scores are made anew for each run, from what they need.
             let own = Some(&campaign.scores).filter(|_| rule.needs.has(Fact::Score));
             let needs = own.map_or(rule.needs, |own| rule.needs.and(own.needs()));
-            let wanted = Wanted { standings: needs.any(Needs::STANDINGS), lifetime: needs.any(Needs::LIFETIME) };
+            let lifetime = match (needs.without(Needs::of([Fact::ChurnRisk])).any(Needs::LIFETIME), needs.has(Fact::ChurnRisk)) {
+                (true, _) => Models::All,
+                (false, true) => Models::Churn,
+                (false, false) => Models::Nothing,
+            };
+            let wanted = Wanted { standings: needs.any(Needs::STANDINGS), lifetime };
             let scored = compute(self.orders.advance(moment.now), moment.now, moment.zone, &rules, wanted);
             for facts in &mut self.people {
                 facts.score = self.orders.place(facts.customer.id).and_then(|place| scored.scores.get(place)).copied();

@@ -8,6 +8,7 @@ use crate::base::token::TokenKey;
 use crate::channel::templates::TemplateSet;
 use crate::config::Config;
 use crate::model::fact::Fact;
+use crate::model::facts::Needs;
 use crate::model::fault::FileFault;
 use crate::rules::{OwnMention, Rule, RuleSet, ScoreSet};
 
@@ -40,7 +41,7 @@ impl Campaign {
         match (rules, scores, templates) {
             (Ok(rules), Ok(scores), Ok(templates)) => {
                 let targets = config.webhooks.iter().map(|target| target.name.clone()).collect();
-                let warnings = rules.warnings(config.score.buckets);
+                let warnings = rules.warnings(config.score.buckets, config.score.history_days);
                 let mut campaign = Self { rules, scores: Arc::new(scores), templates: Arc::new(templates), targets, token_key, warnings };
                 let (mut missing, unused) = mentions::check(&campaign);
                 missing.extend(campaign.rules.unfit_for(&campaign.scores));
@@ -69,6 +70,12 @@ impl Campaign {
             token_key: self.token_key.clone(),
             warnings: Vec::new(),
         }
+    }
+
+    /// These facts, with what the own scores are made of if they are among them.
+    #[must_use]
+    pub fn with_own(&self, needs: Needs) -> Needs {
+        if needs.has(Fact::Score) { needs.and(self.scores.needs()) } else { needs }
     }
 
     /// The rule of that name.

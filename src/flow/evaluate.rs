@@ -10,6 +10,7 @@ use super::brake::Brake;
 use super::campaign::Campaign;
 use super::decide::{self, Arms};
 use super::recall::Past;
+use super::retrace::Reach;
 use super::scan::{self, Found, Scan};
 use super::share::Shared;
 use super::{Ctx, FlowError, pause, rescore};
@@ -147,6 +148,14 @@ pub(super) async fn run(
     if tick.finished {
         report.already_ran = true;
         return Ok(report);
+    }
+    if !rescore::is_fresh(ctx, tick_at).await?
+        && let Some(mut reach) = Reach::begin(ctx, tick_at, None).await?
+    {
+        while reach.night().await? {
+            lease.renew_in_time(ctx).await?;
+        }
+        reach.store(ctx).await?;
     }
     rescore::ensure_fresh(ctx, tick_at).await?;
     report.customers = scan::count(ctx).await?;

@@ -18,6 +18,7 @@ pub mod plan;
 pub mod recall;
 pub mod record;
 pub mod rescore;
+pub mod retrace;
 pub mod scan;
 mod settle;
 pub mod share;

@@ -1,15 +1,14 @@
 //! The shop's own scores for many: computed page by page where the stored scores are made, or for a moment that is not stored.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Ctx;
+use super::rescore::Unstored;
 use super::scan::is_long;
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::fact::Fact;
 use crate::model::facts::{Facts, Moment, Needs};
-use crate::model::score::Score;
 use crate::rules::{ScoreSet, Tally};
 use crate::store::{StoreError, Tx, facts, own_scores};
 
@@ -34,7 +33,7 @@ pub(super) enum Origin<'a> {
     /// They are stored; the own ones are stored beside them.
     Stored,
     /// From here; nothing is stored, who gets a value is kept.
-    Here(&'a HashMap<Id, Score>),
+    Here(&'a Unstored),
 }
 
 /// Computes everybody's own scores: stores them, or gives everybody who has one.
@@ -49,8 +48,8 @@ pub(super) async fn everybody(ctx: &Ctx, tx: &mut Tx, as_of: UnixMs, from: Origi
     let size = if is_long(needs) { NARROW_PAGE } else { PAGE };
     let mut page = facts::page(tx, Id(0), size, needs, None).await?;
     while let Some(last) = page.last().map(|facts| facts.customer.id) {
-        if let Origin::Here(scores) = from {
-            place(&mut page, scores);
+        if let Origin::Here(unstored) = from {
+            unstored.place(&mut page);
         }
         let (filled, ahead) = tokio::join!(fill(&scores, page, moment), facts::page(tx, last, size, needs, None));
         let (filled, part) = filled?;
@@ -62,13 +61,6 @@ pub(super) async fn everybody(ctx: &Ctx, tx: &mut Tx, as_of: UnixMs, from: Origi
         page = ahead?;
     }
     Ok((kept, tallies))
-}
-
-/// Gives people scores in place of the stored ones.
-pub(super) fn place(people: &mut [Facts], scores: &HashMap<Id, Score>) {
-    for facts in people {
-        facts.score = scores.get(&facts.customer.id).copied();
-    }
 }
 
 /// Computes the own scores of a few customers and stores them in place of those that were there; their other scores are stored.

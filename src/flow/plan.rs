@@ -11,8 +11,9 @@ use super::campaign::Campaign;
 use super::decide::{self, Arms};
 use super::dispatch::compose;
 use super::recall::Past;
+use super::rescore::{self, Unstored};
 use super::scan::{self, Found, Scan};
-use super::{Ctx, FlowError, rescore};
+use super::{Ctx, FlowError};
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::channel::vars::Recipient;
@@ -21,7 +22,6 @@ use crate::model::decision::{Refusal, Verdict};
 use crate::model::facts::{Facts, Moment};
 use crate::model::pause::Pause;
 use crate::model::rule::RuleSpec;
-use crate::model::score::Score;
 use crate::model::switch::Switch;
 use crate::store::decisions::Entry;
 use crate::store::pauses;
@@ -115,12 +115,14 @@ pub async fn plan(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, other: Option
     plan.hash.clone_from(&spec.hash);
     plan.paused = pauses::one(&mut ctx.db.read().await?, name).await?;
     plan.variants = spec.variants.iter().map(|variant| Arm { name: variant.name.clone(), people: 0 }).collect();
-    let scores = rescore::unless_stored(ctx, plan.as_of).await?;
+    let needs = campaign.rules.rule(name).map(|rule| campaign.with_own(rule.needs)).unwrap_or_default();
+    let needs = other.and_then(|other| Some(needs.and(other.with_own(other.rules.rule(name)?.needs)))).unwrap_or(needs);
+    let unstored = rescore::unless_stored(ctx, plan.as_of, needs).await?;
     plan.customers = scan::count(ctx).await?;
     let mut voucher_cents = Vec::new();
     plan.switch = winner::foresee(ctx, &spec, plan.as_of).await?;
     let arms = Arms::after(plan.switch.as_ref());
-    rehearse(ctx, campaign, (name, &arms), scores.as_ref(), |facts, entry| {
+    rehearse(ctx, campaign, (name, &arms), unstored.as_ref(), |facts, entry| {
         plan.note(ctx, campaign, &spec, facts, entry);
         voucher_cents.extend(entry.is_message().then_some(entry.voucher_cents));
     })
@@ -130,7 +132,7 @@ pub async fn plan(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, other: Option
         plan.against = other.rules.rule(name).map(|rule| rule.spec.hash.clone());
         let mut before = Vec::new();
         // Whom it reaches does not depend on the arm.
-        rehearse(ctx, other, (name, &Arms::Split), scores.as_ref(), |facts, entry| {
+        rehearse(ctx, other, (name, &Arms::Split), unstored.as_ref(), |facts, entry| {
             if entry.decision.verdict.refusal().is_none() {
                 before.push(facts.customer.external_id.clone());
             }
@@ -146,12 +148,12 @@ async fn rehearse(
     ctx: &Ctx,
     campaign: &Arc<Campaign>,
     (name, arms): (&str, &Arms),
-    scores: Option<&HashMap<Id, Score>>,
+    unstored: Option<&Unstored>,
     mut each: impl FnMut(&Facts, &Entry),
 ) -> Result<(), FlowError> {
     let moment = Moment { now: ctx.clock.now(), zone: ctx.config.shop.zone() };
     let Some(rule) = campaign.rules.rule(name) else { return Ok(()) };
-    let mut scan = Scan::new(ctx, campaign, rule, moment).with_scores(scores);
+    let mut scan = Scan::new(ctx, campaign, rule, moment).with(unstored);
     while let Some(Found { candidates, .. }) = scan.next().await? {
         let known: HashMap<Id, Facts> = candidates.iter().map(|candidate| (candidate.facts.customer.id, candidate.facts.clone())).collect();
         let entries = decide::decide(ctx, campaign, name, moment, candidates, &Past::Logged, arms).await?;

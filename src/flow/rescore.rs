@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::own::{self, Origin};
-use super::{Ctx, settle};
+use super::{Ctx, FlowError, retrace, settle};
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::config::Config;
-use crate::model::facts::Facts;
+use crate::model::facts::{Facts, Needs};
 use crate::model::score::{AbcBy, AbcRule, BucketRule, OrderFacts, Score, ScoreRules};
 use crate::rules::{ScoreSet, Tally};
 use crate::score::{Borders, Scored, Wanted, compute, place};
@@ -82,9 +82,10 @@ pub async fn preview(ctx: &Ctx, as_of: UnixMs) -> Result<Scored, StoreError> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn preview_own(ctx: &Ctx, as_of: UnixMs, scores: &[Score]) -> Result<(Vec<Facts>, Vec<Tally>), StoreError> {
-    let scores: HashMap<Id, Score> = scores.iter().map(|score| (score.customer_id, *score)).collect();
-    own::everybody(ctx, &mut ctx.db.read().await?, as_of, Origin::Here(&scores)).await
+pub async fn preview_own(ctx: &Ctx, as_of: UnixMs, scores: &[Score]) -> Result<(Vec<Facts>, Vec<Tally>), FlowError> {
+    let needs = ctx.own.get().map(|own| own.needs()).unwrap_or_default();
+    let unstored = Unstored::of(ctx, scores, needs, (as_of, as_of)).await?;
+    Ok(own::everybody(ctx, &mut ctx.db.read().await?, as_of, Origin::Here(&unstored)).await?)
 }
 
 /// The shop's key of everybody who ever ordered, by our id: for exports.
@@ -117,14 +118,43 @@ pub async fn ensure_fresh(ctx: &Ctx, at: UnixMs) -> Result<RescoreReport, StoreE
     }
 }
 
-/// The scores for `at` by our id, when the stored ones will not do (see [`ensure_fresh`]); stores nothing.
+/// Whether the stored scores will do for `at` (see [`ensure_fresh`]).
 ///
 /// # Errors
 /// When the database fails.
-pub async fn unless_stored(ctx: &Ctx, at: UnixMs) -> Result<Option<HashMap<Id, Score>>, StoreError> {
+pub async fn is_fresh(ctx: &Ctx, at: UnixMs) -> Result<bool, StoreError> {
+    Ok(fresh_run(ctx, at).await?.is_some())
+}
+
+/// What a full run would store.
+#[derive(Debug)]
+pub(super) struct Unstored {
+    scores: HashMap<Id, Score>,
+    classes: Option<retrace::Unstored>,
+}
+
+impl Unstored {
+    async fn of(ctx: &Ctx, scores: &[Score], needs: Needs, span: (UnixMs, UnixMs)) -> Result<Self, FlowError> {
+        let scores = scores.iter().map(|score| (score.customer_id, *score)).collect();
+        Ok(Self { scores, classes: retrace::unless_stored(ctx, needs, span).await? })
+    }
+
+    /// Gives people their scores and classes in place of the stored ones, as far as these were read.
+    pub(super) fn place(&self, people: &mut [Facts]) {
+        for facts in people.iter_mut() {
+            facts.score = self.scores.get(&facts.customer.id).copied();
+        }
+        if let Some(classes) = &self.classes {
+            classes.place(people);
+        }
+    }
+}
+
+/// What a full run for `at` would store of what `needs` names, when what is stored will not do (see [`ensure_fresh`]); stores nothing.
+pub(super) async fn unless_stored(ctx: &Ctx, at: UnixMs, needs: Needs) -> Result<Option<Unstored>, FlowError> {
     match fresh_run(ctx, at).await? {
         Some(_) => Ok(None),
-        None => Ok(Some(preview(ctx, at).await?.scores.into_iter().map(|score| (score.customer_id, score)).collect())),
+        None => Unstored::of(ctx, &preview(ctx, at).await?.scores, needs, (at, at)).await.map(Some),
     }
 }
 

@@ -1,17 +1,17 @@
 //! Looks for the customers whom a rule's condition is true for, or fails for. The database narrows them down as far as it can tell; of those who are left only
 //! what the condition asks for is read; and only who may be meant is loaded, and asked once more.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::campaign::Campaign;
 use super::decide::Candidate;
+use super::rescore::Unstored;
 use super::{Ctx, FlowError, own};
 use crate::base::clock::Clock;
 use crate::base::id::Id;
 use crate::model::fact::{Fact, Source};
 use crate::model::facts::{Facts, Moment, Needs};
-use crate::model::score::Score;
 use crate::rules::{Evaluation, Rule};
 use crate::store::facts;
 use crate::store::filter::Filter;
@@ -34,8 +34,8 @@ pub struct Walk<'a> {
     campaign: &'a Arc<Campaign>,
     rules: Vec<&'a Rule>,
     moment: Moment,
-    /// Scores that count in place of the stored ones.
-    scores: Option<&'a HashMap<Id, Score>>,
+    /// What counts in place of what is stored.
+    unstored: Option<&'a Unstored>,
     /// What the database narrows them down by: one rule's condition, as far as it can tell.
     filter: Option<Filter>,
     /// Up to here all were asked.
@@ -50,7 +50,7 @@ impl<'a> Walk<'a> {
     pub fn new(ctx: &'a Ctx, campaign: &'a Arc<Campaign>, rules: Vec<&'a Rule>, moment: Moment) -> Self {
         let only = if let [rule] = rules.as_slice() { rule.predicate() } else { None };
         let filter = only.and_then(|predicate| Filter::of(predicate, &moment));
-        Self { ctx, campaign, rules, moment, scores: None, filter, cursor: Id(0), ahead: None }
+        Self { ctx, campaign, rules, moment, unstored: None, filter, cursor: Id(0), ahead: None }
     }
 
     /// Asks the next page of people; for each rule those whom its condition is true for, or fails for. `None` after the last customer.
@@ -86,12 +86,12 @@ impl<'a> Walk<'a> {
 
     /// What is read for these facts: own scores that are not stored are made from others.
     fn with_own(&self, named: Needs) -> Needs {
-        if self.scores.is_some() && named.has(Fact::Score) { named.and(self.campaign.scores.needs()) } else { named }
+        if self.unstored.is_some() { self.campaign.with_own(named) } else { named }
     }
 
     async fn scored(&self, mut people: Vec<Facts>, named: Needs) -> Result<Vec<Facts>, FlowError> {
-        let Some(scores) = self.scores else { return Ok(people) };
-        own::place(&mut people, scores);
+        let Some(unstored) = self.unstored else { return Ok(people) };
+        unstored.place(&mut people);
         if named.has(Fact::Score) {
             people = own::fill(&self.campaign.scores, people, self.moment).await?.0;
         }
@@ -125,10 +125,10 @@ impl<'a> Scan<'a> {
         Self { walk: Walk::new(ctx, campaign, vec![rule], moment), rule, among: None, found: VecDeque::new(), cursor: Id(0) }
     }
 
-    /// With these scores, which the database does not know.
-    pub(super) fn with_scores(mut self, scores: Option<&'a HashMap<Id, Score>>) -> Self {
-        self.walk.scores = scores;
-        self.walk.filter = self.walk.filter.filter(|_| scores.is_none());
+    /// With these scores and classes, which the database does not know.
+    pub(super) fn with(mut self, unstored: Option<&'a Unstored>) -> Self {
+        self.walk.unstored = unstored;
+        self.walk.filter = self.walk.filter.filter(|_| unstored.is_none());
         self
     }
 

@@ -3,12 +3,28 @@
 use super::Ctx;
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
+use crate::config::Config;
 use crate::model::crossing::{Classes, Crossing, Settled, classes};
 use crate::model::facts::Moment;
 use crate::model::score::Score;
 use crate::score::settle::settle;
 use crate::store::crossings::{self, ClassHistory};
 use crate::store::{StoreError, Tx};
+
+/// The settings that classes are made with, as the history keeps them.
+pub(super) fn settings(config: &Config) -> String {
+    let (zone, score) = (config.shop.zone(), &config.score);
+    format!(
+        "{} {} {} {} {} {:?} {:?}",
+        zone.0.name(),
+        score.buckets,
+        score.bucket_rule,
+        score.abc_by,
+        score.abc_rule,
+        score.abc_percent,
+        score.churn_bands
+    )
+}
 
 /// Notes the moves that the scores of a run, by customer id, show. A run for a moment that is in the history already, or before its end, changes nothing. Other settings
 /// make other classes, so with them the history begins anew.
@@ -17,16 +33,7 @@ use crate::store::{StoreError, Tx};
 /// When the database fails.
 pub(super) async fn note(ctx: &Ctx, tx: &mut Tx, as_of: UnixMs, scores: &[Score]) -> Result<(), StoreError> {
     let (config, zone) = (&ctx.config.score, ctx.config.shop.zone());
-    let settings = format!(
-        "{} {} {} {} {} {:?} {:?}",
-        zone.0.name(),
-        config.buckets,
-        config.bucket_rule,
-        config.abc_by,
-        config.abc_rule,
-        config.abc_percent,
-        config.churn_bands
-    );
+    let settings = settings(&ctx.config);
     let stored = crossings::history(tx).await?;
     let known = stored.as_ref().filter(|history| history.settings == settings && config.history_days > 0);
     if stored.is_some() && known.is_none() {

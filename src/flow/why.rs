@@ -101,14 +101,15 @@ pub struct Line {
     pub detail: String,
 }
 
-/// What is known about the customer with the shop's key `external_id` at the present moment of `ctx`; `None` when there is none.
-pub async fn customer(ctx: &Ctx, external_id: &str) -> Result<Option<Facts>, FlowError> {
+/// What is known about the customer with the shop's key `external_id` at the present moment of `ctx`; `None` when there is none. Classes that are not stored are made
+/// up if `asked` has them.
+pub async fn customer(ctx: &Ctx, external_id: &str, asked: Needs) -> Result<Option<Facts>, FlowError> {
     let mut tx = ctx.db.read().await?;
     let Some(customer) = customers::by_external_id(&mut tx, external_id).await? else { return Ok(None) };
     let mut facts = facts::of(&mut tx, &[customer.id], Needs::ALL).await?.pop();
     drop(tx);
-    if let (Some(facts), Some(scores)) = (&mut facts, rescore::unless_stored(ctx, ctx.clock.now()).await?) {
-        facts.score = scores.get(&customer.id).copied();
+    if let (Some(facts), Some(unstored)) = (&mut facts, rescore::unless_stored(ctx, ctx.clock.now(), asked).await?) {
+        unstored.place(std::slice::from_mut(facts));
         if let Some(own) = ctx.own.get() {
             let moment = Moment { now: ctx.clock.now(), zone: ctx.config.shop.zone() };
             return Ok(own::fill(&own, vec![facts.clone()], moment).await?.0.pop());

@@ -120,6 +120,18 @@ pub struct PastClasses {
 }
 
 impl PastClasses {
+    /// The class that the history begins with.
+    fn first(&self, score: Tracked) -> Option<u8> {
+        self.crossings.iter().find(|crossing| crossing.score == score).map_or(self.settled[score as usize], |crossing| crossing.was)
+    }
+
+    /// The moves at the moment `begins`, with which this history begins, that lead there from the classes that an older one ends with.
+    #[must_use]
+    pub fn joints(&self, older: &Classes, begins: UnixMs) -> Vec<Crossing> {
+        let joint = |score: Tracked| Crossing { at: begins, score, was: older[score as usize], class: self.first(score) };
+        Tracked::ALL.into_iter().map(joint).filter(|joint| joint.was != joint.class).collect()
+    }
+
     /// The class right before a moment; `None` when there was none or when the history does not reach back so far. It is what the first move since then left, so
     /// that moves are all that has to be kept.
     #[must_use]

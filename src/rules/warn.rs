@@ -4,17 +4,18 @@ use super::certain::{Certain, certain};
 use super::ranges;
 use super::rule::Rule;
 use super::set::RuleSet;
-use crate::model::fact::Takes;
+use crate::model::fact::{Reading, Source, Takes};
 use crate::model::fault::FileFault;
 use crate::model::predicate::{Clause, Leaf, Predicate};
 use crate::model::rule::Occasion;
 
 impl RuleSet {
-    /// What is perhaps not what was meant, in the order of files and lines. `buckets` is the greatest r, f and m (`[score] buckets`).
+    /// What is perhaps not what was meant, in the order of files and lines. `buckets` is the greatest r, f and m (`[score] buckets`), `history_days` how long
+    /// moves between classes are kept.
     #[must_use]
-    pub fn warnings(&self, buckets: i64) -> Vec<FileFault> {
-        let mut warnings: Vec<FileFault> =
-            self.rules().iter().flat_map(|rule| of_rule(rule).into_iter().chain(of_condition(rule, buckets))).collect();
+    pub fn warnings(&self, buckets: i64, history_days: i64) -> Vec<FileFault> {
+        let of = |rule| of_rule(rule).into_iter().chain(of_condition(rule, buckets)).chain(of_windows(rule, history_days));
+        let mut warnings: Vec<FileFault> = self.rules().iter().flat_map(of).collect();
         for warning in &mut warnings {
             self.measure(warning);
         }
@@ -124,6 +125,21 @@ fn of_condition(rule: &Rule, buckets: i64) -> Vec<FileFault> {
         let only = condition.scripts.first().filter(|_| leaves.len() == 1);
         let (file, at, length) = only.map_or((rule.condition_file(), rule.condition_at(), 0), |leaf| (&leaf.file, leaf.at, leaf.length));
         warnings.push(FileFault::warning(file, at, length, problem));
+    }
+    warnings
+}
+
+/// Classes that nobody knows any more.
+fn of_windows(rule: &Rule, history_days: i64) -> Vec<FileFault> {
+    let Some(condition) = &rule.clauses else { return Vec::new() };
+    let mut warnings = Vec::new();
+    for (leaf, script) in condition.predicate.leaves().into_iter().zip(&condition.scripts) {
+        let forgotten = |reading: &&Reading| reading.fact.about().source == Source::Classes && reading.days.is_some_and(|days| days > history_days);
+        for reading in leaf.reads.iter().filter(forgotten) {
+            let kept = if history_days > 0 { format!("kept for {history_days} days") } else { "not followed".to_owned() };
+            let problem = format!("'{reading}' is missing for everybody: moves between classes are {kept} ([score] history_days)");
+            warnings.push(FileFault::warning(&script.file, script.at, script.length, problem));
+        }
     }
     warnings
 }

@@ -5,7 +5,7 @@ use std::thread;
 use chrono::NaiveDate;
 
 use super::borders::{Borders, last_rank};
-use super::lifetime::{Known, Lifetime, outlooks, rhythm};
+use super::lifetime::{Known, Lifetime, churn_risks, outlooks, rhythm};
 use super::rank::{abc, buckets, count, descending};
 use crate::base::money::Cents;
 use crate::base::time::{UnixMs, Zone, days_between};
@@ -26,13 +26,26 @@ pub struct Scored {
 pub struct Wanted {
     /// What compares customers: r, f, m, classes and places; else they are 0, C and nothing.
     pub standings: bool,
-    /// Models of how customers buy; else what follows from them is missing.
-    pub lifetime: bool,
+    /// Models of how customers buy; what does not follow from them is missing.
+    pub lifetime: Models,
+}
+
+/// How much is made of the models of how customers buy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Models {
+    /// Nothing.
+    Nothing,
+    /// The churn risk.
+    Churn,
+    /// All that follows from them.
+    All,
 }
 
 impl Wanted {
     /// Everything.
-    pub const ALL: Self = Self { standings: true, lifetime: true };
+    pub const ALL: Self = Self { standings: true, lifetime: Models::All };
+    /// What the classes need that customers move between.
+    pub const CLASSES: Self = Self { standings: true, lifetime: Models::Churn };
 }
 
 /// What compares a customer with the others, and the days that the calendar gives.
@@ -94,9 +107,10 @@ pub fn compute(facts: &[OrderFacts], as_of: UnixMs, zone: Zone, rules: &ScoreRul
     }
     let known = |(facts, (recency, tenure)): (&OrderFacts, (&i64, &i64))| Known { habit: facts.habit, recency_days: -recency, tenure_days: *tenure };
     let known: Vec<Known> = facts.iter().zip(recency.iter().zip(&tenure)).map(known).collect();
-    let lifetime = wanted.lifetime.then(|| Lifetime::fit(&known));
+    let lifetime = (wanted.lifetime == Models::All).then(|| Lifetime::fit(&known));
     let outlooks = match &lifetime {
         Some(lifetime) => outlooks(lifetime, &known, rules.clv_discount_percent),
+        None if wanted.lifetime == Models::Churn => churn_risks(&known),
         None => known.iter().map(rhythm).collect(),
     };
     let scores = facts.iter().enumerate().map(|(index, facts)| {

@@ -13,8 +13,9 @@ mod newton;
 mod order_book;
 mod parallel;
 mod rank;
+pub mod retrace;
 pub mod settle;
 
 pub use borders::{Borders, place};
-pub use compute::{Scored, Wanted, compute};
+pub use compute::{Models, Scored, Wanted, compute};
 pub use order_book::OrderBook;

@@ -20,6 +20,7 @@ statements! {
     PAGE = "SELECT string_agg(p.line, '\u{1e}') FROM (
                 SELECT concat(customer_id, ',', abc, ',', r, ',', f, ',', m, ',', churn, ',', waiting) AS line FROM classes
                 WHERE customer_id > $1 ORDER BY customer_id LIMIT 20000) p";
+    IDS = "SELECT customer_id FROM classes ORDER BY customer_id";
     MOVES = "SELECT score, was, class, COUNT(*), COUNT(DISTINCT customer_id) FROM crossings
              WHERE at >= $1 AND at < $2 AND was IS NOT NULL AND class IS NOT NULL GROUP BY score, was, class ORDER BY score, was, class";
     OF_ALL = ["SELECT customer_id, score, at, was, class FROM crossings WHERE customer_id ", ids "$1", " ORDER BY at, score"];
@@ -198,6 +199,24 @@ fn known(class: Option<i64>) -> Result<Option<u8>, StoreError> {
 type MoveRow = (i64, String, i64, Option<i64>, Option<i64>);
 type ClassRow = (i64, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>);
 
+/// Everybody who is settled in classes, by id.
+///
+/// # Errors
+/// When the database fails.
+pub async fn ids(tx: &mut Tx) -> Result<Vec<Id>, StoreError> {
+    let ids: Vec<i64> = on!(tx, IDS, |c, q| sqlx::query_scalar(q).fetch_all(c).await)?;
+    Ok(ids.into_iter().map(Id).collect())
+}
+
+/// What is known of the classes of these customers; of whoever is not in it nothing is.
+///
+/// # Errors
+/// When the database fails, or holds what means nothing.
+pub async fn of_all(tx: &mut Tx, ids: &[Id]) -> Result<HashMap<Id, PastClasses>, StoreError> {
+    let found = past(tx, &super::db::id_list(ids.iter().copied())).await?;
+    Ok(found.into_iter().map(|(id, past)| (Id(id), past)).collect())
+}
+
 /// What is known of the classes of the customers in a list of ids.
 pub(super) async fn past(tx: &mut Tx, list: &str) -> Result<HashMap<i64, PastClasses>, StoreError> {
     let mut found: HashMap<i64, PastClasses> = HashMap::new();
@@ -225,5 +244,5 @@ pub(super) async fn past(tx: &mut Tx, list: &str) -> Result<HashMap<i64, PastCla
 /// # Errors
 /// When the database fails, or holds what means nothing.
 pub async fn of(tx: &mut Tx, id: Id) -> Result<PastClasses, StoreError> {
-    Ok(past(tx, &super::db::id_list([id])).await?.remove(&id.0).unwrap_or_default())
+    Ok(of_all(tx, &[id]).await?.remove(&id).unwrap_or_default())
 }

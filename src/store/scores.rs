@@ -39,6 +39,7 @@ statements! {
     };
     PAID = "SELECT customer_id, ordered_at, revenue_cents, COALESCE(revenue_cents - cost_cents, 0) FROM orders
             WHERE status = 'paid' AND ordered_at <= $1 ORDER BY ordered_at, id";
+    FIRST_PAID = "SELECT MIN(ordered_at) FROM orders WHERE status = 'paid'";
     PAGE = "SELECT customer_id, as_of, recency_days, orders, revenue_cents, average_order_value_cents, first_order_at, last_order_at, tenure_days,
                 r, f, m, rfm, rfm_weighted_e4, abc, revenue_rank, top_percent,
                 typical_gap_e1, next_order_in_days, churn_risk_e2, expected_orders_365_e4, expected_order_value_cents, clv_12m_cents
@@ -79,6 +80,15 @@ pub async fn paid(tx: &mut Tx, until: UnixMs) -> Result<Vec<PaidOrder>, StoreErr
         margin: Cents(margin),
     };
     on!(tx, PAID, |c, q| sqlx::query_as(q).bind(until.0).fetch(c).map_ok(order).try_collect().await)
+}
+
+/// The moment of the first paid order.
+///
+/// # Errors
+/// When the database fails.
+pub async fn first_paid(tx: &mut Tx) -> Result<Option<UnixMs>, StoreError> {
+    let at: Option<i64> = on!(tx, FIRST_PAID, |c, q| sqlx::query_scalar(q).fetch_one(c).await)?;
+    Ok(at.map(UnixMs))
 }
 
 /// The same as [`facts`] for some customers; who has no paid order up to then is not in it.

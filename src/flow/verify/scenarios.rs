@@ -248,7 +248,8 @@ async fn explain(ctx: &Ctx, campaign: &Arc<Campaign>, line: &Line, other: Option
     };
     compared.sentence = other.filter(|other| !other.detail.is_empty()).map(|other| other.detail.clone());
     let then = ctx.at(at);
-    if let Some(facts) = why::customer(&then, &line.customer).await? {
+    let asked = campaign.rules.rule(&line.rule).map(|rule| campaign.with_own(rule.needs)).unwrap_or_default();
+    if let Some(facts) = why::customer(&then, &line.customer, asked).await? {
         compared.why = Some(why::why(&then, campaign, &line.rule, &facts).await?);
     }
     Ok(())

@@ -182,3 +182,23 @@ fn what_an_action_gives_its_template_and_what_that_prints_are_compared() {
     assert_eq!(code, Some(0));
     insta::assert_snapshot!("variables_that_are_not_printed", text);
 }
+
+#[test]
+fn a_window_that_is_longer_than_the_moves_are_kept_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let rule = |name: &str, days: u32| {
+        format!(
+            "rule(\"{name}\").every(\"@daily\").once_per(\"ever\").basis(\"consent\")
+                .when(|c| c.abc == \"B\" && c.abc_was(days({days})) == \"A\").send(|c| email(\"t\"));\n"
+        )
+    };
+    std::fs::write(folder.path().join("moves.rhai"), format!("{}{}", rule("kept", 800), rule("forgotten", 801))).unwrap();
+    let output = check(&[folder.path().to_str().unwrap(), "--json"]);
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let faults = found["faults"].as_array().unwrap();
+    assert_eq!((faults.len(), &faults[0]["line"], &faults[0]["severity"]), (1, &serde_json::json!(4), &serde_json::json!("warning")));
+    assert_eq!(
+        faults[0]["message"],
+        "'abc_was(days(801))' is missing for everybody: moves between classes are kept for 800 days ([score] history_days)"
+    );
+}

@@ -24,7 +24,7 @@ fn words(text: &str) -> String {
 
 on_both!(moves_are_counted_and_those_of_a_customer_listed, |test| {
     customers(&test.db, 1..=3).await;
-    let none = "No history yet: it begins with the next full run of the scores (stammgast score, or the daemon).\n";
+    let none = "No history yet: the next full run of the scores makes it up from the orders (stammgast score, or the daemon).\n";
     assert_eq!(says(test, &[], &[]), (none.to_owned(), 0));
     assert_eq!(says(test, &[], &[("STAMMGAST__SCORE__HISTORY_DAYS", "0")]).0, "Moves are not followed: [score] history_days is 0.\n");
     // Noon of the last day of May, and of the third and the fourth of June, in the shop's zone.

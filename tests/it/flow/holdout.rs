@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use stammgast::flow::campaign::Campaign;
 use stammgast::flow::{analyse, plan, why};
+use stammgast::model::facts::Needs;
 use stammgast::policy::holdout::is_in;
 use stammgast::stats::earned::{Arm, Increment, increment};
 use stammgast::stats::mean::Sample;
@@ -65,7 +66,7 @@ on_both!(whoever_is_held_out_from_all_rules_passes_the_gates_and_gets_nothing_bu
     stage.tick("hello").await;
     assert_eq!(ids(test, "d.holdout = 1").await, held);
     let log = |why: &why::Why| why.log.iter().map(|line| line.verdict.clone()).collect::<Vec<_>>();
-    let facts = why::customer(&stage.ctx, &held[0].to_string()).await.unwrap().unwrap();
+    let facts = why::customer(&stage.ctx, &held[0].to_string(), Needs::ALL).await.unwrap().unwrap();
     stage.set(MONDAY_NINE);
     let found = why::why(&stage.ctx, &stage.in_force.get(), "hello", &facts).await.unwrap();
     assert_eq!((found.verdict, found.reason, log(&found)), ("holdout", None, vec!["cooldown".to_owned(), "holdout".to_owned()]));

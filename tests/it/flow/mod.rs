@@ -16,6 +16,7 @@ mod pause;
 mod plan;
 mod product_facts;
 mod rescore;
+mod retrace;
 mod settle;
 mod trigger;
 mod verify;

@@ -6,6 +6,7 @@ use stammgast::base::id::Id;
 use stammgast::base::time::DAY_MS;
 use stammgast::flow::{backtest, ingest, plan, rescore, why};
 use stammgast::model::customer::NewCustomer;
+use stammgast::model::facts::Needs;
 use stammgast::rules::ScoreSet;
 use stammgast::rules::crontab::Crontab;
 
@@ -53,7 +54,7 @@ on_both!(a_rule_reads_own_scores_and_the_log_says_what_it_saw, |test| {
     let report = stage.tick("leads").await;
     assert_eq!((report.proposed, report.messages), (1, 1));
     assert_eq!(texts(&test.db, "SELECT inputs FROM decisions").await, ["{\"score(\\\"lead\\\")\":71}"]);
-    let facts = why::customer(&stage.ctx, "2").await.unwrap().unwrap();
+    let facts = why::customer(&stage.ctx, "2", Needs::ALL).await.unwrap().unwrap();
     let told = why::why(&stage.ctx, &stage.in_force.get(), "leads", &facts).await.unwrap();
     assert_eq!((told.matched, told.clauses[0].value.to_string()), (false, "11".to_owned()), "the score of the run, which is stored");
 });
@@ -134,7 +135,7 @@ on_both!(a_replay_computes_own_scores_as_they_were_on_each_day, |test| {
     // One order on 1 May: ten points and one a day.
     assert_eq!(replay.people.iter().map(|reached| reached.date.to_string()).collect::<Vec<_>>(), ["2024-05-11"]);
     let past = stage.ctx.at(stage.moment("2024-05-11T09:00"));
-    let facts = why::customer(&past, "1").await.unwrap().unwrap();
+    let facts = why::customer(&past, "1", Needs::ALL).await.unwrap().unwrap();
     let told = why::why(&past, &stage.in_force.get(), "leads", &facts).await.unwrap();
     assert_eq!((told.matched, told.clauses[0].value.to_string()), (true, "20".to_owned()));
     let (values, tallies) =

@@ -92,7 +92,7 @@ fn consistent(why: &Why) {
 on_both!(who_was_never_a_candidate_is_told_clause_by_clause_and_gate_by_gate, |test| {
     shop(test, 10).await;
     let stage = Stage::new(&test.db, MONDAY_NINE, RULES, "");
-    let facts = why::customer(&stage.ctx, "5").await.unwrap().unwrap();
+    let facts = why::customer(&stage.ctx, "5", Needs::ALL).await.unwrap().unwrap();
     let why = why::why(&stage.ctx, &stage.in_force.get(), "second", &facts).await.unwrap();
     let clauses: Vec<(&str, Option<bool>, bool)> = why.clauses.iter().map(|clause| (clause.text.as_str(), clause.result, clause.skipped)).collect();
     assert_eq!(
@@ -102,5 +102,5 @@ on_both!(who_was_never_a_candidate_is_told_clause_by_clause_and_gate_by_gate, |t
     let gates: Vec<(&str, bool)> = why.gates.iter().map(|gate| (gate.gate, gate.passed)).collect();
     assert_eq!(gates, [("suppressed", false), ("objected", true), ("no_basis", true), ("cooldown", true), ("frequency_cap", true)]);
     assert_eq!((why.verdict, why.reason, why.log.len()), ("no_match", None, 0));
-    assert!(why::customer(&stage.ctx, "nobody").await.unwrap().is_none());
+    assert!(why::customer(&stage.ctx, "nobody", Needs::ALL).await.unwrap().is_none());
 });

@@ -10,7 +10,7 @@ use stammgast::model::outlook::{Habit, Outlook};
 use stammgast::model::score::{OrderFacts, PaidOrder, ScoreRules};
 use stammgast::score::habit::habit;
 use stammgast::score::lifetime::Thin;
-use stammgast::score::{Borders, OrderBook, Wanted, compute, place};
+use stammgast::score::{Borders, Models, OrderBook, Wanted, compute, place};
 
 use super::{AS_OF, default_rules, utc};
 
@@ -76,7 +76,11 @@ fn a_small_or_young_shop_gets_no_figures_but_a_reason() {
     assert_eq!(run(&young).borders.lifetime.unwrap().spending.unwrap_err(), Thin::Days(47));
     let free: Vec<_> = (1..=60).map(|id| facts(id, &[day(id + 100, 0), day(id % 80, 0)])).collect();
     assert_eq!(run(&free).borders.lifetime.unwrap().spending.unwrap_err(), Thin::Repeaters(0), "nobody paid");
-    assert_eq!(compute(&shop(300), AS_OF, utc(), &default_rules(), Wanted { lifetime: false, ..Wanted::ALL }).borders.lifetime, None, "nobody asked");
+    assert_eq!(
+        compute(&shop(300), AS_OF, utc(), &default_rules(), Wanted { lifetime: Models::Nothing, ..Wanted::ALL }).borders.lifetime,
+        None,
+        "nobody asked"
+    );
     assert_eq!(run(&[]).borders.lifetime.unwrap().buying.unwrap_err(), Thin::Repeaters(0));
     let sentences = [Thin::Repeaters(25), Thin::Days(47), Thin::NoMaximum, Thin::NoMean].map(|thin| thin.to_string());
     assert_eq!(sentences[0], "25 customers bought on a second day, 30 are needed");
