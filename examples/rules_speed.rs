@@ -48,6 +48,7 @@ fn customer(number: i64) -> Facts {
         rfm: 111 * (1 + mixed % 5),
         rfm_weighted_e4: 30_000,
         abc: [Abc::A, Abc::B, Abc::C][usize::try_from(mixed % 3).unwrap_or_default()],
+        abc_adjusted: None,
         revenue_rank: number + 1,
         top_percent: 1 + mixed % 100,
         outlook: Outlook::default(),

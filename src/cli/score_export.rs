@@ -10,9 +10,9 @@ use crate::base::id::Id;
 use crate::model::attribute::Attributes;
 use crate::model::facts::Facts;
 use crate::model::predicate::Literal;
-use crate::model::score::Score;
+use crate::model::score::{Abc, Score};
 
-const HEADER: [&str; 22] = [
+const HEADER: [&str; 23] = [
     "customer_id",
     "recency_days",
     "orders",
@@ -35,6 +35,7 @@ const HEADER: [&str; 22] = [
     "expected_orders_365_e4",
     "expected_order_value_cents",
     "clv_12m_cents",
+    "abc_adjusted",
 ];
 
 /// What is written.
@@ -123,6 +124,7 @@ fn figures(score: &Score) -> [String; HEADER.len() - 1] {
         known(outlook.expected_orders_365_e4),
         known(outlook.expected_order_value.map(|cents| cents.0)),
         known(outlook.clv_12m.map(|cents| cents.0)),
+        score.abc_adjusted.map(Abc::code).unwrap_or_default().to_owned(),
     ]
 }
 

@@ -121,6 +121,8 @@ pub struct Score {
     pub abc_rule: String,
     /// Borders in percent.
     pub abc_percent: [i64; 2],
+    /// Days from the first order in which somebody is a newcomer; 0: nobody is.
+    pub newcomer_days: i64,
     /// Percent a month.
     pub clv_discount_percent: i64,
     /// Percentages of the churn risk from which on it is medium and high.
@@ -161,7 +163,7 @@ impl Score {
         if !(0..=60).contains(&self.settle_days) {
             return Err(("settle_days", format!("{} is out of range: expected 0 to 60", self.settle_days)));
         }
-        for (key, days) in [("history_days", self.history_days), ("backfill_days", self.backfill_days)] {
+        for (key, days) in [("history_days", self.history_days), ("backfill_days", self.backfill_days), ("newcomer_days", self.newcomer_days)] {
             if !(0..=3650).contains(&days) {
                 return Err((key, format!("{days} is out of range: expected 0 to 3650")));
             }

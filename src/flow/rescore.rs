@@ -39,6 +39,7 @@ pub fn rules(config: &Config) -> ScoreRules {
         abc_by: AbcBy::parse(&score.abc_by).unwrap_or_default(),
         abc_rule: AbcRule::parse(&score.abc_rule).unwrap_or_default(),
         abc_percent: score.abc_percent,
+        newcomer_days: score.newcomer_days,
         clv_discount_percent: score.clv_discount_percent,
     }
 }

@@ -232,6 +232,11 @@ facts! {
     RfmWeighted => fact("rfm_weighted", Source::Score("rfm_weighted_e4"), Kind::Decimal, "1–5", "weighted mean of the three scores; missing without an order", "c.rfm_weighted >= 4.5")
         .stored(4);
     Abc => fact("abc", Source::Score("abc"), Kind::Text, "A, B, C", "class by revenue: A = the customers of the first 80 %; missing without an order", "c.abc == \"A\"").stored(0);
+    AbcAdjusted => fact(
+        "abc_adjusted", Source::Score("abc_adjusted"), Kind::Text, "A, B, C",
+        "class by revenue as abc, but newcomers ([score] newcomer_days) are compared only with those who came in the same 30 days; missing without an order, among fewer than 30 of them, and when newcomer_days is 0",
+        "c.abc_adjusted == \"A\" && c.tenure_days < 90",
+    ).stored(0);
     RevenueRank => fact("revenue_rank", Source::Score("revenue_rank"), Kind::Whole, "from 1", "place by revenue, 1 = the best customer; missing without an order", "c.revenue_rank <= 100")
         .stored(0);
     TopPercent => fact(

@@ -156,7 +156,7 @@ impl Needs {
     pub const HISTORY: Self = Self(!Self::RECORD.0);
     /// What compares a customer with all others.
     pub const STANDINGS: Self =
-        Self::these(&[Fact::R, Fact::F, Fact::M, Fact::Rfm, Fact::RfmWeighted, Fact::Abc, Fact::RevenueRank, Fact::TopPercent]);
+        Self::these(&[Fact::R, Fact::F, Fact::M, Fact::Rfm, Fact::RfmWeighted, Fact::Abc, Fact::AbcAdjusted, Fact::RevenueRank, Fact::TopPercent]);
     /// What follows from the models of how customers buy.
     pub const LIFETIME: Self = Self::these(&[Fact::ChurnRisk, Fact::ExpectedOrders365, Fact::ExpectedOrderValue, Fact::Clv12m]);
 

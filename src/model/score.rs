@@ -104,6 +104,8 @@ pub struct Score {
     pub rfm_weighted_e4: i64,
     /// Class by revenue or margin.
     pub abc: Abc,
+    /// The same, newcomers compared with newcomers of their age; `None`: too few of these, or nobody asked.
+    pub abc_adjusted: Option<Abc>,
     /// Place by revenue: 1 = the best customer.
     pub revenue_rank: i64,
     /// The smallest whole p such that the customer is among the top p percent by revenue: 1..=100.
@@ -199,6 +201,8 @@ pub struct ScoreRules {
     pub abc_rule: AbcRule,
     /// Borders of A and B in percent, e.g. `[80, 95]`.
     pub abc_percent: [i64; 2],
+    /// Whose first order is less than so many days ago is a newcomer: 0 (nobody)..=3650.
+    pub newcomer_days: i64,
     /// What a month's waiting takes from an order in the lifetime value, in percent: 0..=20.
     pub clv_discount_percent: i64,
 }

@@ -159,7 +159,7 @@ fn value_of(reading: &Reading, value: &Dynamic) -> Result<FieldValue, String> {
     let known = |value: &FieldValue| match (reading.fact, value) {
         (Fact::Locale, FieldValue::Text(text)) => Locale::parse(text).is_some_and(|locale| locale.code() == text),
         (Fact::ChurnWas, FieldValue::Text(text)) => CHURN.contains(&text.as_str()),
-        (Fact::Abc | Fact::AbcWas, FieldValue::Text(text)) => Abc::parse(text).is_some(),
+        (Fact::Abc | Fact::AbcAdjusted | Fact::AbcWas, FieldValue::Text(text)) => Abc::parse(text).is_some(),
         (Fact::NpsClass, FieldValue::Text(text)) => NpsClass::parse(text).is_some(),
         _ => true,
     };

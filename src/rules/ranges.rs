@@ -51,7 +51,7 @@ pub(super) fn range(fact: Fact, buckets: i64) -> (Range, bool) {
         Fact::Rfm => (Range::Whole(111, Some(if buckets < 10 { buckets * 111 } else { buckets * 10_101 })), true),
         Fact::RfmWeighted => (Range::Decimal(1, buckets), true),
         Fact::ChurnWas => (Range::OneOf(&CHURN), true),
-        Fact::Abc | Fact::AbcWas => (Range::OneOf(&["A", "B", "C"]), true),
+        Fact::Abc | Fact::AbcAdjusted | Fact::AbcWas => (Range::OneOf(&["A", "B", "C"]), true),
         Fact::RevenueRank => (Range::Whole(1, None), true),
         Fact::TopPercent => (Range::Whole(1, Some(100)), true),
         Fact::Interest | Fact::InterestDrift => (Range::Decimal(0, 1), true),

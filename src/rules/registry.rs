@@ -20,7 +20,7 @@ use crate::model::fact::{ALL, Fact, Reading, Takes};
 use crate::model::facts::{Facts, FieldValue, Moment, PastEmail, PastEvent, PastLine, PastOrder};
 use crate::model::interest;
 use crate::model::predicate::Literal;
-use crate::model::score::Score;
+use crate::model::score::{Abc, Score};
 
 /// A customer as a script sees them.
 #[derive(Clone)]
@@ -175,6 +175,7 @@ impl View<'_> {
             Fact::AnniversaryInDays => whole(self.anniversary_in_days()),
             Fact::AnniversaryYears => whole(self.first_order().map(|day| years_since(day, self.today))),
             Fact::Abc => text(self.score(|score| score.abc.code())),
+            Fact::AbcAdjusted => text(self.score(|score| score.abc_adjusted).flatten().map(Abc::code)),
             Fact::RecencyDays
             | Fact::Orders
             | Fact::Revenue

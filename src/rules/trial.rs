@@ -58,6 +58,7 @@ pub(super) fn example() -> Facts {
         rfm: 344,
         rfm_weighted_e4: 36_667,
         abc: Abc::A,
+        abc_adjusted: Some(Abc::A),
         revenue_rank: 10,
         top_percent: 5,
         outlook: Outlook {

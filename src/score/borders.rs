@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compute::{Standing, days_before, score};
 use super::lifetime::{Known, Lifetime, rhythm};
+use super::newcomers::{Bands, band};
 use super::rank::count;
 use crate::base::time::{UnixMs, Zone};
 use crate::model::score::{Abc, AbcBy, OrderFacts, Score, ScoreRules};
@@ -32,6 +33,9 @@ pub struct Borders {
     pub m: Vec<Step>,
     /// The lowest revenue (or margin) in cents of class A and of class B; `None`: nobody is in it.
     pub abc_cents: [Option<i64>; 2],
+    /// The same among the newcomers of each 30 days of first orders, the newest first; `None`: too few.
+    #[serde(default)]
+    pub newcomers: Bands,
     /// The lowest revenue in cents among the top 1, 2 … 100 percent.
     pub top_cents: Vec<i64>,
     /// The models of how customers buy; `None`: nobody asked.
@@ -59,13 +63,12 @@ pub fn place(facts: &OrderFacts, as_of: UnixMs, zone: Zone, rules: &ScoreRules, 
         AbcBy::Margin => facts.margin.0,
     };
     let reaches = |lowest: Option<i64>| lowest.is_some_and(|lowest| abc_value >= lowest);
-    let abc = if reaches(borders.abc_cents[0]) {
-        Abc::A
-    } else if reaches(borders.abc_cents[1]) {
-        Abc::B
-    } else {
-        Abc::C
+    let class = |lowest: [Option<i64>; 2]| match lowest.map(reaches) {
+        [true, _] => Abc::A,
+        [false, true] => Abc::B,
+        [false, false] => Abc::C,
     };
+    let abc = class(borders.abc_cents);
     let better_percents = count(borders.top_cents.partition_point(|&lowest| lowest > revenue).min(99));
     let recency_days = days_before(facts.last_order_at, zone.date(as_of), zone);
     let tenure_days = days_before(facts.first_order_at, zone.date(as_of), zone);
@@ -77,6 +80,11 @@ pub fn place(facts: &OrderFacts, as_of: UnixMs, zone: Zone, rules: &ScoreRules, 
         f: step(&borders.f, facts.orders),
         m: step(&borders.m, revenue),
         abc,
+        abc_adjusted: match band(tenure_days, rules) {
+            _ if rules.newcomer_days == 0 => None,
+            Some(band) => borders.newcomers.get(band).copied().flatten().map(class),
+            None => Some(abc),
+        },
         revenue_rank: last_rank(people, better_percents).min(people - 1) + 1,
         outlook: borders.lifetime.map_or_else(|| rhythm(&known), |lifetime| lifetime.outlook_alone(&known, rules.clv_discount_percent)),
     };

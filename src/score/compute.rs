@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 
 use super::borders::{Borders, last_rank};
 use super::lifetime::{Known, Lifetime, churn_risks, outlooks, rhythm};
+use super::newcomers;
 use super::rank::{abc, buckets, count, descending};
 use crate::base::money::Cents;
 use crate::base::time::{UnixMs, Zone, days_between};
@@ -56,6 +57,7 @@ pub(super) struct Standing {
     pub(super) f: i64,
     pub(super) m: i64,
     pub(super) abc: Abc,
+    pub(super) abc_adjusted: Option<Abc>,
     pub(super) revenue_rank: i64,
     pub(super) outlook: Outlook,
 }
@@ -100,6 +102,12 @@ pub fn compute(facts: &[OrderFacts], as_of: UnixMs, zone: Zone, rules: &ScoreRul
         let classes = class_columns();
         (joined(recency), joined(frequency), joined(monetary), classes)
     });
+    let (adjusted, newcomers) = if wanted.standings && rules.newcomer_days > 0 {
+        let value = |facts: &OrderFacts| if rules.abc_by == AbcBy::Margin { facts.margin.0 } else { facts.revenue.0 };
+        newcomers::adjusted(&facts.iter().map(value).collect::<Vec<_>>(), &ids, &tenure, &classes, rules)
+    } else {
+        (vec![None; facts.len()], Vec::new())
+    };
     let people = count(facts.len());
     let mut ranks = vec![0; facts.len()];
     for (rank, &index) in (1..).zip(&by_revenue) {
@@ -121,6 +129,7 @@ pub fn compute(facts: &[OrderFacts], as_of: UnixMs, zone: Zone, rules: &ScoreRul
             f: f[index].into(),
             m: m[index].into(),
             abc: classes[index],
+            abc_adjusted: adjusted[index],
             revenue_rank: ranks[index],
             outlook: outlooks[index],
         };
@@ -129,7 +138,7 @@ pub fn compute(facts: &[OrderFacts], as_of: UnixMs, zone: Zone, rules: &ScoreRul
     let last_of = |percent| by_revenue.get(usize::try_from(last_rank(people, percent) - 1).ok()?).map(|&index| revenue[index]);
     let settings = Borders::settings(zone, rules);
     let top_cents = (1..=100).filter_map(last_of).collect();
-    let borders = Borders { settings, customers: people, r: r_steps, f: f_steps, m: m_steps, abc_cents, top_cents, lifetime };
+    let borders = Borders { settings, customers: people, r: r_steps, f: f_steps, m: m_steps, abc_cents, newcomers, top_cents, lifetime };
     Scored { scores: scores.collect(), borders }
 }
 
@@ -145,7 +154,7 @@ pub(super) fn days_before(at: UnixMs, today: NaiveDate, zone: Zone) -> i64 {
 
 /// Puts a customer's score together.
 pub(super) fn score(facts: &OrderFacts, as_of: UnixMs, standing: &Standing, people: i64, rules: &ScoreRules) -> Score {
-    let &Standing { recency_days, tenure_days, r, f, m, abc, revenue_rank, outlook } = standing;
+    let &Standing { recency_days, tenure_days, r, f, m, abc, abc_adjusted, revenue_rank, outlook } = standing;
     // With ten or more buckets a score takes two digits.
     let base = if rules.buckets < 10 { 10 } else { 100 };
     let weighted: i64 = rules.weights.iter().zip([r, f, m]).map(|(weight, score)| weight * score * 10_000).sum();
@@ -165,6 +174,7 @@ pub(super) fn score(facts: &OrderFacts, as_of: UnixMs, standing: &Standing, peop
         rfm: (r * base + f) * base + m,
         rfm_weighted_e4: divide_rounded(weighted, rules.weights.iter().sum()),
         abc,
+        abc_adjusted,
         revenue_rank,
         // The smallest p with rank ≤ ceil(people·p/100).
         top_percent: 100 * (revenue_rank - 1) / people + 1,

@@ -9,6 +9,7 @@ pub mod gamma_gamma;
 pub mod habit;
 pub mod kpi;
 pub mod lifetime;
+mod newcomers;
 mod newton;
 mod order_book;
 mod parallel;

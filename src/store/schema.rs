@@ -26,6 +26,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
     (10, "holdout", include_str!("../../migrations/sqlite/0010_holdout.sql"), include_str!("../../migrations/postgres/0010_holdout.sql")),
     (11, "referred_by", include_str!("../../migrations/sqlite/0011_referred_by.sql"), include_str!("../../migrations/postgres/0011_referred_by.sql")),
     (12, "switches", include_str!("../../migrations/sqlite/0012_switches.sql"), include_str!("../../migrations/postgres/0012_switches.sql")),
+    (
+        13,
+        "abc_adjusted",
+        include_str!("../../migrations/sqlite/0013_abc_adjusted.sql"),
+        include_str!("../../migrations/postgres/0013_abc_adjusted.sql"),
+    ),
 ];
 
 statements! {

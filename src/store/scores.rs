@@ -42,7 +42,7 @@ statements! {
     FIRST_PAID = "SELECT MIN(ordered_at) FROM orders WHERE status = 'paid'";
     PAGE = "SELECT customer_id, as_of, recency_days, orders, revenue_cents, average_order_value_cents, first_order_at, last_order_at, tenure_days,
                 r, f, m, rfm, rfm_weighted_e4, abc, revenue_rank, top_percent,
-                typical_gap_e1, next_order_in_days, churn_risk_e2, expected_orders_365_e4, expected_order_value_cents, clv_12m_cents
+                typical_gap_e1, next_order_in_days, churn_risk_e2, expected_orders_365_e4, expected_order_value_cents, clv_12m_cents, abc_adjusted
             FROM scores WHERE customer_id > $1 ORDER BY customer_id LIMIT $2";
     EXTERNAL_IDS = "SELECT c.id, c.external_id FROM customers c WHERE EXISTS (SELECT 1 FROM orders o WHERE o.customer_id = c.id) ORDER BY c.id";
     DELETE_ALL = "DELETE FROM scores";
@@ -144,7 +144,7 @@ fn order_facts(
     }
 }
 
-/// Rows of scores in one statement; each has 23 columns.
+/// Rows of scores in one statement; each has 24 columns.
 const ROWS: usize = 1_300;
 
 /// Stores scores, in place of what was stored for these customers.
@@ -157,7 +157,7 @@ pub async fn put(tx: &mut Tx, scores: &[Score]) -> Result<(), StoreError> {
             let mut query = QueryBuilder::new(
                 "INSERT INTO scores (customer_id, as_of, recency_days, orders, revenue_cents, average_order_value_cents, first_order_at, last_order_at,
                      tenure_days, r, f, m, rfm, rfm_weighted_e4, abc, revenue_rank, top_percent,
-                typical_gap_e1, next_order_in_days, churn_risk_e2, expected_orders_365_e4, expected_order_value_cents, clv_12m_cents) ",
+                typical_gap_e1, next_order_in_days, churn_risk_e2, expected_orders_365_e4, expected_order_value_cents, clv_12m_cents, abc_adjusted) ",
             );
             query.push_values(chunk, |mut row, score| {
                 row.push_bind(score.customer_id.0)
@@ -182,7 +182,8 @@ pub async fn put(tx: &mut Tx, scores: &[Score]) -> Result<(), StoreError> {
                     .push_bind(score.outlook.churn_risk_e2)
                     .push_bind(score.outlook.expected_orders_365_e4)
                     .push_bind(score.outlook.expected_order_value.map(|cents| cents.0))
-                    .push_bind(score.outlook.clv_12m.map(|cents| cents.0));
+                    .push_bind(score.outlook.clv_12m.map(|cents| cents.0))
+                    .push_bind(score.abc_adjusted.map(Abc::code));
             });
             query.push(
                 " ON CONFLICT (customer_id) DO UPDATE SET as_of = excluded.as_of, recency_days = excluded.recency_days, orders = excluded.orders,
@@ -192,7 +193,7 @@ pub async fn put(tx: &mut Tx, scores: &[Score]) -> Result<(), StoreError> {
                      abc = excluded.abc, revenue_rank = excluded.revenue_rank, top_percent = excluded.top_percent,
                      typical_gap_e1 = excluded.typical_gap_e1, next_order_in_days = excluded.next_order_in_days, churn_risk_e2 = excluded.churn_risk_e2,
                      expected_orders_365_e4 = excluded.expected_orders_365_e4, expected_order_value_cents = excluded.expected_order_value_cents,
-                     clv_12m_cents = excluded.clv_12m_cents",
+                     clv_12m_cents = excluded.clv_12m_cents, abc_adjusted = excluded.abc_adjusted",
             );
             query.build().persistent(false).execute(c).await.map(|_| ())
         })?;
@@ -230,7 +231,7 @@ pub async fn of(tx: &mut Tx, ids: &[Id]) -> Result<Vec<Score>, StoreError> {
             let mut query = QueryBuilder::new(
                 "SELECT customer_id, as_of, recency_days, orders, revenue_cents, average_order_value_cents, first_order_at, last_order_at, tenure_days,
                      r, f, m, rfm, rfm_weighted_e4, abc, revenue_rank, top_percent,
-                typical_gap_e1, next_order_in_days, churn_risk_e2, expected_orders_365_e4, expected_order_value_cents, clv_12m_cents FROM scores WHERE customer_id IN (",
+                typical_gap_e1, next_order_in_days, churn_risk_e2, expected_orders_365_e4, expected_order_value_cents, clv_12m_cents, abc_adjusted FROM scores WHERE customer_id IN (",
             );
             let mut list = query.separated(", ");
             for id in chunk {
@@ -267,7 +268,8 @@ where
     &'r str: Decode<'r, R::Database> + Type<R::Database>,
 {
     let number = |column: usize| row.try_get::<i64, usize>(column);
-    let abc: &str = row.try_get(14)?;
+    let class =
+        |column: &'static str, text: &str| Abc::parse(text).ok_or_else(|| StoreError::Corrupt { table: "scores", column, value: text.to_owned() });
     Ok(Score {
         customer_id: Id(number(0)?),
         as_of: UnixMs(number(1)?),
@@ -283,7 +285,8 @@ where
         m: number(11)?,
         rfm: number(12)?,
         rfm_weighted_e4: number(13)?,
-        abc: Abc::parse(abc).ok_or_else(|| StoreError::Corrupt { table: "scores", column: "abc", value: abc.to_owned() })?,
+        abc: class("abc", row.try_get(14)?)?,
+        abc_adjusted: row.try_get::<Option<&str>, usize>(23)?.map(|text| class("abc_adjusted", text)).transpose()?,
         revenue_rank: number(15)?,
         top_percent: number(16)?,
         outlook: Outlook {

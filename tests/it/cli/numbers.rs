@@ -134,9 +134,9 @@ async fn score_exports_everybody_with_orders_by_external_id() {
         lines[0],
         "customer_id,recency_days,orders,revenue_cents,r,f,m,rfm,abc,revenue_rank,top_percent,rfm_weighted_e4,average_order_value_cents,\
          first_order_at,last_order_at,tenure_days,\
-         typical_gap_e1,next_order_in_days,churn_risk_e2,expected_orders_365_e4,expected_order_value_cents,clv_12m_cents"
+         typical_gap_e1,next_order_in_days,churn_risk_e2,expected_orders_365_e4,expected_order_value_cents,clv_12m_cents,abc_adjusted"
     );
-    assert_eq!(lines[1], "1,10,1,100,1,1,1,111,C,20,96,10000,100,2026-03-01T09:00:00Z,2026-03-01T09:00:00Z,10,,,,,,");
+    assert_eq!(lines[1], "1,10,1,100,1,1,1,111,C,20,96,10000,100,2026-03-01T09:00:00Z,2026-03-01T09:00:00Z,10,,,,,,,");
     assert!(lines[2].starts_with("2,10,1,200,") && lines[19].starts_with("20,10,1,2000,1,1,5,115,A,1,1,") && lines[20].starts_with("anna,"), "{csv}");
     assert_eq!(lines.len(), 21);
     assert!(!folder.path().join("scores.csv.part").exists());

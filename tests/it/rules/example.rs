@@ -80,6 +80,7 @@ pub(super) fn regular() -> Facts {
         rfm: 345,
         rfm_weighted_e4: 40_000,
         abc: Abc::A,
+        abc_adjusted: Some(Abc::B),
         revenue_rank: 7,
         top_percent: 3,
         outlook: Outlook {

@@ -5,6 +5,7 @@ mod btyd;
 mod golden;
 mod interests;
 mod kpi;
+mod newcomers;
 mod outlook;
 mod settle;
 
@@ -30,6 +31,7 @@ fn default_rules() -> ScoreRules {
         abc_by: AbcBy::Revenue,
         abc_rule: AbcRule::Incl,
         abc_percent: [80, 95],
+        newcomer_days: 0,
         clv_discount_percent: 1,
     }
 }

@@ -28,6 +28,7 @@ fn score(id: i64) -> Score {
         rfm: 60_708,
         rfm_weighted_e4: 10,
         abc: Abc::B,
+        abc_adjusted: Some(Abc::B),
         revenue_rank: 11,
         top_percent: 12,
         outlook: Outlook {
