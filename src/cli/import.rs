@@ -26,7 +26,7 @@ use crate::intake::rows::Rows;
 use crate::intake::{Found, IntakeError, Options, Refused};
 use crate::model::customer::NewCustomer;
 use crate::model::event::{self, NewEvent};
-use crate::model::import::ImportCounts;
+use crate::model::import::{ComplaintCounts, ImportCounts};
 use crate::model::order::NewOrder;
 use crate::store::schema::Grown;
 use rejected::RejectedFile;
@@ -47,7 +47,8 @@ tell an objection from a question never asked. Times without an offset are in th
 order_id are one order; an order without any id gets one from its content, so that equal rows stay as many orders as they are.
 
 kind is a word for what happened; of nps (0 to 10) and csat (1 to 5) the value is the answer, and `stammgast kpi` counts them. Rules read events
-(c.nps, c.csat, c.answers_in …).
+(c.nps, c.csat, c.answers_in …). A complaint says that somebody called a message spam: they have objected to advertising from then on. Its value is the
+message's Message-ID, or the rule's name; without one it is about the last message of [experiments] complaint_days.
 
 Lines that cannot be read are written to FILE.rejected with number and reason, the rest is imported, and the exit status is 1. Mend them
 in FILE.rejected and import that file.
@@ -56,6 +57,7 @@ Examples:
   stammgast import customers customers.csv
   stammgast import orders orders.csv --map order_id=Vorgang --map revenue=Zahlbetrag
   stammgast import events survey.csv --map value=Weiterempfehlung --kind nps
+  stammgast import events spam-reports.csv --map value=Message-ID --kind complaint
   zcat orders.jsonl.gz | stammgast import orders - --json")]
 pub(super) struct Args {
     /// What the file holds
@@ -204,7 +206,7 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
         }
     };
     let mut rejected = RejectedFile::new(source.path.as_deref(), rows.form);
-    let counts = store(&ctx, batches, &mut rejected, &source.bar).await?;
+    let (counts, complaints) = store(&ctx, batches, &mut rejected, &source.bar).await?;
     reader.await.context("the decoder")?.with_context(|| source.name())?;
     let rejected_path = rejected.finish()?;
     source.bar.finish_and_clear();
@@ -212,11 +214,15 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
     ctx.db.close().await;
 
     if app.json {
-        println!("{}", serde_json::to_string(&counts)?);
+        println!("{}", serde_json::to_string(&Summary { counts, complaints: (kind == Kind::Events).then_some(complaints) })?);
     } else {
         let ImportCounts { inserted, updated, unchanged, rejected } = counts;
         println!("{}: {kind}: {inserted} inserted, {updated} updated, {unchanged} unchanged; {rejected} lines rejected", source.name());
         println!("Columns: {}", rows.used);
+        if complaints.complaints > 0 {
+            let ComplaintCounts { complaints, attributed } = complaints;
+            println!("Complaints: {complaints}, each an objection from then on; {attributed} counted for the message that they are about");
+        }
         if !rows.unused.is_empty() {
             println!("Not used: {}", rows.unused);
         }
@@ -235,6 +241,16 @@ fn options(args: &Args, config: &Config, source: &Source, kind: Kind, maps: &Map
     }
     let shop = &config.shop;
     Ok(Options { zone: shop.zone(), currency: shop.currency, date_order, source: args.source.clone(), data_at: source.data_at() })
+}
+
+/// What an import did, as JSON.
+#[derive(serde::Serialize)]
+struct Summary {
+    #[serde(flatten)]
+    counts: ImportCounts,
+    /// Of events only.
+    #[serde(flatten)]
+    complaints: Option<ComplaintCounts>,
 }
 
 /// What the summary says about the file.
@@ -281,14 +297,22 @@ fn read<T>(
     Ok(())
 }
 
-async fn store(ctx: &Ctx, mut batches: mpsc::Receiver<Batch>, rejected: &mut RejectedFile, bar: &ProgressBar) -> anyhow::Result<ImportCounts> {
-    let mut counts = ImportCounts::default();
+async fn store(
+    ctx: &Ctx,
+    mut batches: mpsc::Receiver<Batch>,
+    rejected: &mut RejectedFile,
+    bar: &ProgressBar,
+) -> anyhow::Result<(ImportCounts, ComplaintCounts)> {
+    let (mut counts, mut complaints) = (ImportCounts::default(), ComplaintCounts::default());
     let mut stored = 0;
     while let Some(batch) = batches.recv().await {
         let done = match batch.records {
             Records::Customers(records) => ingest::customers(ctx, records).await,
             Records::Orders(records) => ingest::orders(ctx, records).await.map(|ingested| ingested.counts),
-            Records::Events(records) => ingest::events(ctx, records).await,
+            Records::Events(records) => ingest::events(ctx, records).await.map(|(counts, of_batch)| {
+                complaints.add(of_batch);
+                counts
+            }),
         };
         counts.add(done.with_context(|| format!("after {stored} records, which are stored; importing the file again goes on"))?);
         counts.rejected += batch.refused.len() as u64;
@@ -297,5 +321,5 @@ async fn store(ctx: &Ctx, mut batches: mpsc::Receiver<Batch>, rejected: &mut Rej
         let seconds = bar.elapsed().as_secs().max(1);
         bar.set_message(format!("{stored} records, {}/s", stored / seconds));
     }
-    Ok(counts)
+    Ok((counts, complaints))
 }

@@ -228,6 +228,8 @@ impl Policy {
 pub struct Experiments {
     /// The smallest effect worth having, in percent of the rate.
     pub smallest_effect_percent: u32,
+    /// A complaint that names no message is about the last one of so many days.
+    pub complaint_days: u32,
 }
 
 impl Experiments {
@@ -240,6 +242,9 @@ impl Experiments {
     pub(super) fn check(&self) -> Result<(), Problem> {
         if !(1..=200).contains(&self.smallest_effect_percent) {
             return Err(("smallest_effect_percent", format!("{} is out of range: expected 1 to 200", self.smallest_effect_percent)));
+        }
+        if !(1..=365).contains(&self.complaint_days) {
+            return Err(("complaint_days", format!("{} is out of range: expected 1 to 365", self.complaint_days)));
         }
         Ok(())
     }

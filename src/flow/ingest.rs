@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Ctx, record, rescore};
+use super::{Ctx, object, record, rescore};
 use crate::config::Config;
 use crate::model::attribute::{AttributeKind, Declared};
 use crate::model::customer::NewCustomer;
 use crate::model::event::NewEvent;
-use crate::model::import::{ImportCounts, Ingested};
+use crate::model::import::{ComplaintCounts, ImportCounts, Ingested};
 use crate::model::order::NewOrder;
 use crate::store::{StoreError, customers as stored_customers, events as stored_events, orders as stored_orders, scores};
 
@@ -83,19 +83,20 @@ pub async fn orders(ctx: &Ctx, batch: Vec<NewOrder>) -> Result<Ingested, StoreEr
     Ok(ingested)
 }
 
-/// Stores a batch of events, all or none.
+/// Stores a batch of events, all or none, with what follows from the complaints among them.
 ///
 /// # Errors
 /// When the database fails; then nothing of the batch is stored.
-pub async fn events(ctx: &Ctx, batch: Vec<NewEvent>) -> Result<ImportCounts, StoreError> {
+pub async fn events(ctx: &Ctx, batch: Vec<NewEvent>) -> Result<(ImportCounts, ComplaintCounts), StoreError> {
     let mut tries = TRIES;
     loop {
         tries -= 1;
         let mut tx = ctx.db.write().await?;
         match stored_events::upsert(&mut tx, &batch, ctx.clock.now()).await {
-            Ok(counts) => {
+            Ok(stored) => {
+                let complaints = object::complaints(ctx, &mut tx, &stored).await?;
                 tx.commit().await?;
-                return Ok(counts);
+                return Ok((stored.counts, complaints));
             }
             Err(error) if tries == 0 || !is_lost_race(&error) => return Err(error),
             Err(_) => drop(tx),

@@ -221,10 +221,14 @@ const EVENTS: &[Spec] = &[
         "customer_id",
         &["customer_external_id", "customer_number", "customer_no", "kundennummer", "kunden_nr", "kunden_id", "kd_nr", "user_id"],
     ),
-    (Field::Email, "email", &["email_address", "mail", "email_adresse", "mailadresse", "contact_email"]),
+    (Field::Email, "email", &["email_address", "mail", "email_adresse", "mailadresse", "contact_email", "recipient", "original_rcpt_to"]),
     (Field::EventKind, "kind", &["event", "event_type", "type", "survey", "art", "ereignis", "umfrage"]),
-    (Field::Value, "value", &["answer", "score", "rating", "wert", "antwort", "bewertung", "note"]),
-    (Field::At, "at", &["date", "timestamp", "created_at", "answered_at", "submitted_at", "happened_at", "datum", "zeitpunkt"]),
+    (Field::Value, "value", &["answer", "score", "rating", "wert", "antwort", "bewertung", "note", "message_id", "original_message_id"]),
+    (
+        Field::At,
+        "at",
+        &["date", "timestamp", "created_at", "answered_at", "submitted_at", "happened_at", "complained_at", "arrival_date", "datum", "zeitpunkt"],
+    ),
 ];
 
 impl Kind {

@@ -3,6 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::customer::NewCustomer;
+use crate::base::id::Id;
 use crate::base::money::Cents;
 use crate::base::time::UnixMs;
 
@@ -47,6 +48,50 @@ impl Survey {
         let whole = Cents::parse(text).ok().filter(|number| number.0 % 100 == 0).map(|number| number.0 / 100);
         let answer = whole.filter(|answer| (lowest..=highest).contains(answer)).and_then(|answer| u8::try_from(answer).ok());
         answer.ok_or_else(|| format!("'{text}' is no answer to {name}: expected a whole number from {lowest} to {highest}"))
+    }
+}
+
+/// The kind of the events that say that somebody called a message of ours spam.
+pub const COMPLAINT: &str = "complaint";
+
+/// A complaint that is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Complaint {
+    /// The event.
+    pub event: Id,
+    /// Who complained.
+    pub customer: Id,
+    /// What it says about the message: see [`About::of`].
+    pub about: Option<String>,
+    /// When.
+    pub at: UnixMs,
+}
+
+/// The message that a complaint is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About<'a> {
+    /// It does not say.
+    Unsaid,
+    /// This one.
+    Message(Id),
+    /// The last one of this rule.
+    Rule(&'a str),
+    /// A mail that another system sent.
+    Foreign,
+}
+
+impl<'a> About<'a> {
+    /// Reads an event's value: a Message-ID with or without its brackets, a message's number, or a rule's name.
+    #[must_use]
+    pub fn of(value: Option<&'a str>) -> Self {
+        let Some(value) = value.map(str::trim).filter(|value| !value.is_empty()) else { return Self::Unsaid };
+        let bare = value.strip_prefix('<').and_then(|value| value.strip_suffix('>')).unwrap_or(value);
+        let (local, of_mail) = bare.split_once('@').map_or((bare, false), |(local, _)| (local, true));
+        match (local.parse(), of_mail) {
+            (Ok(id), _) => Self::Message(Id(id)),
+            (Err(_), true) => Self::Foreign,
+            (Err(_), false) => Self::Rule(bare),
+        }
     }
 }
 

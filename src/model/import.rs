@@ -28,6 +28,23 @@ impl ImportCounts {
     }
 }
 
+/// What complaints among imported events did; the names are a contract with scripts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ComplaintCounts {
+    /// Complaints that were new or have changed: whoever they are from has objected.
+    pub complaints: u64,
+    /// Those of them that are counted for a message of ours.
+    pub attributed: u64,
+}
+
+impl ComplaintCounts {
+    /// Adds another batch.
+    pub fn add(&mut self, other: Self) {
+        self.complaints += other.complaints;
+        self.attributed += other.attributed;
+    }
+}
+
 /// What a batch of orders did, and what follows from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ingested {

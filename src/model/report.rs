@@ -21,6 +21,8 @@ pub struct ArmCounts {
     pub pending: i64,
     /// Unsubscribed by a link in a message of this arm.
     pub unsubscribed: i64,
+    /// Messages of this arm that somebody called spam.
+    pub complained: i64,
     /// Decisions with at least one order inside the goal's window.
     pub converted: i64,
     /// What those orders brought, in cents.

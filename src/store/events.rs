@@ -9,7 +9,7 @@ use super::customers;
 use super::db::{MAX_BINDS, StoreError, Tx};
 use crate::base::id::{self, Id};
 use crate::base::time::UnixMs;
-use crate::model::event::{NewEvent, Survey};
+use crate::model::event::{COMPLAINT, Complaint, NewEvent, Survey};
 use crate::model::import::ImportCounts;
 
 statements! {
@@ -25,26 +25,47 @@ struct Known<'a> {
     at: UnixMs,
 }
 
+/// What a batch of events did, and what follows from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// What happened to the events.
+    pub counts: ImportCounts,
+    /// Complaints that are new, or whose event has changed.
+    pub complaints: Vec<Complaint>,
+    /// Changed events that were complaints before, with whom they were from.
+    pub withdrawn: Vec<(Id, Id)>,
+}
+
 /// Stores events; one with a known key replaces the stored one, unless nothing changed. Customers that nobody told us of are made. Of two
 /// events with the same key in a batch the later one counts.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when somebody else stored the same event or customer in this moment: the same call works anew.
-pub async fn upsert(tx: &mut Tx, batch: &[NewEvent], now: UnixMs) -> Result<ImportCounts, StoreError> {
+pub async fn upsert(tx: &mut Tx, batch: &[NewEvent], now: UnixMs) -> Result<Stored, StoreError> {
     let last: BTreeMap<&str, &NewEvent> = batch.iter().map(|event| (event.external_id.as_str(), event)).collect();
     let named = last.values().map(|event| (event.customer_external_id.as_str(), event.customer.as_deref()));
     let owners = customers::found_or_made(tx, named, now).await?;
-    let stored = stored(tx, &last.keys().copied().collect::<Vec<_>>()).await?;
+    let known = known(tx, &last.keys().copied().collect::<Vec<_>>()).await?;
     let (mut new, mut changed) = (Vec::new(), Vec::new());
+    let (mut complaints, mut withdrawn) = (Vec::new(), Vec::new());
     for (key, event) in last {
         let row = Known { customer: owners[&event.customer_external_id], kind: &event.kind, value: event.value.as_deref(), at: event.at };
-        match stored.get(key) {
-            None => new.push((id::next(), key, row)),
-            Some((id, customer, kind, value, at)) => {
-                let before = Known { customer: *customer, kind, value: value.as_deref(), at: *at };
-                if before != row {
-                    changed.push((*id, key, row));
+        let before =
+            known.get(key).map(|(id, customer, kind, value, at)| (*id, Known { customer: *customer, kind, value: value.as_deref(), at: *at }));
+        if before.as_ref().is_some_and(|(_, before)| *before == row) {
+            continue;
+        }
+        let id = before.as_ref().map_or_else(id::next, |(id, _)| *id);
+        if row.kind == COMPLAINT {
+            complaints.push(Complaint { event: id, customer: row.customer, about: event.value.clone(), at: row.at });
+        }
+        match before {
+            None => new.push((id, key, row)),
+            Some((_, before)) => {
+                if before.kind == COMPLAINT {
+                    withdrawn.push((id, before.customer));
                 }
+                changed.push((id, key, row));
             }
         }
     }
@@ -58,13 +79,14 @@ pub async fn upsert(tx: &mut Tx, batch: &[NewEvent], now: UnixMs) -> Result<Impo
     )
     .await?;
     let (inserted, updated) = (new.len() as u64, changed.len() as u64);
-    Ok(ImportCounts { inserted, updated, unchanged: batch.len() as u64 - inserted - updated, rejected: 0 })
+    let counts = ImportCounts { inserted, updated, unchanged: batch.len() as u64 - inserted - updated, rejected: 0 };
+    Ok(Stored { counts, complaints, withdrawn })
 }
 
 /// Id, customer, kind, value and moment by key.
-type Stored = HashMap<String, (Id, Id, String, Option<String>, UnixMs)>;
+type ByKey = HashMap<String, (Id, Id, String, Option<String>, UnixMs)>;
 
-async fn stored(tx: &mut Tx, keys: &[&str]) -> Result<Stored, StoreError> {
+async fn known(tx: &mut Tx, keys: &[&str]) -> Result<ByKey, StoreError> {
     let mut found = HashMap::new();
     for chunk in keys.chunks(MAX_BINDS) {
         let rows: Vec<(String, i64, i64, String, Option<String>, i64)> = on!(tx, |c| {

@@ -3,6 +3,7 @@
 use super::db::{StoreError, Tx, id_list};
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
+use crate::model::event::{About, Complaint};
 
 statements! {
     CONVERT_OPEN = "INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
@@ -19,6 +20,15 @@ statements! {
         ON CONFLICT (decision_id, kind, ref) DO NOTHING"];
     UNSUBSCRIBED = "INSERT INTO outcomes (decision_id, kind, ref, at, value_cents) VALUES ($1, 'unsubscribed', 0, $2, NULL)
                     ON CONFLICT (decision_id, kind, ref) DO NOTHING";
+    COMPLAINED_ABOUT = "INSERT INTO outcomes (decision_id, kind, ref, at)
+        SELECT decision_id, 'complained', CAST($1 AS BIGINT), CAST($2 AS BIGINT) FROM messages WHERE customer_id = $3 AND state IN ('sent', 'in_doubt') AND id = $4
+        ON CONFLICT (decision_id, kind, ref) DO NOTHING";
+    COMPLAINED = "INSERT INTO outcomes (decision_id, kind, ref, at)
+        SELECT decision_id, 'complained', CAST($1 AS BIGINT), CAST($2 AS BIGINT) FROM messages
+        WHERE customer_id = $3 AND state IN ('sent', 'in_doubt') AND done_at > $4 AND done_at <= $5 AND ($6 = '' OR rule = $6)
+        ORDER BY done_at DESC, id DESC LIMIT 1
+        ON CONFLICT (decision_id, kind, ref) DO NOTHING";
+    WITHDRAWN = "DELETE FROM outcomes WHERE kind = 'complained' AND ref = $1 AND decision_id IN (SELECT id FROM decisions WHERE customer_id = $2)";
 }
 
 /// Logs conversions of decisions whose goal's window ends at `open_since` or later, by orders up to `now`. Returns how many were new.
@@ -35,4 +45,40 @@ pub async fn convert_of(tx: &mut Tx, customers: &[Id], now: UnixMs) -> Result<u6
 /// Logs that a customer unsubscribed by the mail of this decision; a second click changes nothing.
 pub async fn unsubscribed(tx: &mut Tx, decision: Id, at: UnixMs) -> Result<(), StoreError> {
     on!(tx, UNSUBSCRIBED, |c, q| sqlx::query(q).bind(decision.0).bind(at.0).execute(c).await.map(drop))
+}
+
+/// Logs a complaint for the message that it names, else for the last one (of the rule that it names) that left in `window`: after its start, up to its end. False when there
+/// is none: then nobody knows which message it is about.
+pub async fn complained(tx: &mut Tx, complaint: &Complaint, window: (UnixMs, UnixMs)) -> Result<bool, StoreError> {
+    let Complaint { event, customer, about, at } = complaint;
+    let rows = match About::of(about.as_deref()) {
+        About::Foreign => 0,
+        About::Message(id) => on!(tx, COMPLAINED_ABOUT, |c, q| sqlx::query(q)
+            .bind(event.0)
+            .bind(at.0)
+            .bind(customer.0)
+            .bind(id.0)
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected()))?,
+        about @ (About::Unsaid | About::Rule(_)) => {
+            let rule = if let About::Rule(rule) = about { rule } else { "" };
+            on!(tx, COMPLAINED, |c, q| sqlx::query(q)
+                .bind(event.0)
+                .bind(at.0)
+                .bind(customer.0)
+                .bind(window.0.0)
+                .bind(window.1.0)
+                .bind(rule)
+                .execute(c)
+                .await
+                .map(|done| done.rows_affected()))?
+        }
+    };
+    Ok(rows > 0)
+}
+
+/// Takes the complaint that this event of a customer was out of the log.
+pub async fn withdraw(tx: &mut Tx, event: Id, customer: Id) -> Result<(), StoreError> {
+    on!(tx, WITHDRAWN, |c, q| sqlx::query(q).bind(event.0).bind(customer.0).execute(c).await.map(drop))
 }

@@ -14,8 +14,10 @@ statements! {
                 JOIN (SELECT MIN(id) AS id FROM decisions WHERE slot = 'arm' AND COALESCE(holdout, 0) = 0 AND COALESCE(switched, 0) <= $1 GROUP BY rule, customer_id) earliest ON earliest.id = d.id
                 GROUP BY d.rule, d.rule_hash, COALESCE(d.variant, '') ORDER BY 1, 2, 3";
     MESSAGES = "SELECT rule, variant, state, COUNT(*) FROM messages GROUP BY rule, variant, state";
-    UNSUBSCRIBED = "SELECT d.rule, COALESCE(d.variant, ''), COUNT(*) FROM outcomes x JOIN decisions d ON d.id = x.decision_id
-                    WHERE x.kind = 'unsubscribed' AND COALESCE(d.switched, 0) <= $1 GROUP BY d.rule, COALESCE(d.variant, '')";
+    /// Somebody may complain of a message twice.
+    LEFT = "SELECT d.rule, COALESCE(d.variant, ''), COUNT(DISTINCT CASE WHEN x.kind = 'unsubscribed' THEN d.id END), COUNT(DISTINCT CASE WHEN x.kind = 'complained' THEN d.id END)
+            FROM outcomes x JOIN decisions d ON d.id = x.decision_id
+            WHERE x.kind IN ('unsubscribed', 'complained') AND COALESCE(d.switched, 0) <= $1 GROUP BY d.rule, COALESCE(d.variant, '')";
     /// The cap is the 95th percentile of the decisions that converted, over all arms of the rule, so that it knows nothing of the arms.
     CONVERSIONS = "WITH people AS (SELECT d.rule AS rule, COALESCE(d.variant, '') AS variant, CAST(SUM(o.revenue_cents) AS BIGINT) AS total
                          FROM outcomes x JOIN decisions d ON d.id = x.decision_id JOIN orders o ON o.id = x.ref
@@ -96,10 +98,12 @@ pub async fn rules(tx: &mut Tx, now: UnixMs, margin: f64, most: i64) -> Result<V
             _ => arm.pending += count,
         }
     }
-    let rows: Vec<(String, String, i64)> = on!(tx, UNSUBSCRIBED, |c, q| sqlx::query_as(q).bind(most).fetch_all(c).await)?;
-    for (rule, variant, count) in rows {
+    let rows: Vec<(String, String, i64, i64)> = on!(tx, LEFT, |c, q| sqlx::query_as(q).bind(most).fetch_all(c).await)?;
+    for (rule, variant, unsubscribed, complained) in rows {
         if let Some(counts) = rules.get_mut(&rule) {
-            arm(counts, &variant).unsubscribed += count;
+            let arm = arm(counts, &variant);
+            arm.unsubscribed += unsubscribed;
+            arm.complained += complained;
         }
     }
     let rows: Vec<Converted> = on!(tx, CONVERSIONS, |c, q| sqlx::query_as(q).bind(most).fetch_all(c).await)?;

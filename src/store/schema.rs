@@ -32,6 +32,7 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0013_abc_adjusted.sql"),
         include_str!("../../migrations/postgres/0013_abc_adjusted.sql"),
     ),
+    (14, "complaints", include_str!("../../migrations/sqlite/0014_complaints.sql"), include_str!("../../migrations/postgres/0014_complaints.sql")),
 ];
 
 statements! {

@@ -11,10 +11,11 @@ macro_rules! counts {
             "WITH people AS (SELECT COALESCE(d.variant, '') AS variant, COUNT(*) AS k, MIN(d.effective_at) AS since,
                     SUM(CASE WHEN EXISTS (SELECT 1 FROM outcomes x JOIN orders o ON o.id = x.ref WHERE x.decision_id = d.id AND x.kind = 'converted' AND o.status = 'paid')
                         THEN 1 ELSE 0 END) AS y,
-                    SUM(CASE WHEN EXISTS (SELECT 1 FROM outcomes x WHERE x.decision_id = d.id AND x.kind = 'unsubscribed') THEN 1 ELSE 0 END) AS u
+                    SUM(CASE WHEN EXISTS (SELECT 1 FROM outcomes x WHERE x.decision_id = d.id AND x.kind = 'unsubscribed') THEN 1 ELSE 0 END) AS u,
+                    SUM(CASE WHEN EXISTS (SELECT 1 FROM outcomes x WHERE x.decision_id = d.id AND x.kind = 'complained') THEN 1 ELSE 0 END) AS s
                     FROM decisions d WHERE d.rule = $1 AND d.slot = 'arm' AND COALESCE(d.holdout, 0) = 0 AND d.switched IS NULL
                     AND d.rule_hash ", $among, " GROUP BY d.customer_id, COALESCE(d.variant, ''))
-             SELECT variant, CAST(SUM(k) AS BIGINT), CAST(SUM(y) AS BIGINT), CAST(SUM(u) AS BIGINT), COUNT(*), CAST(SUM(k * k) AS DOUBLE PRECISION),
+             SELECT variant, CAST(SUM(k) AS BIGINT), CAST(SUM(y) AS BIGINT), CAST(SUM(u) AS BIGINT), CAST(SUM(s) AS BIGINT), COUNT(*), CAST(SUM(k * k) AS DOUBLE PRECISION),
                     CAST(SUM(y * y) AS DOUBLE PRECISION), CAST(SUM(k * y) AS DOUBLE PRECISION), MIN(since), MAX(k) FROM people GROUP BY variant ORDER BY variant"
         )
     };
@@ -72,16 +73,17 @@ pub async fn add(tx: &mut Tx, switch: &Switch) -> Result<(), StoreError> {
         .map(drop))
 }
 
-/// Who was decided about under these versions of a rule, before any switch: people, buyers and those who unsubscribed, by arm; no money.
+/// Who was decided about under these versions of a rule, before any switch: people, buyers, those who unsubscribed and those who complained, by arm; no money.
 pub async fn counts(tx: &mut Tx, rule: &str, hashes: &[String]) -> Result<RuleCounts, StoreError> {
     let list = serde_json::json!(hashes).to_string();
     let mut counts = RuleCounts { rule: rule.to_owned(), ..RuleCounts::default() };
     let rows: Vec<Row> = on!(tx, COUNTS, |c, q| sqlx::query_as(q).bind(rule).bind(&list).fetch_all(c).await)?;
-    for (name, people, converted, unsubscribed, customers, decisions_squares, converted_squares, decisions_converted, since, most) in rows {
+    for (name, people, converted, unsubscribed, complained, customers, decisions_squares, converted_squares, decisions_converted, since, most) in rows
+    {
         let again = Again { customers, decisions_squares, converted_squares, decisions_converted, ..Again::default() };
         let again = (most > 1).then_some(again);
         counts.first_at = Some(counts.first_at.map_or(UnixMs(since), |first| first.min(UnixMs(since))));
-        let arm = ArmCounts { name, people, unsubscribed, converted, again, ..ArmCounts::default() };
+        let arm = ArmCounts { name, people, unsubscribed, complained, converted, again, ..ArmCounts::default() };
         if arm.name.is_empty() { counts.control = arm } else { counts.variants.push(arm) }
     }
     let rows: Vec<(String, String, i64)> = on!(tx, ASSIGNED, |c, q| sqlx::query_as(q).bind(rule).bind(&list).fetch_all(c).await)?;
@@ -95,4 +97,4 @@ pub async fn counts(tx: &mut Tx, rule: &str, hashes: &[String]) -> Result<RuleCo
 }
 
 /// Variant, and what [`counts`] makes of it in its order; the first decision and the most about one person.
-type Row = (String, i64, i64, i64, i64, f64, f64, f64, i64, i64);
+type Row = (String, i64, i64, i64, i64, i64, f64, f64, f64, i64, i64);

@@ -22,7 +22,7 @@ pub(super) fn write(path: &Path, report: &Report, currency: &str) -> anyhow::Res
     })
 }
 
-const HEADER: [&str; 25] = [
+const HEADER: [&str; 26] = [
     "rule",
     "arm",
     "people",
@@ -31,6 +31,7 @@ const HEADER: [&str; 25] = [
     "in_doubt",
     "pending",
     "unsubscribed",
+    "complained",
     "converted",
     "revenue_cents",
     "rate",
@@ -51,7 +52,7 @@ const HEADER: [&str; 25] = [
 ];
 
 /// The comparison is the arm's first: with control where there is one. Its interval and p-value hold at every look.
-fn line(rule: &RuleReport, arm: &ArmReport, currency: &str) -> [String; 25] {
+fn line(rule: &RuleReport, arm: &ArmReport, currency: &str) -> [String; 26] {
     let counts = &arm.counts;
     let comparison = rule.comparisons.iter().find(|comparison| comparison.arm == counts.name);
     let valid = comparison.and_then(|comparison| comparison.always_valid);
@@ -67,6 +68,7 @@ fn line(rule: &RuleReport, arm: &ArmReport, currency: &str) -> [String; 25] {
         counts.in_doubt.to_string(),
         counts.pending.to_string(),
         counts.unsubscribed.to_string(),
+        counts.complained.to_string(),
         counts.converted.to_string(),
         counts.revenue_cents.to_string(),
         number(arm.rate),

@@ -11,7 +11,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::replaced::replace;
 use super::{App, Done};
 use crate::base::money::Cents;
-use crate::flow::analyse::{self, AlwaysValid, ArmReport, Comparison, HoldoutReport, Ledger, Report};
+use crate::flow::analyse::{self, AlwaysValid, ArmReport, Comparison, Guardrail, Harm, HoldoutReport, Ledger, Report};
 use crate::flow::{Ctx, record};
 use crate::model::decision::Refusal;
 
@@ -82,6 +82,7 @@ pub(super) fn print(ctx: &Ctx, report: &Report) {
             "in doubt",
             "waiting",
             "left",
+            "spam",
             "bought",
             "rate",
             "95 % interval",
@@ -105,9 +106,8 @@ pub(super) fn print(ctx: &Ctx, report: &Report) {
         for comparison in &rule.comparisons {
             println!("  {}", sentence(comparison, rule.cap_cents, currency));
         }
-        for guardrail in rule.guardrails.iter().filter(|guardrail| guardrail.worse) {
-            let points = guardrail.unsubscribed_difference * 100.0;
-            println!("  mind: {} makes {points:.1} points more people unsubscribe than {}", guardrail.arm, guardrail.against);
+        for line in rule.guardrails.iter().filter_map(mind) {
+            println!("  mind: {line}");
         }
         if !rule.goal {
             println!("  no goal: nothing is counted as bought");
@@ -197,12 +197,30 @@ fn row(arm: &ArmReport, goal: bool, currency: &str) -> Vec<String> {
         count(arm.counts.in_doubt),
         count(arm.counts.pending),
         count(arm.counts.unsubscribed),
+        count(arm.counts.complained),
         if goal { arm.counts.converted.to_string() } else { "–".to_owned() },
         arm.rate.map_or_else(|| "–".to_owned(), percent),
         arm.rate_interval.map_or_else(|| "–".to_owned(), |(low, high)| format!("{} to {}", percent(low), percent(high))),
         if goal { format!("{} {currency}", Cents(arm.counts.revenue_cents)) } else { "–".to_owned() },
         arm.revenue_per_person_cents.map_or_else(|| "–".to_owned(), |cents| money(cents, currency)),
     ]
+}
+
+/// What is to be minded of two variants.
+fn mind(guardrail: &Guardrail) -> Option<String> {
+    let Guardrail { harm, arm, against, difference, .. } = guardrail;
+    let points = difference * 100.0;
+    let what = match harm {
+        Harm::Unsubscribed => "unsubscribe",
+        Harm::Complained => "call it spam",
+    };
+    match (guardrail.worse, guardrail.doubtful) {
+        (true, _) => Some(format!("{arm} makes {points:.1} points more people {what} than {against}")),
+        (false, true) => Some(format!(
+            "{points:.1} points more people {what} with {arm} than with {against}: not sure yet, but {arm} takes no traffic by itself meanwhile"
+        )),
+        (false, false) => None,
+    }
 }
 
 fn sentence(comparison: &Comparison, cap_cents: i64, currency: &str) -> String {

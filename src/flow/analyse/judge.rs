@@ -1,4 +1,4 @@
-//! The verdict of a rule, and the guardrail.
+//! The verdict of a rule, and the guardrails.
 
 use serde::Serialize;
 
@@ -11,6 +11,7 @@ use crate::model::switch::Switch;
 use crate::stats::proportion::Proportion;
 use crate::stats::verdict::{self, LEVEL, Outcome};
 use crate::stats::words::{self, Told};
+use crate::stats::{Interval, exact};
 
 /// What the comparisons of a rule say together.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -29,19 +30,57 @@ pub struct VerdictReport {
     pub sentence: String,
 }
 
-/// Two variants and how many people they made unsubscribe.
+/// How people show that they want no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Harm {
+    /// By the link in the message.
+    Unsubscribed,
+    /// By calling it spam.
+    Complained,
+}
+
+/// The smallest rise of complaints that a look has to find: twice as many. They are so rare that finding less would take more people than a shop has.
+const TWICE: f64 = 1.0;
+
+impl Harm {
+    const ALL: [Self; 2] = [Self::Unsubscribed, Self::Complained];
+
+    fn share(self, counts: &ArmCounts) -> Proportion {
+        let hits = match self {
+            Self::Unsubscribed => counts.unsubscribed,
+            Self::Complained => counts.complained,
+        };
+        Proportion { hits, of: counts.people }
+    }
+}
+
+/// Two variants and how many people they drove away.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Guardrail {
+    /// What is compared.
+    pub harm: Harm,
     /// The variant that more people leave.
     pub arm: String,
     /// The other.
     pub against: String,
-    /// Difference of the shares that unsubscribed by a link of the message, never negative.
-    pub unsubscribed_difference: f64,
+    /// Difference of the shares, never negative.
+    pub difference: f64,
+    /// 95 % interval of it that holds at every look together.
+    pub interval: Interval,
     /// p-value that holds at every look together, after Holm over all pairs of variants.
     pub p_value: f64,
     /// p < 0.05: this variant drives people away.
     pub worse: bool,
+    /// More complaints, and already one look at them would say so (p < 0.05): not sure, but reason enough to give this variant no traffic.
+    pub doubtful: bool,
+}
+
+impl Guardrail {
+    /// Whether the variant may not take the traffic.
+    pub(super) fn stops(&self, winner: &str) -> bool {
+        self.arm == winner && (self.worse || self.doubtful)
+    }
 }
 
 pub(super) fn verdict(ctx: &Ctx, counts: &RuleCounts, arms: &Arms<'_>, split_p: Option<f64>, switch: Option<&Switch>) -> Option<VerdictReport> {
@@ -84,21 +123,28 @@ fn days_for(more: i64, people: i64, elapsed_ms: i64) -> i64 {
     i64::try_from(days + 1).unwrap_or(i64::MAX)
 }
 
-/// Each two variants; control gets no message that one could unsubscribe by.
+/// Each two variants, by what people do who want no more; control gets no message that they could do it to.
 pub(super) fn guardrails(counts: &RuleCounts, smallest: f64) -> Vec<Guardrail> {
-    let left = |counts: &ArmCounts| Proportion { hits: counts.unsubscribed, of: counts.people };
-    let shares: Vec<Proportion> = counts.variants.iter().map(left).collect();
+    Harm::ALL.into_iter().flat_map(|harm| of_harm(counts, harm, if harm == Harm::Complained { TWICE } else { smallest })).collect()
+}
+
+fn of_harm(counts: &RuleCounts, harm: Harm, smallest: f64) -> Vec<Guardrail> {
+    let shares: Vec<Proportion> = counts.variants.iter().map(|arm| harm.share(arm)).collect();
     let guardrail = |pair: &verdict::Pair| {
         let (first, second) = pair.arms;
         let difference = shares[second].rate()? - shares[first].rate()?;
-        let (arm, against) = if difference < 0.0 { (first, second) } else { (second, first) };
+        let (low, high) = pair.look.interval;
+        let ((arm, against), interval) = if difference < 0.0 { ((first, second), (-high, -low)) } else { ((second, first), (low, high)) };
         let name = |place: usize| counts.variants[place].name.clone();
         Some(Guardrail {
+            harm,
             arm: name(arm),
             against: name(against),
-            unsubscribed_difference: difference.abs(),
+            difference: difference.abs(),
+            interval,
             p_value: pair.adjusted,
             worse: pair.adjusted < LEVEL,
+            doubtful: harm == Harm::Complained && exact::p_value(shares[arm], shares[against]).is_some_and(|p_value| p_value < LEVEL),
         })
     };
     verdict::pairs(&shares, smallest).iter().filter_map(guardrail).collect()

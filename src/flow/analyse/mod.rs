@@ -15,7 +15,7 @@ use serde::Serialize;
 
 pub use compare::{AlwaysValid, Comparison};
 pub use holdout::{Everybody, HoldoutReport};
-pub use judge::{Guardrail, VerdictReport};
+pub use judge::{Guardrail, Harm, VerdictReport};
 pub use ledger::Ledger;
 pub use pictures::{Picture, pictures};
 
@@ -67,7 +67,7 @@ pub struct RuleReport {
     pub switch: Option<Switch>,
     /// What the rule earned; null when it has reached and held out nobody.
     pub ledger: Option<Ledger>,
-    /// Unsubscriptions of each two variants.
+    /// Unsubscriptions and complaints of each two variants.
     pub guardrails: Vec<Guardrail>,
     /// p-value of the check that people were split as the rule says (χ², each person once); below 0.001 the split is broken. Null when no version tells its weights.
     pub split_p: Option<f64>,

@@ -1,6 +1,6 @@
-//! The report as pictures, in the shop's language: variants as a forest plot, and each ledger as a waterfall.
+//! The report as pictures, in the shop's language: variants and guardrails as forest plots, and each ledger as a waterfall.
 
-use super::{AlwaysValid, Ledger, Report};
+use super::{AlwaysValid, Guardrail, Harm, Ledger, Report};
 use crate::base::written::{decimal, grouped};
 use crate::flow::Ctx;
 use crate::model::customer::Locale;
@@ -9,7 +9,7 @@ use crate::picture::{ForestGroup, ForestRow, ForestWords, Step, WaterfallWords, 
 /// A picture and what it is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
-    /// `variants`, `earned-RULE`, or `earned` of all campaigns together.
+    /// `variants`, `guardrails`, `earned-RULE`, or `earned` of all campaigns together.
     pub name: String,
     /// SVG.
     pub svg: String,
@@ -20,7 +20,7 @@ pub struct Picture {
 pub fn pictures(ctx: &Ctx, report: &Report) -> Vec<Picture> {
     let german = Locale::parse(&ctx.config.shop.locale).unwrap_or_default() == Locale::De;
     let currency = ctx.config.shop.currency.code();
-    let mut pictures: Vec<Picture> = variants(report, german).into_iter().collect();
+    let mut pictures: Vec<Picture> = variants(report, german).into_iter().chain(guardrails(report, german)).collect();
     let all = if german { "Alle Kampagnen zusammen" } else { "All campaigns together" };
     let together = report.holdout.iter().map(|holdout| ("earned".to_owned(), all, &holdout.ledger));
     let rules = report.rules.iter().filter_map(|rule| Some((format!("earned-{}", rule.rule), rule.rule.as_str(), rule.ledger.as_ref()?)));
@@ -67,6 +67,45 @@ fn variants(report: &Report, german: bool) -> Option<Picture> {
         }
     };
     (!groups.is_empty()).then(|| Picture { name: "variants".to_owned(), svg: forest(&groups, &words) })
+}
+
+/// Every guardrail of rules that drove somebody away; the interval holds at every look.
+fn guardrails(report: &Report, german: bool) -> Option<Picture> {
+    let points = |share: f64| decimal(&format!("{:+.2}", share * 100.0), german);
+    let row = |guardrail: &Guardrail| {
+        let (low, high) = guardrail.interval;
+        let harm = match (guardrail.harm, german) {
+            (Harm::Unsubscribed, true) => "abgemeldet",
+            (Harm::Unsubscribed, false) => "unsubscribed",
+            (Harm::Complained, true) => "Spam gemeldet",
+            (Harm::Complained, false) => "called it spam",
+        };
+        ForestRow {
+            label: format!("{} – {}, {harm}", guardrail.arm, guardrail.against),
+            middle: Some(guardrail.difference),
+            interval: Some(guardrail.interval),
+            text: format!("{} ({} … {})", points(guardrail.difference), points(low), points(high)),
+        }
+    };
+    let harmed = |rule: &&super::RuleReport| rule.variants.iter().any(|arm| arm.counts.unsubscribed + arm.counts.complained > 0);
+    let group = |rule: &super::RuleReport| ForestGroup { title: rule.rule.clone(), rows: rule.guardrails.iter().map(row).collect() };
+    let groups: Vec<ForestGroup> = report.rules.iter().filter(harmed).map(group).filter(|group| !group.rows.is_empty()).collect();
+    let words = if german {
+        ForestWords {
+            title: "Wer nichts mehr will",
+            description: "Unterschied der Anteile, die sich abmelden oder Spam melden, in Prozentpunkten, mit dem Intervall, das bei jedem Blick gilt (95 %).",
+            worse: "weniger gehen",
+            better: "mehr gehen",
+        }
+    } else {
+        ForestWords {
+            title: "Who wants no more",
+            description: "Difference of the shares that unsubscribe or call it spam, in percentage points, with the interval that holds at every look (95 %).",
+            worse: "fewer leave",
+            better: "more leave",
+        }
+    };
+    (!groups.is_empty()).then(|| Picture { name: "guardrails".to_owned(), svg: forest(&groups, &words) })
 }
 
 /// From the margin of the revenue against control to what is left.

@@ -47,7 +47,7 @@ pub(in crate::flow) async fn find(ctx: &Ctx, spec: &RuleSpec, now: UnixMs) -> Re
     let Some(winner) = verdict.leaders.first().and_then(|place| arms.counts[*place].0) else { return Ok(None) };
     let beaten = |place: usize| verdict.beaten.contains(&place);
     let best = (0..arms.counts.len()).all(|place| arms.counts[place].0.is_none_or(|name| name == winner) || beaten(place));
-    let drives_away = judge::guardrails(&counts, smallest).into_iter().any(|guardrail| guardrail.worse && guardrail.arm == winner);
+    let drives_away = judge::guardrails(&counts, smallest).iter().any(|guardrail| guardrail.stops(winner));
     let switch = Switch { rule: spec.name.clone(), test, winner: winner.to_owned(), at: now, hash: spec.hash.clone() };
     Ok((best && !drives_away).then_some(switch))
 }

@@ -223,3 +223,50 @@ on_both!(signs_that_part_the_values_of_a_page_come_into_no_customer, |db| {
         assert_eq!((facts.customer.tags.len(), facts.customer.attributes.len()), (1, 1), "{facts:?}");
     }
 });
+
+on_both!(spam_reports_are_imported_and_the_report_counts_them_by_variant, |db| {
+    let folder = tempfile::tempdir().unwrap();
+    let rule = "rule(\"hello\").basis(\"consent\").when(|c| c.id != \"\").control(0)\n    .variant(\"A\", 1, |c| email(\"win-back-plain\")).variant(\"B\", 1, |c| email(\"win-back-plain\"));";
+    std::fs::create_dir(folder.path().join("rules")).unwrap();
+    std::fs::write(folder.path().join("rules/hello.rhai"), rule).unwrap();
+    let settings = "[shop]\nname = \"S\"\nimprint = \"Ulm\"\nlocale = \"en\"\n[policy]\nquiet_from = \"00:00\"\nquiet_until = \"00:00\"\n[guards]\nhold_percent = 0\n[mail]\nfrom = \"Laden <post@shop.example>\"\n";
+    std::fs::write(folder.path().join("stammgast.toml"), settings).unwrap();
+    let people: Vec<String> = (1..=20).map(|id| format!("{id},p{id}@kunde.example,double_opt_in,2024-01-01")).collect();
+    std::fs::write(folder.path().join("c.csv"), format!("customer_id,email,consent,consent_at\n{}\n", people.join("\n"))).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stammgast"));
+        command.args(arguments).args(["--config", "stammgast.toml"]).current_dir(folder.path()).env("STAMMGAST__DATABASE__URL", &db.url);
+        let output = command.env("STAMMGAST__TEMPLATES__PATH", concat!(env!("CARGO_MANIFEST_DIR"), "/templates")).output().unwrap();
+        (text(&output).0, output.status.code().unwrap(), text(&output).1)
+    };
+    assert_eq!(run(&["import", "customers", "c.csv"]).1, 0);
+    let sent = run(&["run", "hello"]);
+    assert_eq!(sent.1, 0, "{sent:?}");
+    let of_b = "SELECT c.external_id FROM decisions d JOIN customers c ON c.id = d.customer_id WHERE d.variant = 'B' ORDER BY c.id LIMIT 2";
+    let b = texts(&db.db, of_b).await;
+    let of_first = format!("SELECT m.id FROM messages m JOIN customers c ON c.id = m.customer_id WHERE c.external_id = '{}'", b[0]);
+    let message = number(&db.db, &of_first).await;
+    let at = "2100-01-01T00:00:00Z";
+    let lines = format!(
+        "Recipient,Arrival-Date,Message-ID\np{}@kunde.example,{at},<{message}@localhost>\np{}@kunde.example,soon,\nnobody,{at},\n",
+        b[0], b[1]
+    );
+    std::fs::write(folder.path().join("spam.csv"), lines).unwrap();
+    let (out, code, _) = run(&["import", "events", "spam.csv", "--kind", "complaint"]);
+    assert_eq!(code, 1, "two lines cannot be read: {out}");
+    assert!(out.contains("1 inserted, 0 updated, 0 unchanged; 2 lines rejected"), "{out}");
+    assert!(out.contains("Complaints: 1, each an objection from then on; 1 counted for the message that they are about"), "{out}");
+    let (out, _, _) = run(&["import", "events", "spam.csv", "--kind", "complaint", "--json"]);
+    assert_eq!(out, "{\"inserted\":0,\"updated\":0,\"unchanged\":1,\"rejected\":2,\"complaints\":0,\"attributed\":0}\n");
+    let (out, code, _) = run(&["report", "--json", "--csv", "report.csv", "--svg", "pictures"]);
+    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let variants = report["rules"][0]["variants"].as_array().unwrap();
+    assert_eq!((code, &variants[0]["complained"], &variants[1]["complained"]), (0, &0.into(), &1.into()));
+    let csv = std::fs::read_to_string(folder.path().join("report.csv")).unwrap();
+    let column = |line: &str| line.split(',').nth(8).unwrap().to_owned();
+    assert_eq!(csv.lines().map(column).collect::<Vec<_>>(), ["complained", "0", "1"]);
+    let svg = std::fs::read_to_string(folder.path().join("pictures/guardrails.svg")).unwrap();
+    assert!(svg.contains("B – A, called it spam"), "{svg}");
+    let (why, _, _) = run(&["why", &b[0], "hello"]);
+    assert!(why.contains("objected"), "no more advertising: {why}");
+});

@@ -84,11 +84,17 @@ fn survey_answers_are_imported_and_become_nps_and_csat() {
     std::fs::write(folder.path().join("answers.csv"), &file).unwrap();
     let import = || run(folder.path(), &["import", "events", "answers.csv", "--json"]);
     let first = import();
-    assert_eq!(String::from_utf8_lossy(&first.stdout), "{\"inserted\":520,\"updated\":0,\"unchanged\":0,\"rejected\":1}\n");
+    assert_eq!(
+        String::from_utf8_lossy(&first.stdout),
+        "{\"inserted\":520,\"updated\":0,\"unchanged\":0,\"rejected\":1,\"complaints\":0,\"attributed\":0}\n"
+    );
     assert_eq!(first.status.code(), Some(1));
     let rejected = std::fs::read_to_string(folder.path().join("answers.csv.rejected")).unwrap();
     assert!(rejected.contains("522,value: '11' is no answer to nps: expected a whole number from 0 to 10,bad,1,nps,11,1998-05-01"), "{rejected}");
-    assert_eq!(String::from_utf8_lossy(&import().stdout), "{\"inserted\":0,\"updated\":0,\"unchanged\":520,\"rejected\":1}\n");
+    assert_eq!(
+        String::from_utf8_lossy(&import().stdout),
+        "{\"inserted\":0,\"updated\":0,\"unchanged\":520,\"rejected\":1,\"complaints\":0,\"attributed\":0}\n"
+    );
 
     let found: Value = serde_json::from_str(&text(folder.path(), &["kpi", "--to", "1998-06-30", "--csv", "kpi.csv", "--json"])).unwrap();
     let answered =

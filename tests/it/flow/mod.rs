@@ -4,6 +4,7 @@ pub mod analyse;
 mod backtest;
 mod brake;
 mod cdnow;
+mod complaints;
 mod decide;
 mod dispatch;
 mod holdout;

@@ -20,7 +20,7 @@ fn event(key: &str, customer: &str, kind: &str, value: Option<&str>, at: i64) ->
 
 async fn ingest(db: &Db, batch: &[NewEvent]) -> ImportCounts {
     let ctx = Ctx::new(db.clone(), Clock::simulated(UnixMs(1_000)), Config::from_toml("").unwrap().into());
-    ingest::events(&ctx, batch.to_vec()).await.unwrap()
+    ingest::events(&ctx, batch.to_vec()).await.unwrap().0
 }
 
 fn counts(inserted: u64, updated: u64, unchanged: u64) -> ImportCounts {
