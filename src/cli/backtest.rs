@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use chrono::NaiveDate;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::signs::Signs;
 use super::{App, Done};
 use crate::base::money::Cents;
 use crate::flow::Ctx;
@@ -60,12 +61,12 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
     if app.json {
         println!("{}", serde_json::to_string(&found)?);
     } else {
-        print(&ctx, &found);
+        print(&ctx, &found, app.signs);
     }
     Ok(if found.failure.is_some() { Done::WithFaults } else { Done::Well })
 }
 
-fn print(ctx: &Ctx, found: &Backtest) {
+fn print(ctx: &Ctx, found: &Backtest, signs: Signs) {
     let count = |verdict: &str| found.people.iter().filter(|reached| reached.verdict == verdict).count();
     println!(
         "{} {} from {} to {}: {} runs; nothing is written or sent",
@@ -75,7 +76,7 @@ fn print(ctx: &Ctx, found: &Backtest) {
         found.to,
         found.runs
     );
-    println!("{}", chart(&found.days));
+    println!("{}", chart(&found.days, signs));
     let holdout = match count("holdout") {
         0 => String::new(),
         people => format!(", held out from all rules {people}"),
@@ -118,13 +119,13 @@ fn print(ctx: &Ctx, found: &Backtest) {
 }
 
 /// Messages per day, or of several days where there are many.
-fn chart(days: &[Day]) -> String {
+fn chart(days: &[Day], signs: Signs) -> String {
     let step = days.len().div_ceil(LINES).max(1);
     let step = if step > 1 { step.next_multiple_of(7) } else { 1 };
     let rows: Vec<(NaiveDate, usize)> =
         days.chunks(step).filter_map(|days| Some((days.first()?.date, days.iter().map(|day| day.sent).sum()))).collect();
     let most = rows.iter().map(|(_, sent)| *sent).max().unwrap_or(0).max(1);
-    let line = |(date, sent): &(NaiveDate, usize)| format!("  {date} {sent:>7} {}", "█".repeat((sent * COLUMNS).div_ceil(most)));
+    let line = |(date, sent): &(NaiveDate, usize)| format!("  {date} {sent:>7} {}", signs.bar((sent * COLUMNS).div_ceil(most)));
     let lines: Vec<String> = rows.iter().map(line).map(|line| line.trim_end().to_owned()).collect();
     let head = if step == 1 { "  day        messages".to_owned() } else { format!("  {step} days from messages") };
     format!("{head}\n{}", lines.join("\n"))

@@ -66,7 +66,7 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
     if app.json {
         println!("{}", serde_json::to_string(&found)?);
     } else {
-        report::print(&ctx, &found);
+        report::print(&ctx, &found, app.signs);
         println!("\nMails: {}", ctx.config.mail.folder);
     }
     if args.no_serve {

@@ -23,6 +23,7 @@ mod score;
 mod score_export;
 mod serve;
 mod shipped;
+mod signs;
 mod test;
 mod why;
 
@@ -31,6 +32,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand};
 
 use crate::base::clock::Clock;
@@ -40,6 +42,7 @@ use crate::flow::campaign::Campaign;
 use crate::model::text::one_line;
 use crate::rules::ScoreSet;
 use crate::store::{Db, settings};
+use signs::Signs;
 
 /// Campaign automation that a shop can run itself.
 #[derive(Debug, Parser)]
@@ -51,6 +54,12 @@ struct Cli {
     /// One JSON document on stdout instead of text
     #[arg(long, global = true)]
     json: bool,
+    /// Text without bars and sparklines, as files and pipes get it
+    #[arg(long, global = true, env = "NO_COLOR", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    plain: bool,
+    /// Bars and sparklines in files and pipes, too
+    #[arg(long, global = true)]
+    drawn: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -108,6 +117,7 @@ enum Done {
 struct App {
     config: Option<PathBuf>,
     json: bool,
+    signs: Signs,
 }
 
 impl App {
@@ -169,7 +179,7 @@ fn short(hash: &str) -> &str {
 pub fn main() -> ExitCode {
     end_with_the_reader();
     let cli = Cli::parse();
-    let app = App { config: cli.config, json: cli.json };
+    let app = App { config: cli.config, json: cli.json, signs: Signs::for_output(cli.plain, cli.drawn) };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

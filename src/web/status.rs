@@ -11,7 +11,7 @@ use super::text::{escape, number, pick};
 use super::{Figures, Web, problem};
 use crate::base::money::Cents;
 use crate::config::shop::Shop;
-use crate::flow::analyse::{self, ArmReport, RuleReport};
+use crate::flow::analyse::{self, ArmReport, HoldoutReport, RuleReport};
 use crate::flow::{FlowError, pause, trigger, watch};
 use crate::model::hold::{Barrier, Guard, Hold};
 use crate::model::pause::Pause;
@@ -47,6 +47,9 @@ pub(super) async fn page_of(web: &Web) -> Result<String, FlowError> {
     }
     for rule in &found.rules {
         body.push_str(&rule_table(rule, &shop.locale, shop.currency.code()));
+    }
+    if let Some(holdout) = &found.holdout {
+        body.push_str(&together(holdout, shop));
     }
     let _ = write!(body, "<h2>{}</h2><table>", t("Betrieb", "Operation"));
     for (stage, beat) in web.pulse.all() {
@@ -177,6 +180,35 @@ fn rule_table(rule: &RuleReport, locale: &str, currency: &str) -> String {
         let text = t("Personen können noch kaufen: die Zahlen können wachsen.", "people may still buy: the figures may grow.");
         let _ = write!(html, "<p class=\"quiet\">{} {text}</p>", rule.open);
     }
+    html
+}
+
+/// What all rules earned together: everybody against those held out from all of them.
+fn together(holdout: &HoldoutReport, shop: &Shop) -> String {
+    let (locale, currency) = (shop.locale.as_str(), shop.currency.code());
+    let t = |german, english| pick(locale, german, english);
+    let mut html = format!("<h2>{}</h2><table><tr>", t("Alle Kampagnen zusammen", "All campaigns together"));
+    for header in [t("Gruppe", "Group"), t("Personen", "People"), t("Gekauft", "Bought"), t("Umsatz", "Revenue"), t("je Person", "per person")] {
+        let _ = write!(html, "<th>{header}</th>");
+    }
+    html.push_str("</tr>");
+    let groups =
+        [(t("bekommt von keiner Regel etwas", "gets nothing from any rule"), &holdout.control), (t("alle anderen", "everybody else"), &holdout.rest)];
+    for (name, group) in groups {
+        let each = |cents: f64| number(&format!("{:.2} {currency}", cents / 100.0), locale);
+        let cells = [
+            name.to_owned(),
+            group.people.to_string(),
+            group.bought.to_string(),
+            number(&format!("{} {currency}", Cents(group.revenue_cents)), locale),
+            group.revenue_per_person_cents.map_or_else(|| "–".to_owned(), each),
+        ];
+        let _ = write!(html, "<tr><td>{}</td></tr>", cells.join("</td><td>"));
+    }
+    let day = |at| shop.zone().wall(at).format("%d.%m.%Y").to_string();
+    let until = holdout.until.map_or_else(String::new, |until| format!(" {} {}", t("bis", "until"), day(until)));
+    let share = format!("{} % {} {}{until}.", holdout.percent, t("der Kunden, seit", "of the customers, since"), day(holdout.since));
+    let _ = write!(html, "</table><p>{}</p><p class=\"quiet\">{share}</p>", escape(&holdout.ledger.sentence));
     html
 }
 

@@ -83,7 +83,7 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
     if app.json {
         println!("{}", serde_json::to_string(&measured)?);
     } else {
-        tables::print(&measured, args.cohorts);
+        tables::print(&measured, args.cohorts, app.signs);
         if !drawn.is_empty() {
             println!("\nDrawn: {}", drawn.join(", "));
         }

@@ -3,6 +3,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::base::money::Cents;
+use crate::cli::signs::Signs;
 use crate::flow::measure::{Measured, PeriodFigures, Surveys};
 use crate::score::kpi::{Cohort, Figures};
 
@@ -50,16 +51,16 @@ fn points(score: Option<f64>) -> String {
 }
 
 /// Everything, the table of cohorts only if asked for.
-pub(super) fn print(measured: &Measured, with_cohorts: bool) {
+pub(super) fn print(measured: &Measured, with_cohorts: bool, signs: Signs) {
     if measured.periods.is_empty() {
         println!("There are no paid orders up to {}.", measured.to);
     } else {
-        figures(measured);
-        inactive(measured);
-        pareto(measured);
+        figures(measured, signs);
+        inactive(measured, signs);
+        pareto(measured, signs);
     }
     if with_cohorts && !measured.cohorts.is_empty() {
-        cohorts(&measured.cohorts);
+        cohorts(&measured.cohorts, signs);
     }
     if !measured.goals.is_empty() {
         println!("\nGoals");
@@ -71,18 +72,18 @@ pub(super) fn print(measured: &Measured, with_cohorts: bool) {
             None => "?",
         };
         let course: Vec<Option<f64>> = goal.values.iter().map(|value| value.value).collect();
-        println!("{mark} {}  {}\n  {}", goal.goal, sparkline(&course), goal.sentence);
+        println!("{}\n  {}", format!("{mark} {}  {}", goal.goal, signs.sparkline(&course)).trim_end(), goal.sentence);
     }
 }
 
-fn figures(measured: &Measured) {
+fn figures(measured: &Measured, signs: Signs) {
     let latest = &measured.periods[measured.periods.len().saturating_sub(LATEST)..];
     let shown = &latest[latest.len().saturating_sub(COLUMNS)..];
     let mut table = plain();
     let label = |period: &PeriodFigures| if period.complete { period.period.clone() } else { format!("{} so far", period.period) };
     let mut header = vec![measured.currency.clone()];
     header.extend(shown.iter().map(label));
-    header.extend(["all".to_owned(), "course".to_owned()]);
+    header.extend(["all".to_owned(), course(signs)]);
     table.set_header(header);
     for (name, say, number) in ROWS {
         let mut row = vec![name.to_owned()];
@@ -90,14 +91,14 @@ fn figures(measured: &Measured) {
         row.push(say(&measured.whole.figures));
         // What a running period has so far would look like a fall.
         let complete: Vec<Option<f64>> = latest.iter().filter(|period| period.complete).map(|period| number(&period.figures)).collect();
-        row.push(sparkline(&complete));
+        row.push(signs.sparkline(&complete));
         table.add_row(row);
     }
     let survey = |name: &str, score: fn(&Surveys) -> Option<f64>| {
         let mut row = vec![name.to_owned()];
         row.extend(shown.iter().map(|period| points(score(&period.surveys))));
         let complete: Vec<Option<f64>> = latest.iter().filter(|period| period.complete).map(|period| score(&period.surveys)).collect();
-        row.extend([points(score(&measured.whole.surveys)), sparkline(&complete)]);
+        row.extend([points(score(&measured.whole.surveys)), signs.sparkline(&complete)]);
         row
     };
     if measured.whole.surveys.nps.is_some() {
@@ -130,25 +131,30 @@ fn figures(measured: &Measured) {
     println!("all: {from}{}; {margin}", measured.to);
 }
 
-fn inactive(measured: &Measured) {
+fn inactive(measured: &Measured, signs: Signs) {
     println!("\nLost customers as of {}, by days without an order", measured.to);
     let mut table = plain();
     table.set_header(["more than", "customers", "share", ""]);
     for row in &measured.inactive {
-        table.add_row([format!("{} days", row.days), row.customers.to_string(), percent(row.rate), bar(row.rate)]);
+        table.add_row([format!("{} days", row.days), row.customers.to_string(), percent(row.rate), signs.share(row.rate)]);
     }
     right(&mut table, 2);
     println!("{table}");
 }
 
-fn pareto(measured: &Measured) {
+fn pareto(measured: &Measured, signs: Signs) {
     let pareto = &measured.pareto;
     println!("\nBest customers by revenue");
     let mut table = plain();
     table.set_header(["best", "customers", measured.currency.as_str(), "share", ""]);
     for top in pareto.top.iter().filter(|top| top.percent < 100) {
-        let cells =
-            [format!("{} %", top.percent), top.customers.to_string(), Cents(top.revenue_cents).to_string(), percent(top.share), bar(top.share)];
+        let cells = [
+            format!("{} %", top.percent),
+            top.customers.to_string(),
+            Cents(top.revenue_cents).to_string(),
+            percent(top.share),
+            signs.share(top.share),
+        ];
         table.add_row(cells);
     }
     right(&mut table, 3);
@@ -158,18 +164,18 @@ fn pareto(measured: &Measured) {
     }
 }
 
-fn cohorts(cohorts: &[Cohort]) {
+fn cohorts(cohorts: &[Cohort], signs: Signs) {
     println!("\nCohorts: of those who first bought in a month, the share that bought again in the k-th month after it");
     let latest = &cohorts[cohorts.len().saturating_sub(LATEST)..];
     let months = latest.iter().map(|cohort| cohort.active.len()).max().unwrap_or_default().min(MONTHS);
     let mut table = plain();
     let header = ["month".to_owned(), "new".to_owned()].into_iter().chain((1..months).map(|since| since.to_string()));
-    table.set_header(header.chain(["course".to_owned()]));
+    table.set_header(header.chain([course(signs)]));
     for cohort in latest {
         let mut row = vec![cohort.month.clone(), cohort.size.to_string()];
         row.extend((1..months).map(|since| cohort.retention.get(since).map_or_else(String::new, |share| format!("{:.0} %", share * 100.0))));
         let course: Vec<Option<f64>> = cohort.retention.iter().skip(1).take(LATEST).map(|share| Some(*share)).collect();
-        row.push(sparkline(&course));
+        row.push(signs.sparkline(&course));
         table.add_row(row);
     }
     right(&mut table, months);
@@ -177,6 +183,11 @@ fn cohorts(cohorts: &[Cohort]) {
     if cohorts.len() > latest.len() || latest.iter().any(|cohort| cohort.active.len() > MONTHS) {
         println!("earlier cohorts and later months: --json");
     }
+}
+
+/// The heading of sparklines.
+fn course(signs: Signs) -> String {
+    if signs.drawn() { "course".to_owned() } else { String::new() }
 }
 
 fn plain() -> Table {
@@ -189,42 +200,5 @@ fn plain() -> Table {
 fn right(table: &mut Table, columns: usize) {
     for column in table.column_iter_mut().skip(1).take(columns) {
         column.set_cell_alignment(CellAlignment::Right);
-    }
-}
-
-/// One sign for each value, from the lowest to the highest; a gap where it is not known.
-fn sparkline(values: &[Option<f64>]) -> String {
-    const SIGNS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let known = || values.iter().flatten().copied();
-    let (low, high) = (known().fold(f64::INFINITY, f64::min), known().fold(f64::NEG_INFINITY, f64::max));
-    let sign = |value: f64| {
-        // All alike: the middle.
-        let height = if high > low { (value - low) / (high - low) } else { 0.5 };
-        let step = [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875].partition_point(|border| *border <= height);
-        SIGNS[step]
-    };
-    values.iter().map(|value| value.map_or(' ', sign)).collect()
-}
-
-/// Twenty signs are the whole.
-fn bar(share: Option<f64>) -> String {
-    let share = share.unwrap_or_default();
-    (1..=20_u32).take_while(|step| f64::from(*step) <= share * 20.0 + 0.5).map(|_| '█').collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sparkline_goes_from_the_lowest_to_the_highest_with_gaps() {
-        assert_eq!(sparkline(&[Some(0.0), None, Some(50.0), Some(100.0)]), "▁ ▅█");
-        assert_eq!((sparkline(&[Some(3.0), Some(3.0)]), sparkline(&[None]), sparkline(&[])), ("▅▅".to_owned(), " ".to_owned(), String::new()));
-    }
-
-    #[test]
-    fn a_bar_is_as_long_as_the_share() {
-        let length = |share| bar(share).chars().count();
-        assert_eq!([length(None), length(Some(0.0)), length(Some(0.5)), length(Some(1.0)), length(Some(7.0))], [0, 0, 10, 20, 20]);
     }
 }

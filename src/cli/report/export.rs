@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use crate::cli::replaced::replace;
-use crate::flow::analyse::{ArmReport, Report, RuleReport};
+use crate::flow::analyse::{ArmReport, Everybody, Ledger, Report, RuleReport};
 
-/// One line for each arm of each rule, named as in JSON; of a rule's comparisons, verdict and ledger what belongs to the arm or the rule. What is not known is empty. The file is
-/// complete or not there.
+/// One line for each arm of each rule, named as in JSON; of a rule's comparisons, verdict and ledger what belongs to the arm or the rule. What all rules earned together is in
+/// two lines more, of the rule [`ALL`]. What is not known is empty. The file is complete or not there.
 pub(super) fn write(path: &Path, report: &Report, currency: &str) -> anyhow::Result<()> {
     replace(path, |file| {
         let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(file);
@@ -17,10 +17,18 @@ pub(super) fn write(path: &Path, report: &Report, currency: &str) -> anyhow::Res
                 csv.write_record(line(rule, arm, currency))?;
             }
         }
+        if let Some(holdout) = &report.holdout {
+            for (arm, group) in [("holdout", &holdout.control), ("rest", &holdout.rest)] {
+                csv.write_record(together(arm, group, &holdout.ledger, currency))?;
+            }
+        }
         csv.flush()?;
         Ok(())
     })
 }
+
+/// What stands for all rules in the place of a rule's name; no rule can be called so.
+const ALL: &str = "(all)";
 
 const HEADER: [&str; 26] = [
     "rule",
@@ -57,8 +65,7 @@ fn line(rule: &RuleReport, arm: &ArmReport, currency: &str) -> [String; 26] {
     let comparison = rule.comparisons.iter().find(|comparison| comparison.arm == counts.name);
     let valid = comparison.and_then(|comparison| comparison.always_valid);
     let ledger = rule.ledger.as_ref().filter(|_| rule.goal);
-    let earned = ledger.and_then(|ledger| ledger.earned_interval_cents);
-    let number = |number: Option<f64>| number.map_or_else(String::new, |number| number.to_string());
+    let [earned, low, high, vouchers] = earned(ledger);
     [
         rule.rule.clone(),
         counts.name.clone(),
@@ -81,10 +88,42 @@ fn line(rule: &RuleReport, arm: &ArmReport, currency: &str) -> [String; 26] {
         number(valid.map(|valid| valid.interval.1)),
         number(valid.and_then(|valid| valid.p_value_adjusted)),
         rule.verdict.as_ref().map_or_else(String::new, |verdict| verdict.outcome.code().to_owned()),
-        number(ledger.and_then(|ledger| ledger.earned_cents)),
-        number(earned.map(|(low, _)| low)),
-        number(earned.map(|(_, high)| high)),
-        number(ledger.map(|ledger| ledger.voucher_cents)),
+        earned,
+        low,
+        high,
+        vouchers,
         currency.to_owned(),
     ]
+}
+
+/// Those held out from all rules, or everybody else: who bought, in no goal's window; what was earned is the same in both lines.
+fn together(arm: &str, group: &Everybody, ledger: &Ledger, currency: &str) -> [String; 26] {
+    let told = [
+        ("rule", ALL.to_owned()),
+        ("arm", arm.to_owned()),
+        ("people", group.people.to_string()),
+        ("converted", group.bought.to_string()),
+        ("revenue_cents", group.revenue_cents.to_string()),
+        ("revenue_per_person_cents", number(group.revenue_per_person_cents)),
+        ("currency", currency.to_owned()),
+    ];
+    let of_ledger =
+        ["rule_earned_cents", "rule_earned_low_cents", "rule_earned_high_cents", "rule_voucher_cents"].into_iter().zip(earned(Some(ledger)));
+    let told: Vec<(&str, String)> = told.into_iter().chain(of_ledger).collect();
+    HEADER.map(|column| told.iter().find(|(name, _)| *name == column).map_or_else(String::new, |(_, cell)| cell.clone()))
+}
+
+/// What was earned with the ends of its interval, and vouchers.
+fn earned(ledger: Option<&Ledger>) -> [String; 4] {
+    let interval = ledger.and_then(|ledger| ledger.earned_interval_cents);
+    [
+        number(ledger.and_then(|ledger| ledger.earned_cents)),
+        number(interval.map(|(low, _)| low)),
+        number(interval.map(|(_, high)| high)),
+        number(ledger.map(|ledger| ledger.voucher_cents)),
+    ]
+}
+
+fn number(number: Option<f64>) -> String {
+    number.map_or_else(String::new, |number| number.to_string())
 }

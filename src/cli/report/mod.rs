@@ -9,9 +9,10 @@ use anyhow::Context as _;
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::replaced::replace;
+use super::signs::{Signs, end_of_scale};
 use super::{App, Done};
 use crate::base::money::Cents;
-use crate::flow::analyse::{self, AlwaysValid, ArmReport, Comparison, Guardrail, Harm, HoldoutReport, Ledger, Report};
+use crate::flow::analyse::{self, AlwaysValid, ArmReport, Comparison, Guardrail, Harm, HoldoutReport, Ledger, Report, RuleReport};
 use crate::flow::{Ctx, record};
 use crate::model::decision::Refusal;
 
@@ -26,7 +27,7 @@ use crate::model::decision::Refusal;
 pub(super) struct Args {
     /// Only this rule
     rule: Option<String>,
-    /// Write the arms as CSV, one line each
+    /// Write the arms as CSV, one line each, and two for all rules together
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     /// Draw variants.svg and, for each rule and for all together, what was earned into this folder
@@ -56,7 +57,7 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
     if app.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
-        print(&ctx, &report);
+        print(&ctx, &report, app.signs);
         if !drawn.is_empty() {
             println!("\nDrawn: {}", drawn.join(", "));
         }
@@ -65,7 +66,7 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
 }
 
 /// The report as text.
-pub(super) fn print(ctx: &Ctx, report: &Report) {
+pub(super) fn print(ctx: &Ctx, report: &Report, signs: Signs) {
     let currency = ctx.config.shop.currency.code();
     if report.rules.is_empty() {
         println!("No rule has decided anything yet.");
@@ -97,6 +98,7 @@ pub(super) fn print(ctx: &Ctx, report: &Report) {
             column.set_cell_alignment(CellAlignment::Right);
         }
         println!("{table}");
+        print_rates(rule, signs);
         if let Some(verdict) = &rule.verdict {
             println!("  {}", verdict.sentence);
         }
@@ -125,6 +127,23 @@ pub(super) fn print(ctx: &Ctx, report: &Report) {
     if let Some(holdout) = &report.holdout {
         print_holdout(ctx, holdout);
     }
+}
+
+/// The rates below each other, each with the interval of the table, on one scale.
+fn print_rates(rule: &RuleReport, signs: Signs) {
+    let arms = std::iter::once(&rule.control).chain(&rule.variants);
+    let rates: Vec<(&str, f64, (f64, f64))> = arms.filter_map(|arm| Some((arm.counts.name.as_str(), arm.rate?, arm.rate_interval?))).collect();
+    // One alone is beside nothing.
+    if !signs.drawn() || rates.len() < 2 {
+        return;
+    }
+    let most = end_of_scale(rates.iter().map(|(_, _, (_, high))| *high));
+    let width = rates.iter().map(|(name, _, _)| name.chars().count()).max().unwrap_or_default();
+    println!("  rate");
+    for (name, rate, interval) in rates {
+        println!("    {name:<width$} {:>7}  {}", percent(rate), signs.interval(rate, interval, most));
+    }
+    println!("    {:<width$}          {}", "", signs.scale(most));
 }
 
 /// What all rules earned together.
@@ -186,7 +205,6 @@ fn why(reason: &str) -> String {
 }
 
 fn row(arm: &ArmReport, goal: bool, currency: &str) -> Vec<String> {
-    let percent = |ratio: f64| format!("{:.1} %", ratio * 100.0);
     let control = arm.counts.name == "control";
     let count = |count: i64| if control { "–".to_owned() } else { count.to_string() };
     vec![
@@ -245,6 +263,10 @@ fn sentence(comparison: &Comparison, cap_cents: i64, currency: &str) -> String {
         _ => String::new(),
     };
     format!("{} against {}: {rates}; {revenue}{capped}", comparison.arm, comparison.against)
+}
+
+fn percent(ratio: f64) -> String {
+    format!("{:.1} %", ratio * 100.0)
 }
 
 fn money(cents: f64, currency: &str) -> String {

@@ -31,7 +31,9 @@ fn cdnow(settings: &str) -> tempfile::TempDir {
 fn an_owner_reads_figures_goals_and_cohorts() {
     let goal = "[goals.repeat-rate]\nkpi = \"repeat_purchase_rate\"\ntarget = \"+15 %\"\nfrom = 1997-09-30\nby = 1998-09-30";
     let folder = cdnow(&format!("[shop]\nmargin_percent = 30\n{goal}"));
-    insta::assert_snapshot!("kpi", text(folder.path(), &["kpi", "--to", "1998-06-30", "--cohorts"]));
+    insta::assert_snapshot!("kpi", text(folder.path(), &["kpi", "--to", "1998-06-30", "--cohorts", "--drawn"]));
+    let plain = text(folder.path(), &["kpi", "--to", "1998-06-30", "--cohorts"]);
+    assert!(plain.contains("repeat-purchase rate") && !plain.contains(['█', '▁']) && !plain.contains("course"), "{plain}");
     let by_month = text(folder.path(), &["kpi", "--to", "1998-06-15", "--by", "month"]);
     assert!(by_month.contains("1998-06 so far") && by_month.contains("12 earlier periods: --json, --csv, or an earlier --to"), "{by_month}");
     assert_eq!(text(folder.path(), &["kpi", "--to", "1996-12-31"]).lines().next(), Some("There are no paid orders up to 1996-12-31."));

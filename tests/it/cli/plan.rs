@@ -67,7 +67,8 @@ on_both!(a_marketer_replays_a_rule, |test| {
     let folder = folder.path();
     write(folder, &RULE.replace("c.orders >= 1", "c.recency_days >= 3").replace("control(20)", "control(20).goal(\"order\", days(14))"));
     let days = ["backtest", "hello", "--from", "2024-05-01", "--to", "2024-06-10"];
-    insta::assert_snapshot!("backtest", text(test, folder, &days));
+    insta::assert_snapshot!("backtest", text(test, folder, &[&days[..], &["--drawn"]].concat()));
+    assert!(!text(test, folder, &days).contains('█'), "a file gets no bars");
     let document: Value = serde_json::from_str(&text(test, folder, &[&days[..], &["--json"]].concat())).unwrap();
     assert_eq!(document["days"][3], json!({ "date": "2024-05-04", "sent": 23, "control": 7, "holdout": 0, "refused": 0 }));
     assert_eq!((&document["people"][0]["date"], &document["voucher_exposure_cents"]), (&json!("2024-05-04"), &json!(12_000)));

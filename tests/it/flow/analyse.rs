@@ -47,11 +47,17 @@ pub(super) async fn report(stage: &Stage) -> Value {
 
 /// What the command prints with these settings.
 pub(super) fn printed(test: &TestDb, settings: &str) -> String {
+    asked(test, settings, &[])
+}
+
+/// The same with these arguments.
+fn asked(test: &TestDb, settings: &str, arguments: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("shop.toml"), settings).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_stammgast"));
     command.args(["report", "--config", "shop.toml"]).current_dir(folder.path()).env("STAMMGAST__DATABASE__URL", &test.url);
-    let output = command.env_remove("STAMMGAST_CONFIG").output().unwrap();
+    command.args(arguments).env_remove("STAMMGAST_CONFIG");
+    let output = command.output().unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
@@ -78,6 +84,9 @@ on_both!(a_clear_difference_has_a_winner_and_the_report_says_so, |test| {
     let below = |key: &str| against_a[key].as_f64().unwrap() < 0.0;
     assert!(below("revenue_difference_cents") && !below("revenue_capped_difference_cents"), "{against_a}");
     insta::assert_snapshot!("report", printed(test, "[shop]\nlocale = \"en\""));
+    let drawn = asked(test, "[shop]\nlocale = \"en\"", &["--drawn"]);
+    insta::assert_snapshot!("rates", drawn.split("  rate\n").nth(1).unwrap().split("  B wins").next().unwrap());
+    assert!(!asked(test, "", &["--plain"]).contains('●'));
 });
 
 on_both!(a_small_difference_is_not_called_one_and_the_report_says_how_long_it_takes, |test| {
@@ -186,7 +195,17 @@ on_both!(the_report_can_be_had_as_csv_and_as_pictures, |test| {
         assert!(distance < 1e-9, "{cell}: {expected}");
     };
     let column = |name: &str| lines[0].iter().position(|title| *title == name).unwrap();
-    assert_eq!(lines.iter().skip(1).map(|line| line[column("arm")]).collect::<Vec<_>>(), ["control", "A", "B"]);
+    assert_eq!(lines.iter().skip(1).map(|line| line[column("arm")]).collect::<Vec<_>>(), ["control", "A", "B", "holdout", "rest"]);
+    let holdout = serde_json::to_value(analyse::report(&stage.ctx, None).await.unwrap()).unwrap()["holdout"].clone();
+    for (line, group) in lines[4..].iter().zip(["control", "rest"]) {
+        assert_eq!((line[column("rule")], line[column("sent")], line[column("verdict")], line[column("currency")]), ("(all)", "", "", "EUR"));
+        for (cell, key) in [("people", "people"), ("converted", "bought"), ("revenue_cents", "revenue_cents")] {
+            assert_eq!(line[column(cell)], holdout[group][key].to_string(), "{key}");
+        }
+        near(line[column("revenue_per_person_cents")], &holdout[group]["revenue_per_person_cents"]);
+        near(line[column("rule_earned_cents")], &holdout["ledger"]["earned_cents"]);
+        near(line[column("rule_earned_high_cents")], &holdout["ledger"]["earned_interval_cents"][1]);
+    }
     for (line, arm) in lines[1..].iter().zip(std::iter::once(&rule["control"]).chain(rule["variants"].as_array().unwrap())) {
         for key in ["people", "converted", "revenue_cents"] {
             assert_eq!(line[column(key)], arm[key].to_string(), "{key}");
