@@ -99,7 +99,13 @@ pub fn means(variant: Sample, control: Sample, smallest: f64) -> Option<Look> {
 /// `share` one arm's share of the people, both between 0 and 1.
 #[must_use]
 pub fn people_planned(rate: f64, smallest: f64, share: f64) -> f64 {
-    (DRIFT / smallest).powi(2) * (1.0 - rate) / rate / (share * (1.0 - share))
+    people_planned_of_mean(((1.0 - rate) / rate).sqrt(), smallest, share)
+}
+
+/// The same for means; `spread` is a person's standard deviation as a multiple of the common mean.
+#[must_use]
+pub fn people_planned_of_mean(spread: f64, smallest: f64, share: f64) -> f64 {
+    (DRIFT * spread / smallest).powi(2) / (share * (1.0 - share))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "people are fewer than 2^53")]

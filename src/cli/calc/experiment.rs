@@ -4,12 +4,15 @@ use serde_json::json;
 
 use super::super::{App, Done};
 use crate::model::customer::Locale;
-use crate::stats::power::Design;
+use crate::stats::power::{Design, MeanDesign};
 use crate::stats::proportion::{self, Proportion};
 use crate::stats::sequential;
 use crate::stats::verdict;
 use crate::stats::words::{self, Told};
 use crate::stats::{bayes, exact, srm};
+
+/// The chance that an effect is found.
+const POWER: f64 = 0.8;
 
 /// Compare two arms: difference, p-value, chance to beat, and the verdict
 #[derive(Debug, clap::Args)]
@@ -29,8 +32,11 @@ pub(super) struct Ab {
 
 /// Before the start: people needed for an effect, and the smallest effect that so many people show
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  stammgast calc mde --rate 0.05 --people 4000 --per-day 60\n\n\
-    Found with 80 %, wrong in 5 %. The effect worth having is [experiments] smallest_effect_percent of the configuration.")]
+#[command(
+    after_help = "Examples:\n  stammgast calc mde --rate 0.05 --people 4000 --per-day 60\n  stammgast calc mde --rate 0.05 --people 4000 --order-value 62 --order-deviation 40\n\n\
+    Found with 80 %, wrong in 5 %. The effect worth having is [experiments] smallest_effect_percent of the configuration. With the value of orders also for the\n\
+    revenue per person, buyers or not: it takes more people than the rate, because orders differ."
+)]
 pub(super) struct Mde {
     /// Share of people who buy without the change, such as 0.05
     #[arg(long, value_parser = rate)]
@@ -44,6 +50,28 @@ pub(super) struct Mde {
     /// People that come a day, both arms together
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     per_day: Option<u32>,
+    /// What a buyer spends on average, such as 62.00
+    #[arg(long, value_parser = amount, requires = "order_deviation")]
+    order_value: Option<f64>,
+    /// How far that is from what single buyers spend: the standard deviation, such as 40.00
+    #[arg(long, value_parser = amount, requires = "order_value")]
+    order_deviation: Option<f64>,
+}
+
+/// What can be told of a figure before the start.
+#[derive(serde::Serialize)]
+struct Ahead {
+    smallest_effect: Option<f64>,
+    wanted_effect: f64,
+    chance: Option<f64>,
+    one_look: Needed,
+    any_look: Needed,
+}
+
+#[derive(serde::Serialize)]
+struct Needed {
+    people: Option<f64>,
+    days: Option<f64>,
 }
 
 /// Check a split: were people assigned by the weights?
@@ -69,6 +97,10 @@ fn counts(text: &str) -> Result<Proportion, String> {
 
 fn rate(text: &str) -> Result<f64, String> {
     text.trim().parse().ok().filter(|rate| *rate > 0.0 && *rate < 1.0).ok_or_else(|| "expected a number between 0 and 1, e.g. 0.05".to_owned())
+}
+
+fn amount(text: &str) -> Result<f64, String> {
+    text.trim().parse().ok().filter(|amount| *amount > 0.0 && *amount < 1e9).ok_or_else(|| "expected an amount above 0, e.g. 62.00".to_owned())
 }
 
 /// A p-value as people read it.
@@ -121,38 +153,93 @@ pub(super) fn ab(args: &Ab, app: &App) -> anyhow::Result<Done> {
 pub(super) fn mde(args: &Mde, app: &App) -> anyhow::Result<Done> {
     let config = app.config()?;
     let smallest = config.experiments.smallest_effect();
-    let design = Design { baseline: args.rate, alpha: verdict::LEVEL, power: 0.8, ratio: (1.0 - args.share) / args.share };
-    let smallest_effect = design.smallest_effect(f64::from(args.people) * args.share);
-    let chance = design.chance(smallest, f64::from(args.people) * args.share);
-    let one_look = design.control_people(smallest).map(|people| (people.ceil() / args.share).ceil());
-    let common = args.rate * (1.0 + smallest * (1.0 - args.share));
-    let any_look = one_look.map(|_| sequential::people_planned(common, smallest, args.share).ceil());
-    let days = |people: Option<f64>| people.zip(args.per_day).map(|(people, per_day)| (people / f64::from(per_day)).ceil());
+    let rate = ahead_of_rate(args, smallest);
+    let revenue = args.order_value.zip(args.order_deviation).map(|(value, deviation)| ahead_of_revenue(args, value, deviation, smallest));
     if app.json {
-        let document = json!({
-            "rate": args.rate, "people": args.people, "smallest_effect": smallest_effect, "wanted_effect": smallest, "chance": chance,
-            "one_look": { "people": one_look, "days": days(one_look) }, "any_look": { "people": any_look, "days": days(any_look) },
-        });
+        let mut document = serde_json::to_value(&rate)?;
+        document["rate"] = json!(args.rate);
+        document["people"] = json!(args.people);
+        document["revenue"] = match &revenue {
+            Some((mean, spread, ahead)) => {
+                let mut document = serde_json::to_value(ahead)?;
+                document["mean"] = json!(mean);
+                document["deviation"] = json!(mean * spread);
+                document
+            }
+            None => serde_json::Value::Null,
+        };
         println!("{document}");
         return Ok(Done::Well);
     }
-    let rise = |effect: f64| format!("{:.1} % ({:.2} % to {:.2} % buy)", effect * 100.0, args.rate * 100.0, args.rate * (1.0 + effect) * 100.0);
-    match smallest_effect {
+    let bought = |effect: f64| format!("{:.1} % ({:.2} % to {:.2} % buy)", effect * 100.0, args.rate * 100.0, args.rate * (1.0 + effect) * 100.0);
+    tell(args, &rate, bought);
+    if let Some((mean, _, ahead)) = &revenue {
+        let currency = config.shop.currency.code();
+        println!("\nRevenue per person, buyers or not: {mean:.2} {currency}");
+        tell(args, ahead, |effect| format!("{:.1} % ({mean:.2} to {:.2} {currency})", effect * 100.0, mean * (1.0 + effect)));
+    }
+    Ok(Done::Well)
+}
+
+fn ahead_of_rate(args: &Mde, smallest: f64) -> Ahead {
+    let design = Design { baseline: args.rate, alpha: verdict::LEVEL, power: POWER, ratio: (1.0 - args.share) / args.share };
+    let control = f64::from(args.people) * args.share;
+    let one_look = design.control_people(smallest).map(|people| (people.ceil() / args.share).ceil());
+    let common = args.rate * (1.0 + smallest * (1.0 - args.share));
+    let any_look = one_look.map(|_| sequential::people_planned(common, smallest, args.share).ceil());
+    Ahead {
+        smallest_effect: design.smallest_effect(control),
+        wanted_effect: smallest,
+        chance: design.chance(smallest, control),
+        one_look: args.needed(one_look),
+        any_look: args.needed(any_look),
+    }
+}
+
+/// The mean revenue of a person, their standard deviation as a multiple of it, and what can be told. The effect is taken to be on the mean alone.
+fn ahead_of_revenue(args: &Mde, value: f64, deviation: f64, smallest: f64) -> (f64, f64, Ahead) {
+    let mean = args.rate * value;
+    // Most bring nothing: the variance of a value that is 0 for all but a share.
+    let spread = (args.rate * (deviation * deviation + value * value) - mean * mean).sqrt() / mean;
+    let design = MeanDesign { alpha: verdict::LEVEL, power: POWER, ratio: (1.0 - args.share) / args.share };
+    let control = f64::from(args.people) * args.share;
+    let one_look = design.control_people(smallest / spread).map(|people| (people.ceil() / args.share).ceil());
+    // The plan goes by the mean of all people, which the effect has raised.
+    let of_common = spread / (1.0 + smallest * (1.0 - args.share));
+    let any_look = one_look.map(|_| sequential::people_planned_of_mean(of_common, smallest, args.share).ceil());
+    let ahead = Ahead {
+        smallest_effect: design.smallest_effect(control).map(|effect| effect * spread),
+        wanted_effect: smallest,
+        chance: design.chance(smallest / spread, control),
+        one_look: args.needed(one_look),
+        any_look: args.needed(any_look),
+    };
+    (mean, spread, ahead)
+}
+
+impl Mde {
+    fn needed(&self, people: Option<f64>) -> Needed {
+        Needed { people, days: people.zip(self.per_day).map(|(people, per_day)| (people / f64::from(per_day)).ceil()) }
+    }
+}
+
+/// What can be told of a figure, as text; `rise` writes an effect.
+fn tell(args: &Mde, ahead: &Ahead, rise: impl Fn(f64) -> String) {
+    match ahead.smallest_effect {
         Some(effect) => println!("{} people show a rise of {} in 80 %", args.people, rise(effect)),
         None => println!("{} people show nothing", args.people),
     }
-    let line = |what: &str, people: Option<f64>| match (people, days(people)) {
+    let line = |what: &str, needed: &Needed| match (needed.people, needed.days) {
         (Some(people), Some(days)) => println!("  {what}: {people} people, about {days} days"),
         (Some(people), None) => println!("  {what}: {people} people"),
         (None, _) => println!("  {what}: it cannot be found, more than everybody would have to buy"),
     };
-    if let Some(chance) = chance {
-        println!("and a rise of {} in {:.0} %", rise(smallest), chance * 100.0);
+    if let Some(chance) = ahead.chance {
+        println!("and a rise of {} in {:.0} %", rise(ahead.wanted_effect), chance * 100.0);
     }
-    println!("a rise of {} takes, both arms together", rise(smallest));
-    line("looking once, at the end", one_look);
-    line("looking at any time", any_look);
-    Ok(Done::Well)
+    println!("a rise of {} takes, both arms together", rise(ahead.wanted_effect));
+    line("looking once, at the end", &ahead.one_look);
+    line("looking at any time", &ahead.any_look);
 }
 
 pub(super) fn check_split(args: &Srm, app: &App) -> anyhow::Result<Done> {

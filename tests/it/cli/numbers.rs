@@ -96,6 +96,18 @@ fn calc_says_how_many_people_an_effect_takes_and_what_they_show() {
     assert!((20_000.0..24_000.0).contains(&found["any_look"]["people"].as_f64().unwrap()), "{found}");
     let found = document(folder.path(), &["calc", "mde", "--rate", "0.9", "--people", "4000"]);
     assert_eq!(found["any_look"], json!({ "people": null, "days": null }), "a rise of 20 % would be more than everybody");
+    let revenue = document(
+        folder.path(),
+        &["calc", "mde", "--rate", "0.05", "--people", "16316", "--per-day", "100", "--order-value", "62", "--order-deviation", "40"],
+    );
+    let revenue = &revenue["revenue"];
+    // Standard deviation of a person: √(0.05 · (40² + 62²) − 3.10²) = 16.20; the effect of 20 % is 0.62 of it.
+    assert!((revenue["mean"].as_f64().unwrap() - 3.1).abs() < 1e-9 && (revenue["deviation"].as_f64().unwrap() - 16.205).abs() < 1e-3, "{revenue}");
+    assert_eq!(revenue["one_look"], json!({ "people": 21450.0, "days": 215.0 }), "16 · (16.2 ÷ 0.62)² for each arm");
+    assert!(revenue["smallest_effect"].as_f64().unwrap() > 0.2 && revenue["chance"].as_f64().unwrap() < 0.8, "{revenue}");
+    assert!(revenue["any_look"]["people"].as_f64().unwrap() > 21_450.0, "{revenue}");
+    let said = text(folder.path(), &["calc", "mde", "--rate", "0.05", "--people", "4000", "--order-value", "62", "--order-deviation", "40"]);
+    assert!(said.contains("Revenue per person, buyers or not: 3.10 EUR\n4000 people show a rise of "), "{said}");
     let found = document(folder.path(), &["calc", "srm", "--people", "9000,1150", "--weights", "0.9,0.1"]);
     assert_eq!((&found["broken"], found["p_value"].as_f64().map(|p_value| p_value < 1e-5)), (&json!(true), Some(true)));
     assert_eq!(text(folder.path(), &["calc", "srm", "--people", "5000,5200", "--weights", "0.5,0.5"]), "p = 0.0477: the split is as planned\n");
@@ -166,4 +178,25 @@ async fn score_says_which_file_it_cannot_write() {
     let output = run(folder.path(), &["score", "--as-of", "2026-03-11", "--export", "no/such/folder.csv"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.code() == Some(1) && said.contains("error: no/such/folder.csv: cannot be written"), "{said}");
+}
+
+#[test]
+fn classes_and_best_customers_of_cdnow_bring_what_sql_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let transactions = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/cdnow/transactions.csv");
+    text(folder.path(), &["import", "orders", transactions]);
+    let found = document(folder.path(), &["score", "--as-of", "1998-06-30T23:59"]);
+    // Golden figures: SQL over the same file (the reference's rfm_cdnow_1998-06-30.json, abc_incl and top).
+    for (group, customers, cents, share) in [
+        (&found["abc"]["A"], 776, 19_522_642, 0.799_806_908_823),
+        (&found["abc"]["B"], 801, 3_664_971, 0.150_147_153_568),
+        (&found["abc"]["C"], 780, 1_221_581, 0.050_045_937_608_6),
+        (&found["top"]["5"], 118, 8_803_575, 0.360_666_353_834),
+        (&found["top"]["10"], 236, 12_401_585, 0.508_070_237_796),
+        (&found["top"]["20"], 472, 16_465_226, 0.674_550_171_546),
+    ] {
+        assert_eq!((&group["customers"], &group["revenue_cents"]), (&json!(customers), &json!(cents)));
+        assert!((group["share"].as_f64().unwrap() - share).abs() < 1e-9, "{group}");
+    }
+    assert_eq!(found["r"], json!({ "1": 482, "2": 471, "3": 463, "4": 470, "5": 471 }), "r_minrank, the default");
 }

@@ -5,7 +5,7 @@ use stammgast::stats::bayes;
 use stammgast::stats::exact;
 use stammgast::stats::holm;
 use stammgast::stats::mean::{self, Sample};
-use stammgast::stats::power::Design;
+use stammgast::stats::power::{Design, MeanDesign};
 use stammgast::stats::proportion::{self, Proportion};
 use stammgast::stats::srm;
 
@@ -135,6 +135,30 @@ fn people_needed_and_power_are_those_of_the_calculators() {
     let design = Design { baseline: 0.05, alpha: 0.05, power: 0.8, ratio: 1.0 };
     assert_eq!((design.control_people(0.0), design.control_people(30.0), design.control_people(-1.0)), (None, None, None));
     assert_eq!(design.smallest_effect(1.0), None, "one person in each arm finds nothing");
+}
+
+#[test]
+fn people_needed_for_a_difference_of_means_are_those_of_students_test() {
+    for case in cases(include_str!("../../fixtures/ab/sample_size_of_means.json")) {
+        let [effect, alpha, power, people] = ["effect", "alpha", "power", "people"].map(|key| case[key].as_f64().unwrap());
+        let design = MeanDesign { alpha, power, ratio: 1.0 };
+        let found = design.control_people(effect);
+        assert!(same(found, &case["people"]), "{found:?}: {case}");
+        assert!((design.smallest_effect(people).unwrap() - effect).abs() < 1e-8, "{case}");
+        assert!((design.chance(-effect, people).unwrap() - power).abs() < 1e-8, "{case}");
+    }
+    let design = MeanDesign { alpha: 0.05, power: 0.8, ratio: 1.0 };
+    // One more person for each of the normal approximation's 1,568 would be too many; the halves of an unequal split are not worth the same.
+    assert!((1_570.0..1_571.0).contains(&design.control_people(0.1).unwrap()));
+    assert!((MeanDesign { ratio: 0.25, ..design }.control_people(0.1).unwrap() / design.control_people(0.1).unwrap() - 2.5).abs() < 1e-3);
+    // Where the normal approximation takes over nothing jumps.
+    let [before, after] = [499_999.0, 500_003.0].map(|people| design.chance(0.005, people).unwrap());
+    assert!(after > before && after - before < 1e-5, "{before} {after}");
+    assert_eq!((design.control_people(0.0), design.chance(0.1, 1.0), design.smallest_effect(1.0)), (None, None, None));
+    assert_eq!((MeanDesign { power: 0.01, ..design }.control_people(0.1), MeanDesign { ratio: 0.0, ..design }.chance(0.1, 9.0)), (None, None));
+    assert!((design.chance(0.0, 50.0).unwrap() - 0.05).abs() < 1e-8, "no difference is found as often as the level says");
+    // Two people against one: t with one degree of freedom.
+    assert!((MeanDesign { ratio: 2.0, ..design }.chance(0.0, 1.0).unwrap() - 0.05).abs() < 1e-4);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The promise of looking at any time: whoever stops at the first finding is wrong in at most 5 % of the comparisons without a difference.
 
 use proptest::prelude::*;
-use stammgast::stats::mean::Sample;
+use stammgast::stats::exact;
+use stammgast::stats::mean::{self, Sample};
 use stammgast::stats::proportion::{self, Proportion};
 use stammgast::stats::sequential::{self, Look};
 
@@ -37,6 +38,44 @@ fn stopping_at_the_first_finding_is_seldom_wrong() {
     assert_eq!(found(same, |variant, control| proportion::z_test(variant, control).unwrap() < 0.05), 464);
     let wrong = found(same, surely);
     assert!(wrong <= 100, "{wrong} of 2,000");
+}
+
+#[test]
+fn whoever_looks_at_every_p_value_stops_where_the_reference_does() {
+    let same = include_str!("../../fixtures/ab/peeking_aa.txt");
+    let mut stops = Vec::new();
+    for (experiment, line) in same.lines().map(str::as_bytes).enumerate() {
+        let (mut control, mut variant) = (Proportion { hits: 0, of: 0 }, Proportion { hits: 0, of: 0 });
+        let found = (0..LOOKS).find(|look| {
+            control = Proportion { hits: control.hits + i64::from(line[*look] - 48), of: control.of + 500 };
+            variant = Proportion { hits: variant.hits + i64::from(line[LOOKS + *look] - 48), of: variant.of + 500 };
+            exact::p_value(variant, control).unwrap() < 0.05
+        });
+        stops.extend(found.map(|look| format!("{experiment} {}", look + 1)));
+    }
+    assert_eq!(stops, include_str!("../../fixtures/ab/first_stops.txt").lines().collect::<Vec<_>>());
+}
+
+#[test]
+fn stopping_at_the_first_finding_in_revenue_is_seldom_wrong_either() {
+    let wrong = |finds: &dyn Fn(Sample, Sample) -> bool| {
+        let stops = |line: &&str| {
+            let mut numbers = line.split(' ').map(|number| number.parse::<f64>().unwrap());
+            let [mut control, mut variant] = [Sample { count: 0, sum: 0.0, sum_of_squares: 0.0 }; 2];
+            (0..LOOKS).any(|_| {
+                for arm in [&mut control, &mut variant] {
+                    let [sum, squares] = [(); 2].map(|()| numbers.next().unwrap());
+                    *arm = Sample { count: arm.count + 500, sum: arm.sum + sum, sum_of_squares: arm.sum_of_squares + squares * 10_000.0 };
+                }
+                finds(variant, control)
+            })
+        };
+        include_str!("../../fixtures/ab/peeking_revenue.txt").lines().filter(stops).count()
+    };
+    // The harness itself: Welch's test at every look is wrong in 23.6 % of 500.
+    assert_eq!(wrong(&|variant, control| mean::welch_test(variant, control).unwrap() < 0.05), 118);
+    let ours = wrong(&|variant, control| sequential::means(variant, control, SMALLEST).unwrap().p_value < 0.05);
+    assert!(ours <= 25, "{ours} of 500");
 }
 
 #[test]
@@ -99,7 +138,7 @@ fn an_arm_that_has_not_seen_an_order_yet_is_not_called_worse() {
     let control = Sample { count: 2_000, sum: 6_000.0, sum_of_squares: 500_000.0 };
     let young = Sample { count: 20, sum: 0.0, sum_of_squares: 0.0 };
     // By the arms' own variances the young one would be twelve standard errors away.
-    assert!(stammgast::stats::mean::welch_test(young, control).unwrap() < 1e-9);
+    assert!(mean::welch_test(young, control).unwrap() < 1e-9);
     assert!(sequential::means(young, control, SMALLEST).unwrap().p_value > 0.5);
 }
 
