@@ -158,7 +158,8 @@ impl Orders {
             }
             order.lines.extend(line(&cells(row)).map_err(|reason| (index, reason))?);
         }
-        order.revenue = revenue(&cells(first), &order.lines).map_err(|reason| (0, reason))?;
+        let (revenue, refunded) = revenue(&cells(first), &order.lines).map_err(|reason| (0, reason))?;
+        order.revenue = revenue;
         if order.cost.is_none() && !order.lines.is_empty() {
             order.cost = order.lines.iter().map(|line| line.cost.map(|cost| cost.0)).sum::<Option<i64>>().map(Cents);
         }
@@ -177,6 +178,10 @@ impl Orders {
         };
         order.external_id = self.options.external_id(&key);
         order.status = status(first).map_err(|reason| (0, reason))?;
+        // Some shops leave an order paid that they have paid back.
+        if refunded && order.status == OrderStatus::Paid {
+            order.status = OrderStatus::Cancelled;
+        }
         order.customer = contact(&cells(first), &order).map_err(|reason| (0, reason))?.map(Box::new);
         Ok(order)
     }
@@ -279,12 +284,12 @@ fn line(cells: &Cells<'_>) -> Result<Option<OrderLine>, String> {
     Ok(Some(OrderLine { sku, name, category, quantity: (hundredths + 99) / 100, total, cost }))
 }
 
-/// What was paid, less what was paid back; the sum of the lines when the order names no amount itself.
-fn revenue(cells: &Cells<'_>, lines: &[OrderLine]) -> Result<Cents, String> {
+/// What was paid, less what was paid back, and whether that was all of it; the sum of the lines when the order names no amount itself.
+fn revenue(cells: &Cells<'_>, lines: &[OrderLine]) -> Result<(Cents, bool), String> {
     let sum = || lines.iter().map(|line| line.total.map(|total| total.0)).sum::<Option<i64>>().filter(|_| !lines.is_empty()).map(Cents);
     let paid = cells.amount(Field::Revenue)?.or_else(sum).ok_or("revenue: empty: expected what the customer paid")?;
     let refunded = cells.amount(Field::Refunded)?.unwrap_or_default();
-    Ok(Cents((paid.0 - refunded.0).max(0)))
+    Ok((Cents((paid.0 - refunded.0).max(0)), refunded.0 > 0 && refunded.0 >= paid.0))
 }
 
 fn status(row: &Row) -> Result<OrderStatus, String> {

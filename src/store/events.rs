@@ -13,6 +13,7 @@ use crate::model::event::{COMPLAINT, Complaint, NewEvent, Survey};
 use crate::model::import::ImportCounts;
 
 statements! {
+    FIRST_ANSWER = "SELECT MIN(at) FROM events WHERE kind IN ('nps', 'csat') AND at <= $1 AND value IS NOT NULL";
     ANSWERS = "SELECT kind, value, at FROM events WHERE kind IN ('nps', 'csat') AND at <= $1 AND value IS NOT NULL";
 }
 
@@ -116,6 +117,15 @@ async fn write(tx: &mut Tx, rows: &[(Id, &str, Known<'_>)], on_conflict: &str, n
         })?;
     }
     Ok(())
+}
+
+/// When the first survey answer up to `until` was given.
+///
+/// # Errors
+/// When the database fails.
+pub async fn first_answer(tx: &mut Tx, until: UnixMs) -> Result<Option<UnixMs>, StoreError> {
+    let first: Option<i64> = on!(tx, FIRST_ANSWER, |c, q| sqlx::query_scalar(q).bind(until.0).fetch_one(c).await)?;
+    Ok(first.map(UnixMs))
 }
 
 /// Gives every survey answer up to `until` to `take`, in no order. Nothing is kept in memory.

@@ -12,6 +12,9 @@ const COLUMNS: usize = 6;
 /// Values in a sparkline, and months in the table of cohorts.
 const LATEST: usize = 24;
 const MONTHS: usize = 13;
+/// Fewer answers say nothing about everybody else.
+const FEW: i64 = 30;
+const TOO_FEW: &str = "; too few to speak for all customers";
 
 /// A row: what it is called, as text, and as a number for the sparkline.
 type Row = (&'static str, fn(&Figures) -> String, fn(&Figures) -> Option<f64>);
@@ -52,10 +55,14 @@ fn points(score: Option<f64>) -> String {
 
 /// Everything, the table of cohorts only if asked for.
 pub(super) fn print(measured: &Measured, with_cohorts: bool, signs: Signs) {
-    if measured.periods.is_empty() {
+    let ordered = measured.whole.figures.customers_ever > 0;
+    if !ordered {
         println!("There are no paid orders up to {}.", measured.to);
-    } else {
-        figures(measured, signs);
+    }
+    if !measured.periods.is_empty() {
+        figures(measured, if ordered { &ROWS } else { &[] }, signs);
+    }
+    if ordered {
         inactive(measured, signs);
         pareto(measured, signs);
     }
@@ -76,17 +83,18 @@ pub(super) fn print(measured: &Measured, with_cohorts: bool, signs: Signs) {
     }
 }
 
-fn figures(measured: &Measured, signs: Signs) {
+/// With these rows, and what customers answered.
+fn figures(measured: &Measured, rows: &[Row], signs: Signs) {
     let latest = &measured.periods[measured.periods.len().saturating_sub(LATEST)..];
     let shown = &latest[latest.len().saturating_sub(COLUMNS)..];
     let mut table = plain();
     let label = |period: &PeriodFigures| if period.complete { period.period.clone() } else { format!("{} so far", period.period) };
-    let mut header = vec![measured.currency.clone()];
+    let mut header = vec![if rows.is_empty() { String::new() } else { measured.currency.clone() }];
     header.extend(shown.iter().map(label));
     header.extend(["all".to_owned(), course(signs)]);
     table.set_header(header);
-    for (name, say, number) in ROWS {
-        let mut row = vec![name.to_owned()];
+    for (name, say, number) in rows {
+        let mut row = vec![(*name).to_owned()];
         row.extend(shown.iter().map(|period| say(&period.figures)));
         row.push(say(&measured.whole.figures));
         // What a running period has so far would look like a fall.
@@ -117,18 +125,27 @@ fn figures(measured: &Measured, signs: Signs) {
     }
     if let Some(nps) = &measured.whole.surveys.nps {
         let margin = nps.standard_error.map_or_else(String::new, |error| format!(", give or take {:.0} points", 1.96 * error));
-        println!("NPS: {} answers{margin}", nps.answers);
+        println!("NPS: {}{}", answers(nps.answers), if nps.answers < FEW { TOO_FEW } else { &margin });
     }
     if let Some(csat) = &measured.whole.surveys.csat {
-        println!("CSAT: {} answers, {} of them 4 or 5", csat.answers, csat.satisfied);
+        let few = if csat.answers < FEW { TOO_FEW } else { "" };
+        println!("CSAT: {}, {} of them 4 or 5{few}", answers(csat.answers), csat.satisfied);
     }
     let from = measured.from.map_or_else(String::new, |from| format!("{from} to "));
+    if rows.is_empty() {
+        println!("all: {from}{}", measured.to);
+        return;
+    }
     let margin = match (measured.margin, measured.margin_source) {
         (Some(margin), "configured") => format!("CLV with {} years and the configured margin of {:.1} %", measured.years, margin * 100.0),
         (Some(margin), _) => format!("CLV with {} years and the margin of {:.1} % that orders with known costs have", measured.years, margin * 100.0),
         (None, _) => format!("CLV with {} years; no margin is known: import costs, or set [shop] margin_percent", measured.years),
     };
     println!("all: {from}{}; {margin}", measured.to);
+}
+
+fn answers(count: i64) -> String {
+    format!("{count} answer{}", if count == 1 { "" } else { "s" })
 }
 
 fn inactive(measured: &Measured, signs: Signs) {
@@ -145,20 +162,19 @@ fn inactive(measured: &Measured, signs: Signs) {
 fn pareto(measured: &Measured, signs: Signs) {
     let pareto = &measured.pareto;
     println!("\nBest customers by revenue");
+    // One percent of ten customers is nobody.
+    let somebody = |percent: i64| percent < 100 && percent.saturating_mul(pareto.customers) >= 100;
+    let rows: Vec<_> = pareto.top.iter().filter(|top| somebody(top.percent)).collect();
     let mut table = plain();
     table.set_header(["best", "customers", measured.currency.as_str(), "share", ""]);
-    for top in pareto.top.iter().filter(|top| top.percent < 100) {
-        let cells = [
-            format!("{} %", top.percent),
-            top.customers.to_string(),
-            Cents(top.revenue_cents).to_string(),
-            percent(top.share),
-            signs.share(top.share),
-        ];
-        table.add_row(cells);
+    for top in &rows {
+        let name = format!("{} %", top.percent);
+        table.add_row([name, top.customers.to_string(), Cents(top.revenue_cents).to_string(), percent(top.share), signs.share(top.share)]);
     }
     right(&mut table, 3);
-    println!("{table}");
+    if !rows.is_empty() {
+        println!("{table}");
+    }
     if let Some(people) = pareto.customers_for_80_percent {
         println!("{people} of {} customers bring 80 % of the revenue", pareto.customers);
     }

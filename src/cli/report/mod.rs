@@ -58,7 +58,9 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
         println!("{}", serde_json::to_string(&report)?);
     } else {
         print(&ctx, &report, app.signs);
-        if !drawn.is_empty() {
+        if args.svg.is_some() && drawn.is_empty() {
+            println!("\nThere is nothing to draw yet.");
+        } else if !drawn.is_empty() {
             println!("\nDrawn: {}", drawn.join(", "));
         }
     }

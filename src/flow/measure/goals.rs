@@ -145,7 +145,7 @@ pub(super) fn reports(
             values,
             sentence: String::new(),
         };
-        report.sentence = words::sentence(&config.shop, goal, &report, outlook.progress);
+        report.sentence = words::sentence(&config.shop, goal, &report, outlook.progress, first.is_some());
         report
     };
     courses.iter().zip(counted).map(report).collect()

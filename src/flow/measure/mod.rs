@@ -23,7 +23,7 @@ pub use pictures::{Picture, pictures};
 pub struct Question {
     /// The periods.
     pub by: By,
-    /// The first period is the one that this day lies in; `None`, or a day before the first order: that of the first order.
+    /// The first period is the one that this day lies in; `None`, or a day before the first order or survey answer: that of the first of them.
     pub from: Option<NaiveDate>,
     /// The last day that counts, in the shop's zone; `None`: now.
     pub to: Option<NaiveDate>,
@@ -36,7 +36,7 @@ pub struct Measured {
     pub as_of: UnixMs,
     /// `month`, `quarter` or `year`.
     pub by: &'static str,
-    /// The first day that is counted; null when nobody ever ordered.
+    /// The first day that is counted; null when nobody ever ordered or answered.
     pub from: Option<NaiveDate>,
     /// The last day.
     pub to: NaiveDate,
@@ -86,7 +86,7 @@ pub struct Whole {
     /// Survey answers.
     #[serde(flatten)]
     pub surveys: Surveys,
-    /// Days from `from`, or from the first order if that is later, to `to`.
+    /// Days from `from`, or from the first order if that is later, to `to`; 0 without orders.
     pub observation_days: i64,
     /// `orders / active · 365 / observation_days`.
     pub purchases_per_customer_per_year: Option<f64>,
@@ -137,10 +137,12 @@ pub async fn measure(ctx: &Ctx, question: &Question) -> Result<Measured, FlowErr
     let mut tx = ctx.db.read().await?;
     let first_at = kpi::first_purchase(&mut tx, as_of).await?;
     let first = first_at.map(|at| zone.date(at));
+    let answered_at = events::first_answer(&mut tx, as_of).await?;
+    let begun = first_at.into_iter().chain(answered_at).min().map(|at| zone.date(at));
 
     let months = first.map_or_else(Vec::new, |first| months(first, as_of, zone));
-    // Before the first order there is nothing to show.
-    let periods = first.map_or_else(Vec::new, |first| periods(question.by, question.from.map_or(first, |from| from.max(first)), as_of, zone));
+    // Before the first order and the first answer there is nothing to show.
+    let periods = begun.map_or_else(Vec::new, |begun| periods(question.by, question.from.map_or(begun, |from| from.max(begun)), as_of, zone));
     let from = periods.first().map(|period| period.from);
     let inactive_days = &ctx.config.kpi.inactive_days;
     let lost = |days: &u32| today.checked_sub_days(Days::new((*days).into())).map_or(UnixMs(i64::MIN), |day| zone.start_of(day));
@@ -166,18 +168,18 @@ pub async fn measure(ctx: &Ctx, question: &Question) -> Result<Measured, FlowErr
     let (margin, margin_source) = margin(&ctx.config, &counted.whole);
     let assumed = Assumptions { spans_per_year: 12.0 / f64::from(question.by.months()), years: ctx.config.kpi.years, margin, complete: true };
     let of_goals: Vec<_> = counted.lists.split_off(1).into_iter().zip(answered.split_off(1)).collect();
-    let observed_from = from.max(first);
+    let ordered_from = first.map(|first| from.map_or(first, |from| from.max(first)));
     let shown = |row: &Cohort| from.is_none_or(|from| row.month >= from.format("%Y-%m").to_string());
     Ok(Measured {
         as_of,
         by: question.by.code(),
-        from: observed_from,
+        from: from.max(begun),
         to: today,
         currency: ctx.config.shop.currency.code().to_owned(),
         margin,
         margin_source,
         years: assumed.years,
-        whole: whole(&counted.whole, &of_whole, observed_from.map_or(0, |from| days_between(from, today) + 1), &assumed),
+        whole: whole(&counted.whole, &of_whole, ordered_from.map_or(0, |from| days_between(from, today) + 1), &assumed),
         periods: periods
             .iter()
             .zip(counted.lists.concat().iter().zip(answered.concat()))

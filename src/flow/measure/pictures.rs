@@ -32,7 +32,7 @@ pub async fn pictures(ctx: &Ctx, measured: &Measured) -> Result<Vec<Picture>, St
     if measured.pareto.curve.len() > 1 {
         pictures.push(Picture { name: "pareto", svg: pareto(measured, german) });
     }
-    if measured.from.is_some() {
+    if measured.whole.figures.customers_ever > 0 {
         pictures.push(Picture { name: "rfm", svg: rfm(ctx, measured, german).await? });
     }
     Ok(pictures)

@@ -9,18 +9,19 @@ use crate::config::shop::Shop;
 use crate::model::customer::Locale;
 use crate::score::kpi::Progress;
 
-/// Start, target, today, trend, on track or not.
-pub(super) fn sentence(shop: &Shop, goal: &Goal, report: &GoalReport, progress: Progress) -> String {
+/// Start, target, today, trend, on track or not; `ordered`: whether anybody ever did.
+pub(super) fn sentence(shop: &Shop, goal: &Goal, report: &GoalReport, progress: Progress, ordered: bool) -> String {
     let german = Locale::parse(&shop.locale).unwrap_or_default() == Locale::De;
     let say = Say { german, currency: shop.currency.code(), unit: goal.kpi.unit() };
     let pick = |de: &str, en: &str| if german { de.to_owned() } else { en.to_owned() };
     let unknown = || pick("noch nicht bekannt", "not known yet");
     let value = |value: Option<f64>| value.map_or_else(unknown, |value| say.value(value));
+    let wanted = if german { decimal(&goal.target_text, german).replace("points", "Punkte") } else { goal.target_text.clone() };
     let change = match goal.target {
         Target::Value(_) => String::new(),
-        _ => format!(" ({})", goal.target_text),
+        _ => format!(" ({wanted})"),
     };
-    let target = report.target.map_or_else(|| goal.target_text.clone(), |target| format!("{}{change}", say.value(target)));
+    let target = report.target.map_or_else(|| wanted.clone(), |target| format!("{}{change}", say.value(target)));
     let name = format!("{} ({})", name(goal.kpi, german), days(goal.days, german));
     let (from, by) = (say.day(goal.from), say.day(goal.by));
     let is_over = report.values.last().is_some_and(|value| value.date >= goal.by);
@@ -33,10 +34,7 @@ pub(super) fn sentence(shop: &Shop, goal: &Goal, report: &GoalReport, progress: 
                 format!("{name}: {today} today; the goal of {target} by {by} begins on {from}.")
             };
         }
-        Progress::Unknown => pick(
-            "zu wenige Kunden für ein Urteil, oder die Bestellungen reichen nicht weit genug zurück",
-            "too few customers to tell, or orders that do not go back far enough",
-        ),
+        Progress::Unknown => unknown_because(goal, ordered, german).to_owned(),
         Progress::TooEarly => {
             pick("für einen Trend ist es zu früh (er braucht 28 Tage und 4 Werte)", "too early for a trend (it takes 28 days and 4 values)")
         }
@@ -69,6 +67,21 @@ pub(super) fn sentence(shop: &Shop, goal: &Goal, report: &GoalReport, progress: 
     } else {
         format!("{name}: {start} on {from}, goal {target} by {by}, {today} {now}{trend}: {ends}.")
     }
+}
+
+/// Why a goal's figure is not known at its beginning or today.
+fn unknown_because(goal: &Goal, ordered: bool, german: bool) -> &'static str {
+    let (de, en) = match goal.kpi.unit() {
+        Unit::Points => ("zu wenige Antworten für ein Urteil, 30 müssen es sein", "too few answers to tell, it takes 30"),
+        _ if !ordered => ("es gibt noch keine Bestellungen", "there are no orders yet"),
+        Unit::Count => ("die Bestellungen reichen nicht weit genug zurück", "the orders do not go back far enough"),
+        _ if goal.kpi == Kpi::Revenue => ("die Bestellungen reichen nicht weit genug zurück", "the orders do not go back far enough"),
+        _ => (
+            "zu wenige Kunden für ein Urteil (30 müssen es sein), oder die Bestellungen reichen nicht weit genug zurück",
+            "too few customers to tell (it takes 30), or orders that do not go back far enough",
+        ),
+    };
+    if german { de } else { en }
 }
 
 fn days(days: u32, german: bool) -> String {

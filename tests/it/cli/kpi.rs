@@ -162,3 +162,26 @@ fn what_is_wrong_is_said_in_a_sentence() {
     let said = String::from_utf8_lossy(&run(folder.path(), &["kpi"]).stderr).into_owned();
     assert!(said.contains("config/stammgast.toml:2 [kpi] years: 0 is out of range: expected 0.1 to 50"), "{said}");
 }
+
+#[test]
+fn a_shop_with_answers_alone_and_one_with_a_single_order_are_told_what_there_is() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("e.csv"), "customer_id,kind,value,at\na,nps,9,2026-10-01\nb,csat,5,2026-11-02\n").unwrap();
+    text(folder.path(), &["import", "events", "e.csv"]);
+    let said = text(folder.path(), &["kpi", "--to", "2026-11-20", "--svg", "pictures"]);
+    let expected = [
+        "There are no paid orders up to 2026-11-20.",
+        "2026Q4 so far    all",
+        "NPS           100.0  100.0",
+        "NPS: 1 answer; too few to speak for all customers",
+        "CSAT: 1 answer, 1 of them 4 or 5; too few to speak for all customers",
+        "all: 2026-10-01 to 2026-11-20",
+        "There is nothing to draw yet.",
+    ];
+    assert!(expected.iter().all(|part| said.contains(part)), "{said}");
+    assert!(!said.contains("revenue") && !said.contains("Best customers"), "{said}");
+    std::fs::write(folder.path().join("o.csv"), "order_id,customer_id,date,amount\n1,a,2026-11-03,50\n").unwrap();
+    text(folder.path(), &["import", "orders", "o.csv"]);
+    let said = text(folder.path(), &["kpi", "--to", "2026-11-20"]);
+    assert!(said.contains("Best customers by revenue\n1 of 1 customers bring 80 %"), "one percent of one customer is nobody: {said}");
+}

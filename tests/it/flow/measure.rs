@@ -7,10 +7,11 @@ use stammgast::base::clock::Clock;
 use stammgast::base::time::Zone;
 use stammgast::config::Config;
 use stammgast::flow::Ctx;
-use stammgast::flow::measure::{Measured, Question, measure};
+use stammgast::flow::measure::{Measured, Question, Surveys, measure, pictures};
 use stammgast::model::kpi::By;
 use stammgast::store::Db;
 
+use crate::common::databases::TestDb;
 use crate::common::shop::{customers, execute, order};
 
 /// The shop at a moment; `settings` are lines of TOML.
@@ -119,6 +120,71 @@ on_both!(a_shop_without_orders_has_no_figures_and_says_so, |test| {
     assert_eq!((measured.periods.len(), measured.cohorts.len(), measured.from, measured.margin_source), (0, 0, None, "unknown"));
     assert!(measured.inactive.iter().all(|row| row.customers == 0 && row.rate.is_none()));
     assert_eq!(measured.whole.purchases_per_customer_per_year, None);
+});
+
+async fn answer(test: &TestDb, id: i64, kind: &str, value: i64, at: i64) {
+    let row = format!("({id}, 'e{id}', 1, '{kind}', '{value}', {at}, 0)");
+    execute(&test.db, format!("INSERT INTO events (id, external_id, customer_id, kind, value, at, updated_at) VALUES {row}")).await;
+}
+
+on_both!(answers_are_told_without_orders_and_before_the_first_one, |test| {
+    customers(&test.db, 1..=1).await;
+    let ctx = shop(&test.db, "2026-06-10T12:00", "[goals.nps]\nkpi = \"nps\"\ntarget = \"+5 points\"\nfrom = 2026-03-31\nby = 2026-12-31");
+    let at = |text: &str| ctx.config.shop.zone().parse_time(text).unwrap().0;
+    answer(test, 1, "nps", 9, at("2026-02-01")).await;
+    answer(test, 2, "csat", 2, at("2026-05-01")).await;
+    answer(test, 3, "nps", 0, at("2026-06-10T12:01")).await;
+    let told = async |question: &Question| {
+        let measured = measure(&ctx, question).await.unwrap();
+        let score = |of: &Surveys| (of.nps.as_ref().map(|nps| nps.answers), of.csat.as_ref().map(|csat| csat.answers));
+        let periods: Vec<_> = measured.periods.iter().map(|of| (of.period.clone(), of.figures.orders, score(&of.surveys))).collect();
+        (periods, score(&measured.whole.surveys), measured.whole.observation_days, measured.from.unwrap().to_string())
+    };
+    let quarter = |name: &str, orders, answers| (name.to_owned(), orders, answers);
+    let all = vec![quarter("2026Q1", 0, (Some(1), None)), quarter("2026Q2", 0, (None, Some(1)))];
+    assert_eq!(told(&Question::default()).await, (all, (Some(1), Some(1)), 0, "2026-02-01".to_owned()));
+    let measured = measure(&ctx, &Question::default()).await.unwrap();
+    assert!(pictures(&ctx, &measured).await.unwrap().is_empty(), "there are no orders to draw");
+    assert_eq!(measured.whole.purchases_per_customer_per_year, None);
+    let sentence = "NPS (letzte 90 Tage): am 31.03.2026 noch nicht bekannt, Ziel +5 Punkte bis 31.12.2026, heute noch nicht bekannt: zu wenige Antworten für ein Urteil, 30 müssen es sein.";
+    assert_eq!(measured.goals[0].sentence, sentence);
+    // With an order in June: the figures of orders begin with it, the answers before it stay.
+    order(&test.db, 1, 1, at("2026-06-01"), 1_000, None, "paid").await;
+    let all = vec![quarter("2026Q1", 0, (Some(1), None)), quarter("2026Q2", 1, (None, Some(1)))];
+    assert_eq!(told(&Question::default()).await, (all, (Some(1), Some(1)), 10, "2026-02-01".to_owned()));
+    let from = Some("2026-04-15".parse().unwrap());
+    let late = vec![quarter("2026Q2", 1, (None, Some(1)))];
+    assert_eq!(told(&Question { from, ..Question::default() }).await, (late, (None, Some(1)), 10, "2026-04-01".to_owned()));
+});
+
+on_both!(days_are_whole_days_where_the_clock_changes, |test| {
+    customers(&test.db, 1..=4).await;
+    let ctx = shop(
+        &test.db,
+        "2026-12-01",
+        "[kpi]\ninactive_days = [30]\n[goals.week]\nkpi = \"orders\"\ntarget = \"+10 %\"\nfrom = 2026-03-30\nby = 2026-12-31\ndays = 7",
+    );
+    let at = |text: &str| ctx.config.shop.zone().parse_time(text).unwrap().0;
+    // The last Sunday of March has 23 hours, the last one of October 25.
+    order(&test.db, 1, 1, at("2026-03-23T23:59"), 100, None, "paid").await;
+    order(&test.db, 2, 2, at("2026-03-24T00:00"), 100, None, "paid").await;
+    order(&test.db, 3, 3, at("2026-03-30T23:59"), 100, None, "paid").await;
+    order(&test.db, 4, 4, at("2026-03-31T23:59"), 100, None, "paid").await;
+    let as_of = async |day: &str| measure(&ctx, &Question { by: By::Month, to: Some(day.parse().unwrap()), ..Question::default() }).await.unwrap();
+    let march = as_of("2026-03-30").await;
+    assert_eq!((march.goals[0].today, march.whole.figures.orders), (Some(2.0), 3), "seven days from the 24th on");
+    let april = as_of("2026-04-22").await;
+    assert_eq!(april.inactive[0].customers, 0, "30 days ago, over the lost hour");
+    assert_eq!(as_of("2026-04-23").await.inactive[0].customers, 1);
+    let periods: Vec<(&str, i64)> = april.periods.iter().map(|of| (of.period.as_str(), of.figures.orders)).collect();
+    assert_eq!((periods, april.whole.observation_days), (vec![("2026-03", 4), ("2026-04", 0)], 31));
+    // The same over the hour that comes twice.
+    order(&test.db, 5, 1, at("2026-10-01T00:00"), 100, None, "paid").await;
+    order(&test.db, 6, 2, at("2026-09-30T23:59"), 100, None, "paid").await;
+    let october = as_of("2026-10-31").await;
+    assert_eq!(october.inactive[0].customers, 3, "customer 1 ordered 30 days ago, the others before");
+    assert_eq!(october.goals[0].values.last().unwrap().value, Some(0.0));
+    assert_eq!(as_of("2026-10-07").await.goals[0].today, Some(1.0), "seven days from the first of October on");
 });
 
 const GOALS: &str = "

@@ -6,6 +6,7 @@ use stammgast::intake::dates::{DateOrder, order_in};
 use stammgast::intake::fields::Kind;
 use stammgast::intake::mapping::Maps;
 use stammgast::intake::rows::Rows;
+use stammgast::model::order::OrderStatus;
 
 use super::orders;
 
@@ -51,6 +52,17 @@ fn revenue_and_cost_come_from_the_lines_when_the_order_names_none() {
     assert_eq!(refused, []);
     assert_eq!((found[0].revenue.0, found[0].cost.map(|cost| cost.0)), (650, Some(300)));
     assert_eq!(found[0].lines.iter().map(|line| line.quantity).collect::<Vec<_>>(), [2, 1], "goods by weight are one piece");
+}
+
+#[test]
+fn what_was_paid_back_in_full_is_no_order_any_more_and_what_was_paid_back_in_part_counts_with_the_rest() {
+    let file = "order_id,customer_id,date,amount,refunded,status\nA,1,2025-01-01,50,50,paid\nB,1,2025-01-01,50,20,paid\nC,1,2025-01-01,50,50,open\nD,1,2025-01-01,0,,paid\nE,1,2025-01-01,0,9,paid\n";
+    let (found, refused) = orders(file);
+    assert_eq!(refused, []);
+    let told: Vec<(i64, OrderStatus)> = found.iter().map(|order| (order.revenue.0, order.status)).collect();
+    let expected =
+        [(0, OrderStatus::Cancelled), (3_000, OrderStatus::Paid), (0, OrderStatus::Open), (0, OrderStatus::Paid), (0, OrderStatus::Cancelled)];
+    assert_eq!(told, expected);
 }
 
 #[test]
