@@ -81,10 +81,10 @@ fn whole(column: usize) -> f64 {
     column as f64
 }
 
-/// The end of a scale from 0 that holds all these shares: 1, 2 or 5 times a power of ten, at most 1.
+/// The end of a scale from 0 that holds all these shares: a round number, at most 1.
 pub(super) fn end_of_scale(shares: impl Iterator<Item = f64>) -> f64 {
     let highest = shares.fold(0.0, f64::max);
-    [0.01, 0.02, 0.05, 0.1, 0.2, 0.5].into_iter().find(|end| highest <= *end).unwrap_or(1.0)
+    [0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8].into_iter().find(|end| highest <= *end).unwrap_or(1.0)
 }
 
 #[cfg(test)]
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!((at('├'), at('●'), at('┤'), drawn.chars().count()), (9, 24, 38, 39));
         assert_eq!((ON.interval(0.0, (0.0, 0.0), 0.5), ON.interval(1.0, (0.9, 1.0), 1.0).chars().count()), ("●".to_owned(), WIDTH));
         let ends = [0.0, 0.005, 0.01, 0.03, 0.45, 0.51, 1.0].map(|share| end_of_scale([share].into_iter()).to_string());
-        assert_eq!(ends, ["0.01", "0.01", "0.01", "0.05", "0.5", "1", "1"]);
+        assert_eq!(ends, ["0.01", "0.01", "0.01", "0.05", "0.5", "0.6", "1"]);
         assert_eq!(ON.scale(0.5).chars().count(), WIDTH - 1 + 4);
     }
 

@@ -11,8 +11,8 @@ pub struct GridCell {
     pub frequency: usize,
     /// How many they are.
     pub customers: i64,
-    /// Their share of the revenue; `None`: there is none to share.
-    pub share: Option<f64>,
+    /// Their share of the revenue, as it is to be read; empty: there is none to share.
+    pub share: String,
 }
 
 /// What stands in the picture, in the reader's language.
@@ -57,8 +57,8 @@ pub fn grid(cells: &[GridCell], buckets: usize, words: &GridWords<'_>) -> String
             let Some(cell) = cell else { continue };
             let (middle, class) = (left + CELL[0] / 2.0 - 1.0, format!("t{shade}"));
             svg.text(&class, [middle, top + 21.0], Anchor::Middle, &cell.customers.to_string());
-            if let Some(share) = cell.share {
-                svg.text(&format!("{class} small"), [middle, top + 37.0], Anchor::Middle, &format!("{:.1} %", share * 100.0));
+            if !cell.share.is_empty() {
+                svg.text(&format!("{class} small"), [middle, top + 37.0], Anchor::Middle, &cell.share);
             }
         }
     }

@@ -46,7 +46,7 @@ pub fn pareto_curve(curve: &[f64], words: &ParetoWords<'_>) -> String {
     if let Some(share) = curve.get(20) {
         let [x, y] = point(20.0, *share);
         svg.dot("mark", [x, y]);
-        svg.text("label", [x + 10.0, y + 18.0], Anchor::Start, words.fifth);
+        svg.text("label halo", [x + 10.0, y + 18.0], Anchor::Start, words.fifth);
     }
     svg.finish()
 }

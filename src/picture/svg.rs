@@ -8,11 +8,12 @@ pub(super) const SHADES: usize = 7;
 /// `h0` to `h6` are the shades with the text on them (`t0` to `t6`); ColorBrewer's Blues in light pages, the same way round in dark ones: what stands
 /// out is much.
 const STYLE: &str = "\
-text{font-family:Helvetica,Arial,sans-serif;font-size:12px;fill:#333}.page{fill:#fff}.title{font-size:15px;font-weight:bold;fill:#111}.small{font-size:10px}\
-.line{stroke:#0072b2;stroke-width:2.5;fill:none}.even{stroke:#888;stroke-width:1;stroke-dasharray:4 4;fill:none}.rule{stroke:#ddd;stroke-width:1}.mark{fill:#d55e00}\
+text{font-family:Helvetica,Arial,sans-serif;font-size:12px;fill:#333}.page{fill:#fff}.title{font-size:15px;font-weight:bold;fill:#111}.head{font-weight:bold;fill:#111}.small{font-size:10px}\
+.halo{paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}.reach{stroke:#333;stroke-width:1.5;fill:none}\
+.line{stroke:#0072b2;stroke-width:2.5;fill:none}.even{stroke:#888;stroke-width:1;stroke-dasharray:4 4;fill:none}.rule{stroke:#ddd;stroke-width:1;fill:none}.mark{fill:#d55e00}\
 .h0{fill:#eff3ff}.h1{fill:#c6dbef}.h2{fill:#9ecae1}.h3{fill:#6baed6}.h4{fill:#4292c6}.h5{fill:#2171b5}.h6{fill:#084594}\
 .t0,.t1,.t2,.t3,.t4{fill:#111}.t5,.t6{fill:#fff}\
-@media (prefers-color-scheme:dark){text{fill:#ccc}.page{fill:#16181c}.title{fill:#fff}.line{stroke:#56b4e9}.even{stroke:#999}.rule{stroke:#3a3d44}.mark{fill:#e69f00}\
+@media (prefers-color-scheme:dark){text{fill:#ccc}.page{fill:#16181c}.title,.head{fill:#fff}.halo{stroke:#16181c}.reach{stroke:#ddd}.line{stroke:#56b4e9}.even{stroke:#999}.rule{stroke:#3a3d44}.mark{fill:#e69f00}\
 .h0{fill:#10243a}.h1{fill:#16395c}.h2{fill:#1d5083}.h3{fill:#2767a5}.h4{fill:#6aaad8}.h5{fill:#9ecae1}.h6{fill:#deebf7}\
 .t0,.t1,.t2,.t3{fill:#fff}.t4,.t5,.t6{fill:#111}}";
 

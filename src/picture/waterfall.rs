@@ -15,6 +15,8 @@ pub struct Step {
     pub sum: bool,
     /// Where the sum may lie, lower and upper end.
     pub interval: Option<(f64, f64)>,
+    /// The interval as text; empty without one.
+    pub reach: String,
 }
 
 /// What stands in the picture, in the reader's language.
@@ -27,13 +29,15 @@ pub struct WaterfallWords<'a> {
 }
 
 /// Top of the plot, its height, and how wide a step is.
-const PLOT: [f64; 3] = [56.0, 220.0, 120.0];
+const PLOT: [f64; 3] = [56.0, 220.0, 132.0];
+/// Half the width of an interval's ends.
+const CAP: f64 = 6.0;
 
 /// Bars from left to right: ups and sums in blue, downs in orange, an interval as a line.
 #[must_use]
 pub fn waterfall(steps: &[Step], words: &WaterfallWords<'_>) -> String {
     let [top, height, width] = PLOT;
-    let mut svg = Svg::new((16.0 + place(steps.len()) * width + 16.0).max(420.0), top + height + 56.0, words.title, words.description);
+    let mut svg = Svg::new((16.0 + place(steps.len()) * width + 16.0).max(420.0), top + height + 68.0, words.title, words.description);
     let finite = |value: f64| if value.is_finite() { value } else { 0.0 };
     let mut level = 0.0;
     let mut bars = Vec::new();
@@ -52,12 +56,22 @@ pub fn waterfall(steps: &[Step], words: &WaterfallWords<'_>) -> String {
         let left = 16.0 + place(number) * width;
         let (upper, lower) = (at(from.max(*to)), at(from.min(*to)));
         svg.rect(if step.amount < 0.0 { "mark" } else { "h4" }, [left + 20.0, upper, width - 40.0, (lower - upper).max(1.0)]);
+        // From where the next step begins.
+        if number + 1 < steps.len() {
+            svg.line("rule", &[[left + width - 20.0, at(*to)], [left + width + 20.0, at(*to)]]);
+        }
         let middle = left + width / 2.0;
         if let Some((low, high)) = step.interval {
-            svg.line("line", &[[middle, at(low)], [middle, at(high)]]);
+            svg.line("reach", &[[middle, at(low)], [middle, at(high)]]);
+            for end in [at(low), at(high)] {
+                svg.line("reach", &[[middle - CAP, end], [middle + CAP, end]]);
+            }
         }
         svg.text("label", [middle, top + height + 20.0], Anchor::Middle, &step.label);
-        svg.text("small", [middle, top + height + 36.0], Anchor::Middle, &step.text);
+        svg.text("head", [middle, top + height + 37.0], Anchor::Middle, &step.text);
+        if !step.reach.is_empty() {
+            svg.text("small", [middle, top + height + 53.0], Anchor::Middle, &step.reach);
+        }
     }
     svg.finish()
 }

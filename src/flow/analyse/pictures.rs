@@ -6,6 +6,9 @@ use crate::flow::Ctx;
 use crate::model::customer::Locale;
 use crate::picture::{ForestGroup, ForestRow, ForestWords, Step, WaterfallWords, forest, waterfall};
 
+/// As numbers in pictures are written.
+const MINUS: &str = "−";
+
 /// A picture and what it is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
@@ -34,7 +37,7 @@ pub fn pictures(ctx: &Ctx, report: &Report) -> Vec<Picture> {
 
 /// Every comparison of rates, with the interval that holds at every look.
 fn variants(report: &Report, german: bool) -> Option<Picture> {
-    let points = |share: f64| decimal(&format!("{:+.1}", share * 100.0), german);
+    let points = |share: f64| decimal(&format!("{:+.1}", share * 100.0), german).replace('-', MINUS);
     let row = |comparison: &super::Comparison| {
         let interval = comparison.always_valid.map(|AlwaysValid { interval, .. }| interval);
         let text = match (comparison.rate_difference, interval) {
@@ -57,6 +60,7 @@ fn variants(report: &Report, german: bool) -> Option<Picture> {
             description: "Unterschied der Käuferquote in Prozentpunkten, mit dem Intervall, das bei jedem Blick gilt (95 %).",
             worse: "weniger kaufen",
             better: "mehr kaufen",
+            unit: "Prozentpunkte (95 %)",
         }
     } else {
         ForestWords {
@@ -64,6 +68,7 @@ fn variants(report: &Report, german: bool) -> Option<Picture> {
             description: "Difference of the share of people who buy, in percentage points, with the interval that holds at every look (95 %).",
             worse: "fewer buy",
             better: "more buy",
+            unit: "percentage points (95 %)",
         }
     };
     (!groups.is_empty()).then(|| Picture { name: "variants".to_owned(), svg: forest(&groups, &words) })
@@ -71,7 +76,7 @@ fn variants(report: &Report, german: bool) -> Option<Picture> {
 
 /// Every guardrail of rules that drove somebody away; the interval holds at every look.
 fn guardrails(report: &Report, german: bool) -> Option<Picture> {
-    let points = |share: f64| decimal(&format!("{:+.2}", share * 100.0), german);
+    let points = |share: f64| decimal(&format!("{:+.2}", share * 100.0), german).replace('-', MINUS);
     let row = |guardrail: &Guardrail| {
         let (low, high) = guardrail.interval;
         let harm = match (guardrail.harm, german) {
@@ -96,6 +101,7 @@ fn guardrails(report: &Report, german: bool) -> Option<Picture> {
             description: "Unterschied der Anteile, die sich abmelden oder Spam melden, in Prozentpunkten, mit dem Intervall, das bei jedem Blick gilt (95 %).",
             worse: "weniger gehen",
             better: "mehr gehen",
+            unit: "Prozentpunkte (95 %)",
         }
     } else {
         ForestWords {
@@ -103,6 +109,7 @@ fn guardrails(report: &Report, german: bool) -> Option<Picture> {
             description: "Difference of the shares that unsubscribe or call it spam, in percentage points, with the interval that holds at every look (95 %).",
             worse: "fewer leave",
             better: "more leave",
+            unit: "percentage points (95 %)",
         }
     };
     (!groups.is_empty()).then(|| Picture { name: "guardrails".to_owned(), svg: forest(&groups, &words) })
@@ -112,12 +119,23 @@ fn guardrails(report: &Report, german: bool) -> Option<Picture> {
 fn earned(ledger: &Ledger, title: &str, currency: &str, german: bool) -> Option<String> {
     let (revenue, margin, earned) = (ledger.revenue_cents?, ledger.margin_cents?, ledger.earned_cents?);
     let pick = |de: &str, en: &str| if german { de.to_owned() } else { en.to_owned() };
-    let text = |cents: f64| {
-        let sign = if cents <= -0.5 { "-" } else { "" };
-        format!("{sign}{} {currency}", grouped(&format!("{:.2}", cents.abs() / 100.0), german))
+    let amount = |cents: f64| {
+        let sign = if cents <= -0.5 { MINUS } else { "" };
+        format!("{sign}{}", grouped(&format!("{:.2}", cents.abs() / 100.0), german))
     };
-    let step = |label: String, amount: f64| Step { label, amount, text: text(amount), sum: false, interval: None };
-    let sum = |label: String, amount: f64, interval| Step { sum: true, interval, ..step(label, amount) };
+    let whole = |cents: f64| format!("{}{}", if cents <= -50.0 { MINUS } else { "" }, grouped(&format!("{:.0}", cents.abs() / 100.0), german));
+    let step = |label: String, cents: f64| Step {
+        label,
+        amount: cents,
+        text: format!("{} {currency}", amount(cents)),
+        sum: false,
+        interval: None,
+        reach: String::new(),
+    };
+    let sum = |label: String, cents: f64, interval: Option<(f64, f64)>| {
+        let reach = interval.map_or_else(String::new, |(low, high)| format!("95 %: {} … {}", whole(low), whole(high)));
+        Step { sum: true, interval, reach, ..step(label, cents) }
+    };
     let mut steps = vec![
         sum(pick("Mehr Umsatz", "more revenue"), revenue, ledger.revenue_interval_cents),
         step(pick("Ware, Versand", "cost of goods"), margin - revenue),

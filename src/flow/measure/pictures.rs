@@ -102,7 +102,10 @@ async fn rfm(ctx: &Ctx, measured: &Measured, german: bool) -> Result<String, Sto
     let number = |score: i64| usize::try_from(score).unwrap_or_default();
     let cells: Vec<GridCell> = cells
         .into_iter()
-        .map(|((r, f), (customers, cents))| GridCell { recency: number(r), frequency: number(f), customers, share: ratio(cents, revenue) })
+        .map(|((r, f), (customers, cents))| {
+            let share = ratio(cents, revenue).map_or_else(String::new, |share| decimal(&format!("{:.1} %", share * 100.0), german));
+            GridCell { recency: number(r), frequency: number(f), customers, share }
+        })
         .collect();
     let words = if german {
         GridWords {

@@ -59,8 +59,8 @@ fn cohort_words(text: &str) -> CohortWords<'_> {
     CohortWords { title: text, description: text, months: text, new: text }
 }
 
-fn cell(recency: usize, frequency: usize, customers: i64, share: Option<f64>) -> GridCell {
-    GridCell { recency, frequency, customers, share }
+fn cell(recency: usize, frequency: usize, customers: i64, share: &str) -> GridCell {
+    GridCell { recency, frequency, customers, share: share.to_owned() }
 }
 
 fn grid_words(text: &str) -> GridWords<'_> {
@@ -72,7 +72,7 @@ fn pareto_words(text: &str) -> ParetoWords<'_> {
 }
 
 fn forest_words(text: &str) -> ForestWords<'_> {
-    ForestWords { title: text, description: text, worse: text, better: text }
+    ForestWords { title: text, description: text, worse: text, better: text, unit: text }
 }
 
 fn group(title: &str, rows: &[(f64, (f64, f64))]) -> ForestGroup {
@@ -86,7 +86,14 @@ fn group(title: &str, rows: &[(f64, (f64, f64))]) -> ForestGroup {
 }
 
 fn step(label: &str, amount: f64, sum: bool) -> Step {
-    Step { label: label.to_owned(), amount, text: format!("{amount:.2} EUR"), sum, interval: sum.then_some((amount - 50.0, amount + 20.0)) }
+    Step {
+        label: label.to_owned(),
+        amount,
+        text: format!("{amount:.2} EUR"),
+        sum,
+        interval: sum.then_some((amount - 50.0, amount + 20.0)),
+        reach: if sum { label.to_owned() } else { String::new() },
+    }
 }
 
 #[test]
@@ -103,7 +110,7 @@ fn every_picture_is_well_formed_whatever_its_words_and_numbers_are() {
             forest(&[group(words, &strange.map(|end| (end, (end, -end)))), group(words, &[])], &forest_words(words)),
             waterfall(&[], &WaterfallWords { title: words, description: words }),
             waterfall(&strange.map(|amount| step(words, amount, amount > 0.0)), &WaterfallWords { title: words, description: words }),
-            grid(&[cell(1, 1, i64::MAX, Some(f64::NAN)), cell(99, 0, -1, None)], 20, &grid_words(words)),
+            grid(&[cell(1, 1, i64::MAX, words), cell(99, 0, -1, "")], 20, &grid_words(words)),
         ] {
             assert_well_formed(&svg);
             assert!(!svg.contains("<script") && !svg.contains(",NaN") && !svg.contains("\"NaN"), "{svg}");
@@ -152,6 +159,6 @@ fn the_pareto_curve() {
 
 #[test]
 fn the_grid_of_recency_and_frequency() {
-    let cells = [cell(1, 1, 120, Some(0.1)), cell(3, 1, 60, Some(0.2)), cell(3, 3, 1, Some(0.7)), cell(2, 2, 0, None)];
+    let cells = [cell(1, 1, 120, "10,0 %"), cell(3, 1, 60, "20,0 %"), cell(3, 3, 1, "70,0 %"), cell(2, 2, 0, "")];
     insta::assert_snapshot!("grid", grid(&cells, 3, &grid_words("Kunden")));
 }
