@@ -2,12 +2,15 @@
 //! orders as BG/NBD makes them, and called again measures a full run, three times.
 
 mod common;
+#[path = "common/sql.rs"]
+mod sql;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use common::{Outcome, execute, resident_mib};
+use common::{Outcome, forget_peak, processor_seconds, resident_mib};
+use sql::execute;
 use stammgast::base::clock::Clock;
 use stammgast::base::time::{DAY_MS, UnixMs};
 use stammgast::config::Config;
@@ -143,16 +146,18 @@ async fn main() -> Outcome<()> {
         return Ok(());
     }
     for _ in 0..ROUNDS {
-        let begin = Instant::now();
+        forget_peak();
+        let (begin, worked) = (Instant::now(), processor_seconds());
         let preview = rescore::preview(&ctx, NOW).await?;
         let read = begin.elapsed();
         let begin = Instant::now();
         let report = rescore::all(&ctx, NOW).await?;
         println!(
-            "{} customers: computed in {:.2} s, computed and stored in {:.2} s, at most {} MiB resident",
+            "{} customers: computed in {:.2} s, computed and stored in {:.2} s, together {:.2} s of processors, at most {} MiB resident",
             report.customers,
             read.as_secs_f64(),
             begin.elapsed().as_secs_f64(),
+            processor_seconds() - worked,
             resident_mib()
         );
         println!("{:?}", preview.borders.lifetime);

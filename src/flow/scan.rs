@@ -19,7 +19,7 @@ use crate::store::filter::Filter;
 /// Candidates, or customers who take time, per page.
 const PAGE: u32 = 1_000;
 /// Customers of whom only figures are read and clauses asked, per page: so many that PostgreSQL takes the way through the table that it would take for all.
-const WIDE_PAGE: u32 = 20_000;
+const WIDE_PAGE: u32 = 10_000;
 /// How long it looks for candidates at once, in milliseconds: whoever waits for them has to show in between that he is alive.
 const LOOK_MS: i64 = 5_000;
 
@@ -64,7 +64,7 @@ impl<'a> Walk<'a> {
         };
         let Some(last) = page.last().map(|facts| facts.customer.id) else { return Ok(None) };
         let names: Vec<String> = self.rules.iter().map(|rule| rule.spec.name.clone()).collect();
-        let (campaign, moment) = (Arc::clone(self.campaign), self.moment);
+        let (campaign, moment, page) = (Arc::clone(self.campaign), self.moment, Arc::new(page));
         let asked = tokio::task::spawn_blocking(move || {
             let meant = |name: &String| campaign.rules.rule(name).map(|rule| rule.meant(&page, moment)).unwrap_or_default();
             names.iter().map(meant).collect()

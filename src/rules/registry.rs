@@ -22,9 +22,15 @@ use crate::model::interest;
 use crate::model::predicate::Literal;
 use crate::model::score::{Abc, Score};
 
-/// A customer as a script sees them.
+/// A customer as a script sees them: one of a page that is shared, because scripts hold their values themselves, and copying a customer takes as long as
+/// asking for two facts.
 #[derive(Clone)]
-pub(super) struct Customer(Arc<(Facts, Moment, NaiveDate)>);
+pub(super) struct Customer {
+    page: Arc<Vec<Facts>>,
+    place: usize,
+    moment: Moment,
+    today: NaiveDate,
+}
 
 /// A customer at a moment.
 #[derive(Clone, Copy)]
@@ -40,14 +46,20 @@ impl<'a> View<'a> {
         Self { facts, moment, today }
     }
 
+    /// A copy.
     pub(super) fn customer(&self) -> Customer {
-        Customer(Arc::new((self.facts.clone(), self.moment, self.today)))
+        Customer::of(Arc::new(vec![self.facts.clone()]), 0, self.moment, self.today)
     }
 }
 
 impl Customer {
+    /// The one at `place`, which is one of the page; `today` as for [`View::new`].
+    pub(super) fn of(page: Arc<Vec<Facts>>, place: usize, moment: Moment, today: NaiveDate) -> Self {
+        Self { page, place, moment, today }
+    }
+
     fn view(&self) -> View<'_> {
-        View::new(&self.0.0, self.0.1, self.0.2)
+        View::new(&self.page[self.place], self.moment, self.today)
     }
 }
 

@@ -144,12 +144,12 @@ impl Rule {
 
     /// Those whom the condition is true for, or cannot be told for. Blocks as [`Self::evaluate`] does.
     #[must_use]
-    pub fn meant(&self, facts: &[Facts], moment: Moment) -> Vec<Id> {
+    pub fn meant(&self, page: &Arc<Vec<Facts>>, moment: Moment) -> Vec<Id> {
         let today = moment.today();
-        let told = facts.iter().map(|facts| self.short_cut(&View::new(facts, moment, today)));
-        let told: Option<Vec<bool>> = told.collect();
-        let meant = told.unwrap_or_else(|| self.answer(facts, moment).into_iter().map(|answer| answer != Evaluation::NoMatch).collect());
-        facts.iter().zip(meant).filter(|(_, meant)| *meant).map(|(facts, _)| facts.customer.id).collect()
+        let told: Vec<Option<bool>> = page.iter().map(|facts| self.short_cut(&View::new(facts, moment, today))).collect();
+        let answers = self.ask(&told, |place| Customer::of(Arc::clone(page), place, moment, today));
+        let meant = |place: usize| answers.as_ref().map_or(true, |answers| !matches!(answers.get(place), Some(Ok(false))));
+        page.iter().enumerate().filter(|(place, _)| meant(*place)).map(|(_, facts)| facts.customer.id).collect()
     }
 
     /// The condition as clauses, when it is a single expression.
@@ -196,25 +196,15 @@ impl Rule {
         &self,
         facts: &'a [Facts],
         moment: Moment,
-        short_cut: impl Fn(&View<'_>) -> Option<bool> + Sync,
-        inputs: impl Fn(&View<'_>) -> Map<String, Value> + Sync,
+        short_cut: impl Fn(&View<'_>) -> Option<bool>,
+        inputs: impl Fn(&View<'_>) -> Map<String, Value>,
     ) -> Vec<Evaluation> {
         let today = moment.today();
         let view = |facts: &'a Facts| View::new(facts, moment, today);
         let told: Vec<Option<bool>> = facts.iter().map(|facts| short_cut(&view(facts))).collect();
-        let interpreted = || {
-            let mut calls = self.condition.calls(&self.engine);
-            let ask = |(facts, told): (&'a Facts, &Option<bool>)| told.map_or_else(|| judge(&mut calls, &view(facts).customer()), Ok);
-            facts.iter().zip(&told).map(ask).collect()
-        };
-        // A thread takes longer than a page of clauses.
-        let known: Option<Vec<Result<bool, Trouble>>> = told.iter().map(|told| told.map(Ok)).collect();
-        let answers = match known {
-            Some(answers) => answers,
-            None => match sandbox::on_big_stack(interpreted) {
-                Ok(answers) => answers,
-                Err(problem) => return vec![Evaluation::Failed(problem); facts.len()],
-            },
+        let answers = match self.ask(&told, |place| view(&facts[place]).customer()) {
+            Ok(answers) => answers,
+            Err(problem) => return vec![Evaluation::Failed(problem); facts.len()],
         };
         let evaluation = |(facts, answer)| match answer {
             Ok(true) => Evaluation::Match { inputs: inputs(&view(facts)) },
@@ -222,6 +212,19 @@ impl Rule {
             Err(trouble) => Evaluation::Failed(self.sentence(&trouble)),
         };
         facts.iter().zip(answers).map(evaluation).collect()
+    }
+
+    /// The answers that clauses have told, and the interpreter's where they could not; an error when there is no thread for it.
+    fn ask(&self, told: &[Option<bool>], customer: impl Fn(usize) -> Customer + Sync) -> Result<Vec<Result<bool, Trouble>>, String> {
+        // A thread takes longer than a page of clauses.
+        if let Some(answers) = told.iter().map(|told| told.map(Ok)).collect() {
+            return Ok(answers);
+        }
+        sandbox::on_big_stack(|| {
+            let mut calls = self.condition.calls(&self.engine);
+            let one = |(place, told): (usize, &Option<bool>)| told.map_or_else(|| judge(&mut calls, customer(place)), Ok);
+            told.iter().enumerate().map(one).collect()
+        })
     }
 
     /// Makes the actions; the results have the jobs' order. Blocks as [`Self::evaluate`] does.
@@ -235,7 +238,7 @@ impl Rule {
             let number = self.spec.variants.iter().position(|variant| variant.name == job.variant);
             let action = number.and_then(|number| actions.get_mut(number));
             let action = action.ok_or_else(|| format!("rule '{}' has no variant '{}'", self.spec.name, job.variant))?;
-            perform(action, &View::new(job.facts, moment, today).customer(), &job.code_seed, moment).map_err(|trouble| self.sentence(&trouble))
+            perform(action, View::new(job.facts, moment, today).customer(), &job.code_seed, moment).map_err(|trouble| self.sentence(&trouble))
         };
         let all = sandbox::on_big_stack(|| {
             let mut actions: Vec<Calls> = self.actions.iter().map(|action| action.calls(&self.engine)).collect();
@@ -254,13 +257,13 @@ impl Rule {
 }
 
 /// The answer of a condition; to be called on a big stack.
-pub(super) fn judge(condition: &mut Calls, customer: &Customer) -> Result<bool, Trouble> {
+pub(super) fn judge(condition: &mut Calls, customer: Customer) -> Result<bool, Trouble> {
     let value = call(condition, customer)?;
     value.as_bool().map_err(|_| trouble_at(condition.bound(), format!("the condition gives {}, expected true or false", kind(&value))))
 }
 
 /// What an action makes; to be called on a big stack.
-pub(super) fn perform(action: &mut Calls, customer: &Customer, seed: &[u8; 32], moment: Moment) -> Result<Acted, Trouble> {
+pub(super) fn perform(action: &mut Calls, customer: Customer, seed: &[u8; 32], moment: Moment) -> Result<Acted, Trouble> {
     let value = call(action, customer)?;
     let plan = value.clone().try_cast::<Plan>();
     let trouble = |problem| trouble_at(action.bound(), problem);
@@ -269,8 +272,8 @@ pub(super) fn perform(action: &mut Calls, customer: &Customer, seed: &[u8; 32], 
     Ok(Acted { action, vouchers })
 }
 
-fn call(closure: &mut Calls, customer: &Customer) -> Result<Dynamic, Trouble> {
-    let result = sandbox::guarded(sandbox::CALLING, || closure.call(Dynamic::from(customer.clone())));
+fn call(closure: &mut Calls, customer: Customer) -> Result<Dynamic, Trouble> {
+    let result = sandbox::guarded(sandbox::CALLING, || closure.call(Dynamic::from(customer)));
     result.map_err(|problem| trouble_at(closure.bound(), problem))?.map_err(|error| trouble_of(closure.bound(), &error))
 }
 

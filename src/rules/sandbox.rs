@@ -48,7 +48,7 @@ pub(super) const CALLING: Limits = Limits { operations: 20_000, time: Duration::
 const MAX_GROWTH_BYTES: u64 = 48 * 1024 * 1024;
 /// How often memory is looked at.
 const LOOK: Duration = Duration::from_millis(2);
-/// Looking at the clock takes as long as a step: at first it is looked at now and then, beyond so many steps always.
+/// Looking at the clock takes as long as a step: at first it is looked at now and then, by most conditions never, beyond so many steps always.
 const SHORT: u64 = 512;
 
 thread_local! {
@@ -56,7 +56,9 @@ thread_local! {
     static LEFT: Cell<u64> = const { Cell::new(0) };
     /// As soon as fewer steps are left, time is looked at in each.
     static LONG_FROM: Cell<u64> = const { Cell::new(0) };
-    /// When it has to be done.
+    /// How long it may take from the first look at the clock on.
+    static TIME: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    /// When it has to be done; `None` before that first look.
     static UNTIL: Cell<Option<Instant>> = const { Cell::new(None) };
     /// When memory is looked at next.
     static LOOK_AT: Cell<Option<Instant>> = const { Cell::new(None) };
@@ -72,11 +74,16 @@ fn burn(steps: u64) -> Option<&'static str> {
         return Some("the script takes too many steps");
     }
     LEFT.set(left - steps);
-    if !left.is_multiple_of(16) && left > LONG_FROM.get() {
+    if left % 16 != 1 && left > LONG_FROM.get() {
         return None;
     }
     let now = Instant::now();
-    let problem = if UNTIL.get().is_none_or(|until| now >= until) {
+    let Some(until) = UNTIL.get() else {
+        UNTIL.set(now.checked_add(TIME.get()).or(Some(now)));
+        LOOK_AT.set(now.checked_add(LOOK));
+        return None;
+    };
+    let problem = if now >= until {
         "the script takes too long"
     } else if LOOK_AT.get().is_some_and(|at| now >= at) && too_big(now) {
         "the script takes too much memory"
@@ -109,11 +116,11 @@ fn memory() -> Option<u64> {
 
 /// Runs `work` on this thread within `limits`; a panic inside Rhai becomes a sentence.
 pub(super) fn guarded<T>(limits: Limits, work: impl FnOnce() -> T) -> Result<T, String> {
-    let now = Instant::now();
     LEFT.set(limits.operations);
     LONG_FROM.set(limits.operations.saturating_sub(SHORT));
-    UNTIL.set(now.checked_add(limits.time));
-    LOOK_AT.set(now.checked_add(LOOK));
+    TIME.set(limits.time);
+    UNTIL.set(None);
+    LOOK_AT.set(None);
     MEMORY.set(None);
     let result = catch_unwind(AssertUnwindSafe(work)).map_err(|_| "the script broke the interpreter (a fault of Rhai's)".to_owned());
     LEFT.set(0);

@@ -181,47 +181,48 @@ impl Columns {
     }
 
     async fn read(&self, tx: &mut Tx, page: Option<&str>) -> Result<Vec<Facts>, StoreError> {
-        let lines = page.into_iter().flat_map(|page| page.split(BETWEEN_CUSTOMERS));
-        let mut people = lines.map(|line| self.facts(line)).collect::<Result<Vec<_>, _>>()?;
+        let page = page.unwrap_or_default();
+        // Room for all of them at once: growing would copy most of them twice, and hold both.
+        let mut people =
+            Vec::with_capacity(if page.is_empty() { 0 } else { memchr::memchr_iter(BETWEEN_CUSTOMERS as u8, page.as_bytes()).count() + 1 });
+        for line in page.split(BETWEEN_CUSTOMERS).filter(|line| !line.is_empty()) {
+            self.facts(line, &mut people)?;
+        }
         // They are in this order already; no database promises it.
         people.sort_by_key(|facts| facts.customer.id);
         history::fill(tx, &mut people, self.needs).await?;
         Ok(people)
     }
 
-    fn facts(&self, line: &str) -> Result<Facts, StoreError> {
+    /// Adds a line's customer: made where it stays, because it is large.
+    fn facts(&self, line: &str, people: &mut Vec<Facts>) -> Result<(), StoreError> {
         let mut values = Values(Some(line));
         let id = values.next().unwrap_or_default();
         // The values are personal data and stay out of the message.
         let corrupt =
             |table: &'static str, column: &'static str| StoreError::Corrupt { table, column, value: format!("of the customer with id {id}") };
         let id = Id(id.parse().map_err(|_| corrupt("customers", "id"))?);
-        let mut customer = nobody(id);
+        people.push(Facts { read: self.needs, ..Facts::new(nobody(id), None) });
+        let Some(facts) = people.last_mut() else { return Ok(()) };
         for (column, put) in &self.record {
             let value = values.next().ok_or_else(|| corrupt("customers", column))?;
             if !value.is_empty() {
-                put(&mut customer, value).ok_or_else(|| corrupt("customers", column))?;
+                put(&mut facts.customer, value).ok_or_else(|| corrupt("customers", column))?;
             }
         }
-        let (mut score, mut scored) = (nothing(id), false);
         for (column, put) in &self.scores {
             let value = values.next().ok_or_else(|| corrupt("scores", column))?;
             if !value.is_empty() {
-                put(&mut score, value).ok_or_else(|| corrupt("scores", column))?;
-                scored = true;
+                put(facts.score.get_or_insert_with(|| nothing(id)), value).ok_or_else(|| corrupt("scores", column))?;
             }
         }
-        let mut own = Attributes::new();
         if self.own {
             let text = values.next().ok_or_else(|| corrupt("own_scores", "(any)"))?;
             if !text.is_empty() {
-                own = own_scores::read(text).ok_or_else(|| corrupt("own_scores", "(any)"))?;
+                facts.own = own_scores::read(text).ok_or_else(|| corrupt("own_scores", "(any)"))?;
             }
         }
-        match values.next() {
-            None => Ok(Facts { read: self.needs, own, ..Facts::new(customer, scored.then_some(score)) }),
-            Some(_) => Err(corrupt("customers", "(any)")),
-        }
+        values.next().map_or(Ok(()), |_| Err(corrupt("customers", "(any)")))
     }
 }
 
