@@ -2,12 +2,13 @@
 
 use std::thread;
 
-use chrono::NaiveDate;
+use chrono::{Datelike as _, NaiveDate};
 
 use super::borders::{Borders, last_rank};
+use super::days::Days;
 use super::lifetime::{Known, Lifetime, churn_risks, outlooks, rhythm};
 use super::newcomers;
-use super::rank::{abc, buckets, count, descending};
+use super::rank::{Ties, abc, ascending, buckets, count, descending};
 use crate::base::money::Cents;
 use crate::base::time::{UnixMs, Zone, days_between};
 use crate::model::outlook::Outlook;
@@ -68,43 +69,45 @@ pub(super) struct Standing {
 pub fn compute(facts: &[OrderFacts], as_of: UnixMs, zone: Zone, rules: &ScoreRules, wanted: Wanted) -> Scored {
     let today = zone.date(as_of);
     let column = |value: fn(&OrderFacts) -> i64| facts.iter().map(value).collect::<Vec<i64>>();
-    let ids = column(|facts| facts.customer_id.0);
     let revenue = column(|facts| facts.revenue.0);
+    let ties = if wanted.standings { Ties::of(&column(|facts| facts.customer_id.0)) } else { Ties::of(&[]) };
+    let none = || (vec![0; facts.len()], Vec::new());
     let scored =
-        |values: &[i64]| if wanted.standings { buckets(values, &ids, rules.buckets, rules.bucket_rule) } else { (vec![0; values.len()], Vec::new()) };
+        |values: &[i64]| if wanted.standings { buckets(values, &ascending(values, &ties), rules.buckets, rules.bucket_rule) } else { none() };
+    let days_ago = |at: fn(&OrderFacts) -> UnixMs| {
+        let (mut days, today) = (Days::new(zone), i64::from(today.num_days_from_ce()));
+        facts.iter().map(|facts| today - i64::from(days.of(at(facts)))).collect::<Vec<i64>>()
+    };
     let recency_column = || {
-        let recency: Vec<i64> = facts.iter().map(|facts| -days_before(facts.last_order_at, today, zone)).collect();
+        let recency: Vec<i64> = days_ago(|facts| facts.last_order_at).into_iter().map(|days| -days).collect();
         let (r, steps) = scored(&recency);
         (recency, r, steps)
     };
-    let frequency_columns = || {
-        let tenure: Vec<i64> = facts.iter().map(|facts| days_before(facts.first_order_at, today, zone)).collect();
-        (tenure, scored(&column(|facts| facts.orders)))
-    };
-    let class_columns = || {
+    let frequency_columns = || (days_ago(|facts| facts.first_order_at), scored(&column(|facts| facts.orders)));
+    let revenue_columns = || {
         if !wanted.standings {
-            return (Vec::new(), (vec![Abc::C; facts.len()], Default::default()));
+            return (none(), Vec::new(), (vec![Abc::C; facts.len()], Default::default()));
         }
-        let by_revenue = descending(&revenue, &ids);
+        let order = ascending(&revenue, &ties);
+        let by_revenue = descending(&revenue, &order);
         let classes = match rules.abc_by {
             AbcBy::Revenue => abc(&revenue, &by_revenue, rules.abc_rule, rules.abc_percent),
             AbcBy::Margin => {
                 let margin = column(|facts| facts.margin.0);
-                abc(&margin, &descending(&margin, &ids), rules.abc_rule, rules.abc_percent)
+                abc(&margin, &descending(&margin, &ascending(&margin, &ties)), rules.abc_rule, rules.abc_percent)
             }
         };
-        (by_revenue, classes)
+        (buckets(&revenue, &order, rules.buckets, rules.bucket_rule), by_revenue, classes)
     };
-    let ((recency, r, r_steps), (tenure, (f, f_steps)), (m, m_steps), (by_revenue, (classes, abc_cents))) = thread::scope(|scope| {
+    let ((recency, r, r_steps), (tenure, (f, f_steps)), ((m, m_steps), by_revenue, (classes, abc_cents))) = thread::scope(|scope| {
         let recency = scope.spawn(recency_column);
         let frequency = scope.spawn(frequency_columns);
-        let monetary = scope.spawn(|| scored(&revenue));
-        let classes = class_columns();
-        (joined(recency), joined(frequency), joined(monetary), classes)
+        let revenue = revenue_columns();
+        (joined(recency), joined(frequency), revenue)
     });
     let (adjusted, newcomers) = if wanted.standings && rules.newcomer_days > 0 {
         let value = |facts: &OrderFacts| if rules.abc_by == AbcBy::Margin { facts.margin.0 } else { facts.revenue.0 };
-        newcomers::adjusted(&facts.iter().map(value).collect::<Vec<_>>(), &ids, &tenure, &classes, rules)
+        newcomers::adjusted(&facts.iter().map(value).collect::<Vec<_>>(), &column(|facts| facts.customer_id.0), &tenure, &classes, rules)
     } else {
         (vec![None; facts.len()], Vec::new())
     };
@@ -117,9 +120,9 @@ pub fn compute(facts: &[OrderFacts], as_of: UnixMs, zone: Zone, rules: &ScoreRul
     let known: Vec<Known> = facts.iter().zip(recency.iter().zip(&tenure)).map(known).collect();
     let lifetime = (wanted.lifetime == Models::All).then(|| Lifetime::fit(&known));
     let outlooks = match &lifetime {
-        Some(lifetime) => outlooks(lifetime, &known, rules.clv_discount_percent),
-        None if wanted.lifetime == Models::Churn => churn_risks(&known),
-        None => known.iter().map(rhythm).collect(),
+        Some(lifetime) => Some(outlooks(lifetime, &known, rules.clv_discount_percent)),
+        None if wanted.lifetime == Models::Churn => Some(churn_risks(&known)),
+        None => None,
     };
     let scores = facts.iter().enumerate().map(|(index, facts)| {
         let standing = Standing {
@@ -131,7 +134,7 @@ pub fn compute(facts: &[OrderFacts], as_of: UnixMs, zone: Zone, rules: &ScoreRul
             abc: classes[index],
             abc_adjusted: adjusted[index],
             revenue_rank: ranks[index],
-            outlook: outlooks[index],
+            outlook: outlooks.as_ref().map_or_else(|| rhythm(&known[index]), |outlooks| outlooks[index]),
         };
         score(facts, as_of, &standing, people, rules)
     });

@@ -1,7 +1,6 @@
 //! Purchase days and the pauses between them, order by order.
 
-use chrono::{Datelike as _, NaiveDate};
-
+use super::days::Days;
 use crate::base::money::Cents;
 use crate::base::time::{UnixMs, Zone};
 use crate::model::outlook::Habit;
@@ -18,22 +17,39 @@ pub(super) struct Purchases {
 }
 
 impl Purchases {
-    /// Adds an order that is not before those there are.
-    pub(super) fn add(&mut self, day: NaiveDate, revenue: Cents) {
-        let day = day.num_days_from_ce();
-        if self.days == 0 {
-            (self.days, self.last) = (1, day);
-            return;
+    /// Those of somebody with these orders, oldest first.
+    pub(super) fn of(orders: &[(UnixMs, Cents)], days: &mut Days) -> Self {
+        let mut purchases = Self::default();
+        for (at, revenue) in orders {
+            let gap = purchases.note(days.of(*at), *revenue);
+            purchases.gaps.extend(gap);
         }
-        if day > self.last {
-            let gap = day - self.last;
+        purchases.gaps.sort_unstable();
+        purchases
+    }
+
+    /// Adds an order that is not before those there are; `day` is its calendar day's number.
+    pub(super) fn add(&mut self, day: i32, revenue: Cents) {
+        if let Some(gap) = self.note(day, revenue) {
             let place = self.gaps.partition_point(|shorter| *shorter < gap);
             self.gaps.insert(place, gap);
+        }
+    }
+
+    /// The days since the last purchase day, if it is another one.
+    fn note(&mut self, day: i32, revenue: Cents) -> Option<i32> {
+        if self.days == 0 {
+            (self.days, self.last) = (1, day);
+            return None;
+        }
+        let gap = (day > self.last).then(|| day - self.last);
+        if gap.is_some() {
             (self.days, self.last) = (self.days + 1, day);
         }
         if self.days > 1 {
             self.repeat_revenue = self.repeat_revenue.saturating_add(revenue.0);
         }
+        gap
     }
 
     pub(super) fn habit(&self) -> Habit {
@@ -47,13 +63,20 @@ impl Purchases {
     }
 }
 
-/// The habit of somebody with these orders, in any order.
-#[must_use]
-pub fn habit(orders: &mut [(UnixMs, Cents)], zone: Zone) -> Habit {
-    orders.sort_unstable();
-    let mut purchases = Purchases::default();
-    for (at, revenue) in orders {
-        purchases.add(zone.date(*at), *revenue);
+/// Tells habits: of many it remembers the calendar.
+pub struct Habits(Days);
+
+impl Habits {
+    /// Days are calendar days in `zone`.
+    #[must_use]
+    pub fn new(zone: Zone) -> Self {
+        Self(Days::new(zone))
     }
-    purchases.habit()
+
+    /// The habit of somebody with these orders, in any order; they are sorted by it.
+    #[must_use]
+    pub fn of(&mut self, orders: &mut [(UnixMs, Cents)]) -> Habit {
+        orders.sort_unstable();
+        Purchases::of(orders, &mut self.0).habit()
+    }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::rank::{abc, descending};
+use super::rank::{Ties, abc, ascending, descending};
 use crate::model::score::{Abc, ScoreRules};
 
 /// Days of first orders that are compared with each other.
@@ -37,7 +37,7 @@ pub(super) fn adjusted(values: &[i64], ids: &[i64], tenure: &[i64], plain: &[Abc
     for (band, peers) in peers.iter().filter(|(_, peers)| peers.len() >= LEAST_PEERS) {
         let of = |column: &[i64]| peers.iter().map(|index| column[*index]).collect::<Vec<i64>>();
         let (values, ids) = (of(values), of(ids));
-        let (found, lowest) = abc(&values, &descending(&values, &ids), rules.abc_rule, rules.abc_percent);
+        let (found, lowest) = abc(&values, &descending(&values, &ascending(&values, &Ties::of(&ids))), rules.abc_rule, rules.abc_percent);
         bands[*band] = Some(lowest);
         for (index, class) in peers.iter().zip(found) {
             classes[*index] = Some(class);

@@ -1,7 +1,7 @@
 //! Order facts that grow with time: what a replay needs, day by day, without adding everything up anew.
 
-use std::collections::HashMap;
-
+use super::days::Days;
+use super::gather::{ById, gather};
 use super::habit::Purchases;
 use crate::base::id::Id;
 use crate::base::money::Cents;
@@ -16,19 +16,25 @@ pub struct OrderBook {
     facts: Vec<OrderFacts>,
     /// Of the customers at the same places.
     purchases: Vec<Purchases>,
-    places: HashMap<Id, usize>,
+    places: ById<usize>,
     zone: Zone,
+    days: Days,
 }
 
 impl OrderBook {
     /// Before the first of `orders`, which come in the order of time; days are calendar days in `zone`.
     #[must_use]
     pub fn new(orders: Vec<PaidOrder>, zone: Zone) -> Self {
-        Self { orders, next: 0, facts: Vec::new(), purchases: Vec::new(), places: HashMap::new(), zone }
+        Self { orders, next: 0, facts: Vec::new(), purchases: Vec::new(), places: ById::default(), zone, days: Days::new(zone) }
     }
 
     /// The facts of everybody with orders up to `until`, which never goes back. Customers keep their place, newcomers follow.
     pub fn advance(&mut self, until: UnixMs) -> &[OrderFacts] {
+        if self.next == 0 {
+            self.next = self.orders.partition_point(|order| order.at <= until);
+            (self.facts, self.purchases) = gather(&self.orders[..self.next], self.zone);
+            self.places = self.facts.iter().map(|facts| facts.customer_id).zip(0..).collect();
+        }
         while let Some(order) = self.orders.get(self.next).filter(|order| order.at <= until) {
             self.next += 1;
             let place = *self.places.entry(order.customer_id).or_insert(self.facts.len());
@@ -36,7 +42,7 @@ impl OrderBook {
                 self.purchases.push(Purchases::default());
             }
             let purchases = &mut self.purchases[place];
-            purchases.add(self.zone.date(order.at), order.revenue);
+            purchases.add(self.days.of(order.at), order.revenue);
             let habit = purchases.habit();
             match self.facts.get_mut(place) {
                 Some(facts) => {

@@ -1,22 +1,57 @@
 //! Sorting columns: buckets for r, f and m, the order by turnover, and ABC classes.
 
-use std::cmp::Reverse;
-
 use super::borders::Step;
 use crate::model::score::{Abc, AbcRule, BucketRule};
 
-/// Scores of a column where more is better, 1 to `buckets`, and the lowest value of each score. Equal values differ only under
-/// [`BucketRule::Ntile`], by id.
-pub(super) fn buckets(values: &[i64], ids: &[i64], buckets: i64, rule: BucketRule) -> (Vec<u8>, Vec<Step>) {
-    let mut sorted: Vec<(i64, i64, usize)> = values.iter().zip(ids).enumerate().map(|(index, (&value, &id))| (value, id, index)).collect();
-    sorted.sort_unstable();
+/// The order of customers by id, which settles ties; `None` when they come in it.
+pub(super) struct Ties(Option<Vec<usize>>);
+
+impl Ties {
+    pub(super) fn of(ids: &[i64]) -> Self {
+        Self((!ids.is_sorted()).then(|| ascending(ids, &Self(None))))
+    }
+
+    /// The customer at a place of the order by id.
+    fn at(&self, place: usize) -> usize {
+        self.0.as_ref().and_then(|by_id| by_id.get(place)).copied().unwrap_or(place)
+    }
+}
+
+/// Indices by value, lowest first; equal values by id, lowest first.
+pub(super) fn ascending(values: &[i64], ties: &Ties) -> Vec<usize> {
+    let lowest = values.iter().copied().min().unwrap_or(0);
+    let places = u32::try_from(values.len()).unwrap_or(u32::MAX);
+    // One number each, which is sorted several times as fast as a tuple: the value's distance from the lowest, and the place among equals.
+    let packed = |place: u32| {
+        let distance = values[ties.at(place as usize)].abs_diff(lowest);
+        (distance <= u32::MAX.into()).then_some(distance << 32 | u64::from(place))
+    };
+    let packed: Option<Vec<u64>> = (0..places).map(packed).collect();
+    if let Some(mut packed) = packed.filter(|_| places < u32::MAX) {
+        packed.sort_unstable();
+        return packed.into_iter().map(|one| ties.at(usize::try_from(one & u64::from(u32::MAX)).unwrap_or(usize::MAX))).collect();
+    }
+    let mut order: Vec<usize> = (0..values.len()).map(|place| ties.at(place)).collect();
+    order.sort_by_key(|index| values[*index]);
+    order
+}
+
+/// [`ascending`] turned round: highest first, but equal values still by id, lowest first.
+pub(super) fn descending(values: &[i64], ascending: &[usize]) -> Vec<usize> {
+    let groups: Vec<&[usize]> = ascending.chunk_by(|one, other| values[*one] == values[*other]).collect();
+    groups.into_iter().rev().flatten().copied().collect()
+}
+
+/// Scores of a column where more is better, 1 to `buckets`, and the lowest value of each score; `order` as [`ascending`] gives it. Equal values differ only
+/// under [`BucketRule::Ntile`], by id.
+pub(super) fn buckets(values: &[i64], order: &[usize], buckets: i64, rule: BucketRule) -> (Vec<u8>, Vec<Step>) {
     let mut scores = vec![0; values.len()];
     let mut steps: Vec<Step> = Vec::new();
     let people = count(values.len());
     let mut before = 0;
-    for group in sorted.chunk_by(|a, b| a.0 == b.0) {
+    for group in order.chunk_by(|one, other| values[*one] == values[*other]) {
         let last = before + count(group.len());
-        for (position, &(value, _, index)) in (before..).zip(group) {
+        for (position, &index) in (before..).zip(group) {
             // `before` + 1 is the group's lowest rank, `last` its highest; they add up to twice the middle one.
             let score = match rule {
                 BucketRule::Minrank => buckets * before / people + 1,
@@ -25,8 +60,8 @@ pub(super) fn buckets(values: &[i64], ids: &[i64], buckets: i64, rule: BucketRul
                 BucketRule::Ntile => ntile(position, people, buckets),
             };
             scores[index] = u8::try_from(score).unwrap_or(u8::MAX);
-            if steps.last().is_none_or(|step| step.score < score && step.from < value) {
-                steps.push(Step { from: value, score });
+            if steps.last().is_none_or(|step| step.score < score && step.from < values[index]) {
+                steps.push(Step { from: values[index], score });
             }
         }
         before = last;
@@ -44,14 +79,6 @@ fn ntile(position: i64, people: i64, buckets: i64) -> i64 {
     let (size, larger) = (people / buckets, people % buckets);
     let in_larger = larger * (size + 1);
     if position < in_larger { position / (size + 1) + 1 } else { (position - in_larger) / size + larger + 1 }
-}
-
-/// Indices by value, highest first; equal values by id, lowest first.
-pub(super) fn descending(values: &[i64], ids: &[i64]) -> Vec<usize> {
-    let mut sorted: Vec<(Reverse<i64>, i64, usize)> =
-        values.iter().zip(ids).enumerate().map(|(index, (&value, &id))| (Reverse(value), id, index)).collect();
-    sorted.sort_unstable();
-    sorted.into_iter().map(|(_, _, index)| index).collect()
 }
 
 /// The class of each customer, and the lowest value in A and in B. `order` as [`descending`] gives it.

