@@ -1,7 +1,13 @@
 //! How fast conditions are answered, as a ratio to plain Rust over the same customers in the same run: `cargo run --release --example rules_speed`.
+//! `rules_speed ROWS` is our side of `script/bench-rules`: a condition that only the interpreter can tell, about customers in memory; lines of JSON.
+
+mod common;
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Instant;
+
+use common::{Outcome, forget_peak, processor_seconds, resident_mib};
 
 use stammgast::base::id::Id;
 use stammgast::base::money::Cents;
@@ -76,11 +82,58 @@ fn measure(people: &[Facts], matches: impl Fn(&[Facts]) -> usize) -> (f64, usize
     best
 }
 
-fn main() {
+/// The condition of `script/bench-rules`.
+const SCRIPT: &str = "((c.orders ?? 0) * 7 + (c.r ?? 0)) % 10 == 3";
+/// Customers whom the interpreter is asked about at once, as in a run.
+const PAGE: usize = 1_000;
+/// Plain Rust is too fast for the clock that counts processor time.
+const TIMES: usize = 50;
+
+/// Whether the condition of `script/bench-rules` holds.
+fn holds(facts: &Facts) -> bool {
+    let (orders, r) = facts.score.map_or((0, 0), |score| (score.orders, score.r));
+    (orders * 7 + r) % 10 == 3
+}
+
+/// Customers with the orders and the r of these lines; 0 orders: never bought.
+fn beside(path: &str) -> Outcome<()> {
+    let text = std::fs::read_to_string(path)?;
+    let mut people = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let (orders, r) = line.split_once(',').ok_or("expected lines such as 3,4")?;
+        let mut facts = customer(number);
+        let (orders, r) = (orders.parse()?, r.parse()?);
+        facts.score = facts.score.or_else(|| customer(number + 1).score).map(|score| Score { orders, r, ..score }).filter(|_| orders > 0);
+        people.push(facts);
+    }
+    let text = format!("rule(\"r\").basis(\"consent\").when(|c| {SCRIPT}).send(|c| email(\"t\"));");
+    let set = RuleSet::from_sources(vec![("r.rhai".to_owned(), text)]).map_err(|faults| format!("{faults:?}"))?;
+    let (rule, moment) = (set.rule("r").ok_or("there is no rule")?, Moment { now: NOW, zone: Zone(chrono_tz::Tz::UTC) });
+    let pages: Vec<Arc<Vec<Facts>>> = people.chunks(PAGE).map(|page| Arc::new(page.to_vec())).collect();
+    let print = |side: &str, found: usize, seconds: f64| println!("{{\"side\": \"{side}\", \"found\": {found}, \"seconds\": {seconds}}}");
+    forget_peak();
+    let worked = processor_seconds();
+    let found = (0..TIMES).map(|_| black_box(&people).iter().filter(|facts| holds(facts)).count()).sum::<usize>() / TIMES;
+    print("a plain Rust predicate over structs", found, (processor_seconds() - worked) / f64::from(u32::try_from(TIMES)?));
+    let worked = processor_seconds();
+    let found = pages.iter().map(|page| rule.meant(page, moment).len()).sum();
+    print("Stammgast, in memory", found, processor_seconds() - worked);
+    eprintln!("resident at most {} MiB", resident_mib());
+    Ok(())
+}
+
+fn main() -> Outcome<()> {
+    match std::env::args().nth(1) {
+        Some(path) => beside(&path),
+        None => in_memory(),
+    }
+}
+
+fn in_memory() -> Outcome<()> {
     let people: Vec<Facts> = (0..CUSTOMERS).map(customer).collect();
     let text = format!("rule(\"r\").basis(\"consent\").when(|c| {CONDITION}).send(|c| email(\"t\"));");
-    let Ok(set) = RuleSet::from_sources(vec![("r.rhai".to_owned(), text)]) else { return eprintln!("the rule does not load") };
-    let Some(rule) = set.rule("r") else { return eprintln!("there is no rule") };
+    let Ok(set) = RuleSet::from_sources(vec![("r.rhai".to_owned(), text)]) else { return Err("the rule does not load".into()) };
+    let Some(rule) = set.rule("r") else { return Err("there is no rule".into()) };
     let moment = Moment { now: NOW, zone: Zone(chrono_tz::Tz::UTC) };
     let count = |answers: Vec<Evaluation>| answers.iter().filter(|answer| matches!(answer, Evaluation::Match { .. })).count();
     let (limit, expected) = measure(&people, |people| people.iter().filter(|facts| plain(facts)).count());
@@ -92,4 +145,5 @@ fn main() {
     for (name, (ns, found)) in [("clauses", clauses), ("clauses, telling what was read", logged), ("interpreter, telling the same", interpreter)] {
         println!("{name:32} {ns:7.0} ns   {:5.0} times the limit{}", ns / limit, if found == expected { "" } else { "   WRONG ANSWER" });
     }
+    Ok(())
 }
