@@ -18,6 +18,7 @@ enum Known {
 }
 
 /// The calendar of a zone.
+#[derive(Debug)]
 pub(super) struct Days {
     zone: Zone,
     known: Vec<Known>,
