@@ -146,10 +146,15 @@ impl Rule {
     #[must_use]
     pub fn meant(&self, page: &Arc<Vec<Facts>>, moment: Moment) -> Vec<Id> {
         let today = moment.today();
-        let told: Vec<Option<bool>> = page.iter().map(|facts| self.short_cut(&View::new(facts, moment, today))).collect();
-        let answers = self.ask(&told, |place| Customer::of(Arc::clone(page), place, moment, today));
-        let meant = |place: usize| answers.as_ref().map_or(true, |answers| !matches!(answers.get(place), Some(Ok(false))));
-        page.iter().enumerate().filter(|(place, _)| meant(*place)).map(|(_, facts)| facts.customer.id).collect()
+        let told = || page.iter().map(|facts| self.short_cut(&View::new(facts, moment, today)));
+        let meant = told().collect::<Option<Vec<bool>>>().unwrap_or_else(|| {
+            let told: Vec<Option<bool>> = told().collect();
+            match self.ask(&told, |place| Customer::of(Arc::clone(page), place, moment, today)) {
+                Ok(answers) => answers.into_iter().map(|answer| !matches!(answer, Ok(false))).collect(),
+                Err(_) => vec![true; page.len()],
+            }
+        });
+        page.iter().zip(meant).filter(|(_, meant)| *meant).map(|(facts, _)| facts.customer.id).collect()
     }
 
     /// The condition as clauses, when it is a single expression.
