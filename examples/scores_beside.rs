@@ -21,7 +21,7 @@ use stammgast::config::Config;
 use stammgast::flow::rescore;
 use stammgast::model::score::{OrderFacts, PaidOrder, ScoreRules};
 use stammgast::score::bgnbd_fit::{alike, fit};
-use stammgast::score::{OrderBook, Scored, Wanted, compute};
+use stammgast::score::{Models, OrderBook, Scored, Wanted, compute};
 use stammgast::stats::proportion::Proportion;
 use stammgast::stats::sequential;
 use stammgast::store::{Db, Tx, scores};
@@ -119,7 +119,7 @@ impl Kept {
     }
 
     fn standings(&self, facts: &[OrderFacts]) -> Scored {
-        compute(facts, NOW, self.zone, &self.rules, Wanted { standings: true, lifetime: false })
+        compute(facts, NOW, self.zone, &self.rules, Wanted { standings: true, lifetime: Models::Nothing })
     }
 }
 
