@@ -206,8 +206,8 @@ fn the_scores_of_the_documentation_and_the_shipped_one_load_and_say_what_they_ar
     let page = std::fs::read_to_string(root.join("docs/scores.md")).unwrap();
     let blocks = page.split("```rhai\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let (conditions, blocks): (Vec<&str>, Vec<&str>) = blocks.partition(|block| block.starts_with(".when("));
-    assert_eq!((conditions.len(), blocks.len()), (1, 2));
-    for condition in conditions[0].lines() {
+    assert_eq!((conditions.len(), blocks.len()), (2, 2));
+    for condition in conditions.iter().flat_map(|block| block.lines()) {
         let condition = condition.split_once(".when(").and_then(|(_, rest)| rest.rsplit_once(')')).unwrap().0;
         load(&with_condition(condition)).unwrap();
     }
