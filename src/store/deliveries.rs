@@ -48,8 +48,9 @@ statements! {
     /// An end: the message's state and its last try; a try that was not the last goes to `attempts`, and a bounce to `outcomes`. Only tries whose claim
     /// still stands count.
     ///
-    /// SQLite gives the answer as one row: a row takes longer to come from its thread than to be found. It takes the list as JSON, $2 is now: [[id, fence, state, due_at, done_at, fault, reply, result, started_at, ended_at, bounced]].
-    /// PostgreSQL takes each column as an array. A mark has the state "data", id and fence.
+    /// SQLite gives the answer as one row: a row takes longer to come from its thread than to be found. It takes lists as JSON, $1 of all, $3 of the tries
+    /// that are not the last, $4 of the bounces, $5 of the marks: [[id, fence, state, due_at, done_at, fault, reply, result, started_at, ended_at]]. $2 is
+    /// now. PostgreSQL takes each column as an array. A mark has the state "data", id and fence.
     RECORD = {
         sqlite: concat!("BEGIN IMMEDIATE; ", change!(), "
                  FROM (SELECT value->>0 AS id, value->>1 AS fence, value->>2 AS state, value->>3 AS due_at, value->>4 AS done_at, value->>5 AS fault,
@@ -58,15 +59,15 @@ statements! {
                  WHERE ", of_the_claim!(), " AND (v.state <> 'data' OR ", allowed!(), ");
                  INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
                  SELECT m.id, m.fence, v.value->>8, v.value->>9, v.value->>7, m.fault, m.reply
-                 FROM jsonb_each($1) AS v JOIN messages m ON m.id = v.value->>0 AND m.fence = v.value->>1 AND m.state = 'queued' AND m.due_at = v.value->>3
-                 WHERE v.value->>2 = 'queued' ON CONFLICT (message_id, number) DO NOTHING;
+                 FROM jsonb_each($3) AS v JOIN messages m ON m.id = v.value->>0 AND m.fence = v.value->>1 AND m.state = 'queued' AND m.due_at = v.value->>3
+                 WHERE TRUE ON CONFLICT (message_id, number) DO NOTHING;
                  INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
                  SELECT m.decision_id, 'bounced', 0, m.done_at, NULL
-                 FROM jsonb_each($1) AS v JOIN messages m ON m.id = v.value->>0 AND m.fence = v.value->>1 AND m.last_result = v.value->>7
-                 WHERE v.value->>10 ON CONFLICT (decision_id, kind, ref) DO NOTHING;
+                 FROM jsonb_each($4) AS v JOIN messages m ON m.id = v.value->>0 AND m.fence = v.value->>1 AND m.last_result = v.value->>7
+                 WHERE TRUE ON CONFLICT (decision_id, kind, ref) DO NOTHING;
                  SELECT json_group_array(messages.id)
-                 FROM (SELECT value->>0 AS id, value->>1 AS fence, value->>2 AS state FROM jsonb_each($1)) AS v CROSS JOIN messages
-                 WHERE ", of_the_claim!(), " AND v.state = 'data' AND messages.state = 'data' AND ", allowed!(), ";
+                 FROM (SELECT value->>0 AS id, value->>1 AS fence FROM jsonb_each($5)) AS v CROSS JOIN messages
+                 WHERE ", of_the_claim!(), " AND messages.state = 'data' AND ", allowed!(), ";
                  COMMIT"),
         postgres: concat!("WITH changed AS (", change!(), "
                      FROM (SELECT * FROM UNNEST($1::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[],
@@ -135,10 +136,17 @@ impl Recorder {
         let list: Vec<Row> = marks.iter().map(Row::mark).chain(ends.iter().map(Row::end)).collect();
         let marked: Vec<i64> = match &self.db {
             Db::Sqlite { write, .. } => {
-                let json = Value::from(list.iter().map(Row::json).collect::<Vec<_>>()).to_string();
+                let json =
+                    |is_in: fn(&Row<'_>) -> bool| Value::from(list.iter().filter(|row| is_in(row)).map(Row::json).collect::<Vec<_>>()).to_string();
+                let record = sqlx::query_scalar(RECORD.sqlite)
+                    .bind(json(|_| true))
+                    .bind(now.0)
+                    .bind(json(|row| row.state == MessageState::Queued))
+                    .bind(json(|row| row.end.is_some_and(|end| end.bounced)))
+                    .bind(json(|row| row.state == MessageState::Data));
                 let mut whole = Whole::acquire(write).await?;
                 // Not fetch_one: the statements after the answer have to run too.
-                let answers: Vec<String> = sqlx::query_scalar(RECORD.sqlite).bind(json).bind(now.0).fetch_all(whole.connection()).await?;
+                let answers: Vec<String> = record.fetch_all(whole.connection()).await?;
                 whole.done();
                 let ids = answers.iter().map(|answer| serde_json::from_str::<Vec<i64>>(answer)).collect::<Result<Vec<_>, _>>();
                 ids.map_err(|error| StoreError::Unfit(format!("marks cannot be read: {error}")))?.concat()
@@ -202,8 +210,7 @@ impl<'group> Row<'group> {
             end.reply,
             end.result,
             end.started_at.0,
-            end.ended_at.0,
-            end.bounced
+            end.ended_at.0
         ])
     }
 }
