@@ -16,7 +16,7 @@ use crate::model::facts::Moment;
 use crate::model::fault::{FileFault, Severity};
 use crate::model::predicate::{Clause, Leaf};
 use crate::rules::crontab::Crontab;
-use crate::rules::{MOST_BUCKETS, Rule, RuleSet, ScoreSet};
+use crate::rules::{Kept, Rule, RuleSet, ScoreSet};
 use crate::store::filter::Filter;
 
 /// Check rules, own scores and templates without running anything
@@ -73,9 +73,8 @@ pub(super) fn run(args: &Args, app: &App) -> anyhow::Result<Done> {
     let (zone, now) = (config.shop.zone(), Clock::System.now());
     let mut rules: Vec<Explained> = Vec::new();
     let mut take = |set: &RuleSet| rules.extend(set.rules().iter().map(|rule| explain(rule, zone, now)));
-    // Without a configuration r, f and m may be as great as they ever can be.
-    let score = if args.paths.is_empty() { Some(config.score.clone()) } else { app.config().ok().map(|config| config.score.clone()) };
-    let (buckets, history_days) = score.map_or((MOST_BUCKETS, i64::MAX), |score| (score.buckets, score.history_days));
+    // Without a configuration scores may be as great and reach as far as they ever can.
+    let kept = app.config().map_or(Kept::MOST, |config| Kept::of(&config.score));
     let mut faults = Vec::new();
     if args.paths.is_empty() {
         // The key plays no part in a check.
@@ -97,7 +96,7 @@ pub(super) fn run(args: &Args, app: &App) -> anyhow::Result<Done> {
         match RuleSet::load(path) {
             Ok(set) => {
                 take(&set);
-                faults.extend(set.warnings(buckets, history_days));
+                faults.extend(set.warnings(&kept));
             }
             Err(found) => faults.extend(found),
         }

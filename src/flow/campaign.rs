@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::model::fact::Fact;
 use crate::model::facts::Needs;
 use crate::model::fault::FileFault;
-use crate::rules::{OwnMention, Rule, RuleSet, ScoreSet};
+use crate::rules::{Kept, OwnMention, Rule, RuleSet, ScoreSet};
 
 /// A set of rules with the templates that it was loaded with.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Campaign {
         match (rules, scores, templates) {
             (Ok(rules), Ok(scores), Ok(templates)) => {
                 let targets = config.webhooks.iter().map(|target| target.name.clone()).collect();
-                let warnings = rules.warnings(config.score.buckets, config.score.history_days);
+                let warnings = rules.warnings(&Kept::of(&config.score));
                 let mut campaign = Self { rules, scores: Arc::new(scores), templates: Arc::new(templates), targets, token_key, warnings };
                 let (mut missing, unused) = mentions::check(&campaign);
                 missing.extend(campaign.rules.unfit_for(&campaign.scores));

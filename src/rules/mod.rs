@@ -30,8 +30,8 @@ pub mod words;
 
 use crate::base::suggest;
 
-pub use ranges::MOST_BUCKETS;
 pub use rule::{ActJob, Acted, Evaluation, Given, Mention, OwnMention, Rule};
 pub use scores::{ScoreSet, Tally};
 pub use set::RuleSet;
+pub use warn::Kept;
 pub use why::{Reason, Reasons};

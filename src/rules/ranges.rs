@@ -19,7 +19,7 @@ pub(super) enum Range {
 }
 
 /// Most buckets that a shop can have for r, f and m.
-pub const MOST_BUCKETS: i64 = 20;
+pub(super) const MOST_BUCKETS: i64 = 20;
 
 /// The fact's values and whether it can be missing. `buckets` is the greatest r, f and m
 /// (`[score] buckets`).

@@ -4,17 +4,39 @@ use super::certain::{Certain, certain};
 use super::ranges;
 use super::rule::Rule;
 use super::set::RuleSet;
-use crate::model::fact::{Reading, Source, Takes};
+use crate::config::sections::Score;
+use crate::model::fact::{Fact, Source, Takes};
 use crate::model::fault::FileFault;
 use crate::model::predicate::{Clause, Leaf, Predicate};
 use crate::model::rule::Occasion;
 
-impl RuleSet {
-    /// What is perhaps not what was meant, in the order of files and lines. `buckets` is the greatest r, f and m (`[score] buckets`), `history_days` how long
-    /// moves between classes are kept.
+/// What a shop's scores are, as far as a condition may expect too much of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept {
+    /// The greatest r, f and m (`[score] buckets`).
+    pub buckets: i64,
+    /// Days that moves between classes are kept (`[score] history_days`).
+    pub history_days: i64,
+    /// Days that somebody is compared with newcomers (`[score] newcomer_days`); 0: nobody is.
+    pub newcomer_days: i64,
+}
+
+impl Kept {
+    /// Where nobody knows the shop's configuration: as much as there can be.
+    pub const MOST: Self = Self { buckets: ranges::MOST_BUCKETS, history_days: i64::MAX, newcomer_days: i64::MAX };
+
+    /// By the shop's configuration.
     #[must_use]
-    pub fn warnings(&self, buckets: i64, history_days: i64) -> Vec<FileFault> {
-        let of = |rule| of_rule(rule).into_iter().chain(of_condition(rule, buckets)).chain(of_windows(rule, history_days));
+    pub fn of(score: &Score) -> Self {
+        Self { buckets: score.buckets, history_days: score.history_days, newcomer_days: score.newcomer_days }
+    }
+}
+
+impl RuleSet {
+    /// What is perhaps not what was meant, in the order of files and lines.
+    #[must_use]
+    pub fn warnings(&self, kept: &Kept) -> Vec<FileFault> {
+        let of = |rule| of_rule(rule).into_iter().chain(of_condition(rule, kept.buckets)).chain(of_classes(rule, kept));
         let mut warnings: Vec<FileFault> = self.rules().iter().flat_map(of).collect();
         for warning in &mut warnings {
             self.measure(warning);
@@ -129,15 +151,21 @@ fn of_condition(rule: &Rule, buckets: i64) -> Vec<FileFault> {
     warnings
 }
 
-/// Classes that nobody knows any more.
-fn of_windows(rule: &Rule, history_days: i64) -> Vec<FileFault> {
+/// Classes that nobody has: too far back, or not made.
+fn of_classes(rule: &Rule, kept: &Kept) -> Vec<FileFault> {
     let Some(condition) = &rule.clauses else { return Vec::new() };
     let mut warnings = Vec::new();
     for (leaf, script) in condition.predicate.leaves().into_iter().zip(&condition.scripts) {
-        let forgotten = |reading: &&Reading| reading.fact.about().source == Source::Classes && reading.days.is_some_and(|days| days > history_days);
-        for reading in leaf.reads.iter().filter(forgotten) {
-            let kept = if history_days > 0 { format!("kept for {history_days} days") } else { "not followed".to_owned() };
-            let problem = format!("'{reading}' is missing for everybody: moves between classes are {kept} ([score] history_days)");
+        for reading in &leaf.reads {
+            let reason = if reading.fact == Fact::AbcAdjusted && kept.newcomer_days == 0 {
+                "newcomers have no class of their own ([score] newcomer_days is 0)".to_owned()
+            } else if reading.fact.about().source == Source::Classes && reading.days.is_some_and(|days| days > kept.history_days) {
+                let kept = if kept.history_days > 0 { format!("kept for {} days", kept.history_days) } else { "not followed".to_owned() };
+                format!("moves between classes are {kept} ([score] history_days)")
+            } else {
+                continue;
+            };
+            let problem = format!("'{reading}' is missing for everybody: {reason}");
             warnings.push(FileFault::warning(&script.file, script.at, script.length, problem));
         }
     }

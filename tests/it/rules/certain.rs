@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use stammgast::model::facts::Facts;
-use stammgast::rules::{Evaluation, RuleSet};
+use stammgast::rules::{Evaluation, Kept, RuleSet};
 
 use super::example::{load, regular, today, with_condition};
 use super::short_cut::{condition, customer};
@@ -104,7 +104,7 @@ fn what_is_claimed_of_a_condition_is_so_for_every_customer() {
         let text = mixed().new_tree(&mut runner).unwrap().current();
         let Ok(set) = load(&with_condition(&format!("|c| {text}"))) else { continue };
         let whole = answers(&set, &people);
-        for warning in set.warnings(5, 800).iter().map(|warning| warning.message.as_str()) {
+        for warning in set.warnings(&Kept { buckets: 5, history_days: 800, ..Kept::MOST }).iter().map(|warning| warning.message.as_str()) {
             let quoted: Vec<&str> = warning.split('\'').skip(1).step_by(2).collect();
             let mut claim = |name: &'static str, holds: bool| {
                 assert!(holds, "{text}\n{warning}");
@@ -144,7 +144,7 @@ fn a_condition_that_is_nested_beyond_measure_is_given_up_and_not_claimed_anythin
             format!("!({text} && c.tenure_days != {level} || c.revenue_rank == {level} + 1 || c.recency_days == {level})")
         });
         let set = load(&with_condition(&format!("|c| {text}"))).unwrap();
-        set.warnings(5, 800).iter().any(|warning| warning.message.contains("never both"))
+        set.warnings(&Kept { buckets: 5, history_days: 800, ..Kept::MOST }).iter().any(|warning| warning.message.contains("never both"))
     };
     assert!(nested(2) && !nested(20));
 }
