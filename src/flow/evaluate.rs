@@ -155,6 +155,8 @@ pub(super) async fn run(
         while reach.night().await? {
             lease.renew_in_time(ctx).await?;
         }
+        // All of it goes in one transaction.
+        lease.write(ctx).await?.commit().await?;
         reach.store(ctx).await?;
     }
     rescore::ensure_fresh(ctx, tick_at).await?;

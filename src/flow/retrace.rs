@@ -67,6 +67,8 @@ impl Reach {
     pub async fn store(self, ctx: &Ctx) -> Result<Option<Reached>, FlowError> {
         let Some(past) = self.walk.ended() else { return Ok(None) };
         let mut tx = ctx.db.write().await?;
+        // A full run notes moves: it waits for this, or this for it.
+        scores::lock_run(&mut tx).await?;
         if crossings::history(&mut tx).await? != self.stored {
             return Ok(None);
         }
