@@ -91,17 +91,19 @@ pub async fn events(ctx: &Ctx, batch: Vec<NewEvent>) -> Result<(ImportCounts, Co
     let mut tries = TRIES;
     loop {
         tries -= 1;
-        let mut tx = ctx.db.write().await?;
-        match stored_events::upsert(&mut tx, &batch, ctx.clock.now()).await {
-            Ok(stored) => {
-                let complaints = object::complaints(ctx, &mut tx, &stored).await?;
-                tx.commit().await?;
-                return Ok((stored.counts, complaints));
-            }
-            Err(error) if tries == 0 || !is_lost_race(&error) => return Err(error),
-            Err(_) => drop(tx),
+        match events_once(ctx, &batch).await {
+            Err(error) if tries > 0 && is_lost_race(&error) => {}
+            result => return result,
         }
     }
+}
+
+async fn events_once(ctx: &Ctx, batch: &[NewEvent]) -> Result<(ImportCounts, ComplaintCounts), StoreError> {
+    let mut tx = ctx.db.write().await?;
+    let stored = stored_events::upsert(&mut tx, batch, ctx.clock.now()).await?;
+    let complaints = object::complaints(ctx, &mut tx, &stored).await?;
+    tx.commit().await?;
+    Ok((stored.counts, complaints))
 }
 
 /// Two imports, or an import and a hook, stored the same record in the same moment; the second try finds it stored.

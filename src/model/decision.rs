@@ -8,7 +8,7 @@ use super::action::Action;
 /// Why a proposal was stopped. The first gate that stops it names the reason; the order of the variants is the order of the gates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Refusal {
-    /// The address bounced for good, complained, or was erased.
+    /// The address bounced for good, was blocked, or was erased.
     Suppressed,
     /// The customer does not want advertising.
     Objected,
@@ -53,7 +53,7 @@ impl Refusal {
     #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::Suppressed => "the address bounced, complained or was blocked",
+            Self::Suppressed => "the address bounced or was blocked",
             Self::Objected => "the customer objected to advertising",
             Self::NoBasis => "no legal basis allows this rule to write",
             Self::Cooldown => "this rule already wrote for this occasion",

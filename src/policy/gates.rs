@@ -1,6 +1,6 @@
 //! The gates that every proposal passes, in a fixed order; the first that says no names the reason.
 //!
-//! 1. suppression: the address bounced for good or complained (stops every email, also order mails)
+//! 1. suppression: the address bounced for good or was blocked (stops every email, also order mails)
 //! 2. objection: the customer does not want advertising (stops everything but basis `contract`)
 //! 3. legal basis: something allows this rule to write
 //! 4. occasion: this rule has not taken this occasion yet, and the cooldown is over

@@ -15,6 +15,7 @@ use crate::model::email_address::EmailAddress;
 use crate::model::import::ImportCounts;
 
 statements! {
+    WITH_ADDRESS_OF = "SELECT k.id FROM customers c JOIN customers k ON k.email_key = c.email_key WHERE c.id = $1 ORDER BY k.id";
     BY_EXTERNAL_ID = "SELECT id, external_id, email, first_name, last_name, birthday, locale, tags, attributes, referred_by FROM customers WHERE external_id = $1";
     PAGE_AFTER = "SELECT id, external_id, email, first_name, last_name, birthday, locale, tags, attributes, referred_by FROM customers WHERE id > $1 ORDER BY id LIMIT $2";
 }
@@ -180,6 +181,15 @@ pub async fn upsert(tx: &mut Tx, batch: &[NewCustomer], now: UnixMs) -> Result<(
     counts.updated += changed.len() as u64;
     counts.unchanged += same.len() as u64;
     Ok((counts, ids))
+}
+
+/// All customers with the address of this one, that one among them, by id: one person may be known by several keys.
+///
+/// # Errors
+/// When the database fails.
+pub async fn with_address_of(tx: &mut Tx, customer: Id) -> Result<Vec<Id>, StoreError> {
+    let ids: Vec<i64> = on!(tx, WITH_ADDRESS_OF, |c, q| sqlx::query_scalar(q).bind(customer.0).fetch_all(c).await)?;
+    Ok(if ids.is_empty() { vec![customer] } else { ids.into_iter().map(Id).collect() })
 }
 
 /// Our id for each of the keys that orders or events name: of the customer with the shop's key; with the address, where the key is nothing but an

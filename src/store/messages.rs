@@ -59,7 +59,9 @@ statements! {
                      last_result = CASE state WHEN 'data' THEN 'in_doubt' ELSE last_result END,
                      reply = CASE state WHEN 'data' THEN 'the daemon ended while the receiver was taking the message' ELSE reply END
               WHERE state IN ('claimed', 'data') AND done_at IS NULL AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2) RETURNING state";
-    CANCEL_FOR = "UPDATE messages SET state = 'cancelled', done_at = $2, reply = 'the customer objected' WHERE customer_id = $1 AND state = 'queued' AND basis <> 'contract'";
+    CANCEL_FOR = ["UPDATE messages SET state = 'cancelled', done_at = $2, reply = 'the customer objected'
+                   WHERE customer_id ", ids "$1", " AND state = 'queued' AND basis <> 'contract'
+                     AND NOT EXISTS (SELECT 1 FROM consents d WHERE d.customer_id = messages.customer_id AND d.kind = 'double_opt_in' AND d.at > $3 AND d.at <= $2)"];
     DISCARD = "UPDATE messages SET state = 'cancelled', done_at = $2, reply = 'discarded while its rule was paused'
                WHERE rule = $1 AND state = 'queued' AND done_at IS NULL";
     OPEN_BY_RULE = "SELECT rule, SUM(CASE WHEN state = 'queued' THEN 1 ELSE 0 END), COUNT(*), MIN(created_at) FROM messages
@@ -151,9 +153,10 @@ pub async fn recover(tx: &mut Tx, owner: &str, lease_now: UnixMs, now: UnixMs) -
     Ok((waiting, doubtful))
 }
 
-/// Cancels what waits for a customer who objected, order mails excepted.
-pub async fn cancel_for(tx: &mut Tx, customer: Id, now: UnixMs) -> Result<u64, StoreError> {
-    on!(tx, CANCEL_FOR, |c, q| sqlx::query(q).bind(customer.0).bind(now.0).execute(c).await.map(|done| done.rows_affected()))
+/// Cancels what waits for customers who objected at a moment and have not opted in anew since then, order mails excepted.
+pub async fn cancel_for(tx: &mut Tx, customers: &[Id], objected_at: UnixMs, now: UnixMs) -> Result<u64, StoreError> {
+    let list = id_list(customers.iter().copied());
+    on!(tx, CANCEL_FOR, |c, q| sqlx::query(q).bind(list).bind(now.0).bind(objected_at.0).execute(c).await.map(|done| done.rows_affected()))
 }
 
 /// Cancels what waits of a rule, whatever it is for.

@@ -20,15 +20,16 @@ statements! {
         ON CONFLICT (decision_id, kind, ref) DO NOTHING"];
     UNSUBSCRIBED = "INSERT INTO outcomes (decision_id, kind, ref, at, value_cents) VALUES ($1, 'unsubscribed', 0, $2, NULL)
                     ON CONFLICT (decision_id, kind, ref) DO NOTHING";
-    COMPLAINED_ABOUT = "INSERT INTO outcomes (decision_id, kind, ref, at)
-        SELECT decision_id, 'complained', CAST($1 AS BIGINT), CAST($2 AS BIGINT) FROM messages WHERE customer_id = $3 AND state IN ('sent', 'in_doubt') AND id = $4
-        ON CONFLICT (decision_id, kind, ref) DO NOTHING";
-    COMPLAINED = "INSERT INTO outcomes (decision_id, kind, ref, at)
+    COMPLAINED_ABOUT = ["INSERT INTO outcomes (decision_id, kind, ref, at)
         SELECT decision_id, 'complained', CAST($1 AS BIGINT), CAST($2 AS BIGINT) FROM messages
-        WHERE customer_id = $3 AND state IN ('sent', 'in_doubt') AND done_at > $4 AND done_at <= $5 AND ($6 = '' OR rule = $6)
+        WHERE customer_id ", ids "$3", " AND channel = 'email' AND state IN ('sent', 'in_doubt') AND id = $4
+        ON CONFLICT (decision_id, kind, ref) DO NOTHING"];
+    COMPLAINED = ["INSERT INTO outcomes (decision_id, kind, ref, at)
+        SELECT decision_id, 'complained', CAST($1 AS BIGINT), CAST($2 AS BIGINT) FROM messages
+        WHERE customer_id ", ids "$3", " AND channel = 'email' AND state IN ('sent', 'in_doubt') AND done_at > $4 AND done_at <= $5 AND ($6 = '' OR rule = $6)
         ORDER BY done_at DESC, id DESC LIMIT 1
-        ON CONFLICT (decision_id, kind, ref) DO NOTHING";
-    WITHDRAWN = "DELETE FROM outcomes WHERE kind = 'complained' AND ref = $1 AND decision_id IN (SELECT id FROM decisions WHERE customer_id = $2)";
+        ON CONFLICT (decision_id, kind, ref) DO NOTHING"];
+    WITHDRAWN = ["DELETE FROM outcomes WHERE kind = 'complained' AND ref = $1 AND decision_id IN (SELECT id FROM decisions WHERE customer_id ", ids "$2", ")"];
 }
 
 /// Logs conversions of decisions whose goal's window ends at `open_since` or later, by orders up to `now`. Returns how many were new.
@@ -47,16 +48,16 @@ pub async fn unsubscribed(tx: &mut Tx, decision: Id, at: UnixMs) -> Result<(), S
     on!(tx, UNSUBSCRIBED, |c, q| sqlx::query(q).bind(decision.0).bind(at.0).execute(c).await.map(drop))
 }
 
-/// Logs a complaint for the message that it names, else for the last one (of the rule that it names) that left in `window`: after its start, up to its end. False when there
-/// is none: then nobody knows which message it is about.
-pub async fn complained(tx: &mut Tx, complaint: &Complaint, window: (UnixMs, UnixMs)) -> Result<bool, StoreError> {
-    let Complaint { event, customer, about, at } = complaint;
+/// Logs a complaint for the email to one of these people that it names, else for the last one (of the rule that it names) that left in `window`: after its start, up to
+/// its end. False when there is none: then nobody knows which one it is about.
+pub async fn complained(tx: &mut Tx, complaint: &Complaint, people: &[Id], window: (UnixMs, UnixMs)) -> Result<bool, StoreError> {
+    let (Complaint { event, about, at, .. }, people) = (complaint, id_list(people.iter().copied()));
     let rows = match About::of(about.as_deref()) {
         About::Foreign => 0,
         About::Message(id) => on!(tx, COMPLAINED_ABOUT, |c, q| sqlx::query(q)
             .bind(event.0)
             .bind(at.0)
-            .bind(customer.0)
+            .bind(people)
             .bind(id.0)
             .execute(c)
             .await
@@ -66,7 +67,7 @@ pub async fn complained(tx: &mut Tx, complaint: &Complaint, window: (UnixMs, Uni
             on!(tx, COMPLAINED, |c, q| sqlx::query(q)
                 .bind(event.0)
                 .bind(at.0)
-                .bind(customer.0)
+                .bind(people)
                 .bind(window.0.0)
                 .bind(window.1.0)
                 .bind(rule)
@@ -78,7 +79,8 @@ pub async fn complained(tx: &mut Tx, complaint: &Complaint, window: (UnixMs, Uni
     Ok(rows > 0)
 }
 
-/// Takes the complaint that this event of a customer was out of the log.
-pub async fn withdraw(tx: &mut Tx, event: Id, customer: Id) -> Result<(), StoreError> {
-    on!(tx, WITHDRAWN, |c, q| sqlx::query(q).bind(event.0).bind(customer.0).execute(c).await.map(drop))
+/// Takes the complaint that this event of these people was out of the log.
+pub async fn withdraw(tx: &mut Tx, event: Id, people: &[Id]) -> Result<(), StoreError> {
+    let people = id_list(people.iter().copied());
+    on!(tx, WITHDRAWN, |c, q| sqlx::query(q).bind(event.0).bind(people).execute(c).await.map(drop))
 }

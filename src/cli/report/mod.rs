@@ -229,15 +229,15 @@ fn row(arm: &ArmReport, goal: bool, currency: &str) -> Vec<String> {
 /// What is to be minded of two variants.
 fn mind(guardrail: &Guardrail) -> Option<String> {
     let Guardrail { harm, arm, against, difference, .. } = guardrail;
-    let points = difference * 100.0;
-    let what = match harm {
-        Harm::Unsubscribed => "unsubscribe",
-        Harm::Complained => "call it spam",
+    // Complaints are rare: one in a thousand is many.
+    let (what, points) = match harm {
+        Harm::Unsubscribed => ("unsubscribe", format!("{:.1}", difference * 100.0)),
+        Harm::Complained => ("call it spam", format!("{:.2}", difference * 100.0)),
     };
     match (guardrail.worse, guardrail.doubtful) {
-        (true, _) => Some(format!("{arm} makes {points:.1} points more people {what} than {against}")),
+        (true, _) => Some(format!("{arm} makes {points} points more people {what} than {against}")),
         (false, true) => Some(format!(
-            "{points:.1} points more people {what} with {arm} than with {against}: not sure yet, but {arm} takes no traffic by itself meanwhile"
+            "{points} points more people {what} with {arm} than with {against}: not sure yet, but {arm} takes no traffic by itself meanwhile"
         )),
         (false, false) => None,
     }

@@ -174,7 +174,7 @@ async fn days(ctx: &Ctx, campaign: &Arc<Campaign>, scenario: &Scenario, end: Uni
     Ok(happened)
 }
 
-/// Addresses that bounced or complained by now.
+/// Addresses that bounced by now.
 async fn suppress(ctx: &Ctx, scenario: &Scenario) -> Result<(), FlowError> {
     let now = ctx.clock.now();
     let mut due = scenario.suppressed.iter().filter(|(_, at)| *at <= now).peekable();

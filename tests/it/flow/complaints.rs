@@ -1,8 +1,11 @@
 //! Spam reports: an objection from then on, an outcome of the message that they are about, and a guardrail of the report.
 
 use serde_json::json;
+use stammgast::base::id::Id;
 use stammgast::base::time::{DAY_MS, UnixMs};
-use stammgast::flow::{ingest, plan};
+use stammgast::flow::{ingest, object, plan};
+use stammgast::model::customer::NewCustomer;
+use stammgast::model::email_address::EmailAddress;
 use stammgast::model::event::NewEvent;
 
 use super::analyse::{RULE, printed, report, shop};
@@ -96,6 +99,13 @@ on_both!(a_complaint_long_after_the_last_message_is_about_none, |test| {
     assert_eq!(told(&patient, &[complaint("4", 4, None, sent.plus(14 * DAY_MS))]).await, (1, 1));
 });
 
+on_both!(a_complaint_is_about_a_mail_and_not_about_a_webhook_that_left_later, |test| {
+    let stage = written(test, &SmtpSink::start().await).await;
+    execute(&test.db, "UPDATE messages SET channel = 'webhook' WHERE rule = 'again'".to_owned()).await;
+    assert_eq!(told(&stage, &[complaint("1", 1, None, stage.moment("2024-07-09T09:00"))]).await, (1, 1));
+    assert_eq!(complained(test).await, ["1 hello"]);
+});
+
 on_both!(whoever_complains_has_objected_from_then_on, |test| {
     people(&test.db, 1..=3).await;
     let sink = SmtpSink::start().await;
@@ -109,10 +119,50 @@ on_both!(whoever_complains_has_objected_from_then_on, |test| {
     execute(&test.db, format!("INSERT INTO consents (customer_id, at, kind, source) VALUES (2, {confirmed}, 'double_opt_in', 'form')")).await;
     told(&stage, &[complaint("1", 1, None, before), complaint("2", 2, None, before), complaint("3", 3, None, tomorrow)]).await;
     let states = texts(&test.db, "SELECT CAST(customer_id AS TEXT) || ' ' || rule || ' ' || state FROM messages ORDER BY customer_id, rule").await;
-    assert_eq!(states, ["1 hello cancelled", "1 receipt queued", "2 hello cancelled", "2 receipt queued", "3 hello cancelled", "3 receipt queued"]);
+    assert_eq!(states, ["1 hello cancelled", "1 receipt queued", "2 hello queued", "2 receipt queued", "3 hello cancelled", "3 receipt queued"]);
     stage.tick("again").await;
     let decided = texts(&test.db, "SELECT CAST(customer_id AS TEXT) || ' ' || slot FROM decisions WHERE rule = 'again' ORDER BY customer_id").await;
     assert_eq!(decided, ["1 objected", "2 arm", "3 objected"]);
+});
+
+on_both!(a_day_without_a_time_is_over_when_the_objection_counts, |test| {
+    people(&test.db, 1..=2).await;
+    let stage = Stage::new(&test.db, MONDAY_NINE, RULES, "");
+    // Both confirmed at ten in the morning of the day that the report names, customer 2 on the day after, too.
+    let day = stage.moment("2024-06-20");
+    for (customer, at) in [(1, "2024-06-20T10:00"), (2, "2024-06-20T10:00"), (2, "2024-06-21T00:00")] {
+        let at = stage.moment(at).0;
+        execute(&test.db, format!("INSERT INTO consents (customer_id, at, kind, source) VALUES ({customer}, {at}, 'double_opt_in', 'form')")).await;
+    }
+    told(&stage, &[complaint("1", 1, None, day), complaint("2", 2, None, day)]).await;
+    stage.tick("again").await;
+    let decided = texts(&test.db, "SELECT CAST(customer_id AS TEXT) || ' ' || slot FROM decisions WHERE rule = 'again' ORDER BY customer_id").await;
+    assert_eq!(decided, ["1 objected", "2 arm"]);
+});
+
+on_both!(whoever_has_the_address_objects_by_whatever_key_they_are_known, |test| {
+    let stage = written(test, &SmtpSink::start().await).await;
+    // Customers 1 and 2 are one person, whom the feedback loop knows by the address alone.
+    execute(&test.db, "UPDATE customers SET email = (SELECT email FROM customers WHERE id = 1), email_key = (SELECT email_key FROM customers WHERE id = 1) WHERE id = 2".to_owned()).await;
+    let address = texts(&test.db, "SELECT email FROM customers WHERE id = 1").await.remove(0);
+    let person = NewCustomer { external_id: format!("ses:{address}"), email: Some(EmailAddress::parse(&address).ok()), ..NewCustomer::unknown("") };
+    let message = number(&test.db, "SELECT id FROM messages WHERE customer_id = 2 AND rule = 'hello'").await;
+    let report = NewEvent {
+        customer_external_id: person.external_id.clone(),
+        customer: Some(Box::new(person)),
+        ..complaint("1", 0, Some(&format!("<{message}@shop.example>")), stage.moment("2024-07-09T09:00"))
+    };
+    assert_eq!(told(&stage, &[report]).await, (1, 1));
+    assert_eq!(complained(test).await, ["2 hello"]);
+    let objected =
+        texts(&test.db, "SELECT c.external_id FROM consents o JOIN customers c ON c.id = o.customer_id WHERE o.kind = 'objected' ORDER BY c.id")
+            .await;
+    assert_eq!(objected.len(), 3, "{objected:?}: 1, 2 and the address");
+    // The link in a mail does the same.
+    let other = number(&test.db, "SELECT id FROM messages WHERE customer_id = 3 AND rule = 'hello'").await;
+    execute(&test.db, "UPDATE customers SET email_key = (SELECT email_key FROM customers WHERE id = 3) WHERE id = 4".to_owned()).await;
+    assert!(object::unsubscribe(&stage.ctx, Id(other)).await.unwrap());
+    assert_eq!(number(&test.db, "SELECT COUNT(*) FROM consents WHERE kind = 'objected' AND customer_id IN (3, 4)").await, 2);
 });
 
 /// So many people of this arm complain.
