@@ -18,13 +18,18 @@ macro_rules! change {
     };
 }
 
-/// Whose message may leave: not one of somebody who objected (unless it belongs to an order) or whose address is suppressed. $2 is now.
+/// Whose message may leave: not one of somebody who objected, by whatever key with this address (unless it belongs to an order), or whose address is
+/// suppressed. $2 is now.
 macro_rules! allowed {
     () => {
-        "((messages.basis = 'contract' OR (
+        "((messages.basis = 'contract' OR ((
                 SELECT 1 FROM consents o WHERE o.customer_id = messages.customer_id AND o.kind = 'objected' AND o.at <= $2 AND (
-                    SELECT 1 FROM consents d WHERE d.customer_id = o.customer_id AND d.kind = 'double_opt_in' AND d.at > o.at AND d.at <= $2 LIMIT 1
-                ) IS NULL LIMIT 1) IS NULL)
+                    SELECT 1 FROM consents d WHERE d.customer_id = messages.customer_id AND d.kind = 'double_opt_in' AND d.at > o.at AND d.at <= $2 LIMIT 1
+                ) IS NULL LIMIT 1) IS NULL AND (
+                SELECT 1 FROM customers c JOIN customers k ON k.email_key = c.email_key AND k.id <> c.id
+                JOIN consents o ON o.customer_id = k.id AND o.kind = 'objected' AND o.at <= $2 WHERE c.id = messages.customer_id AND (
+                    SELECT 1 FROM consents d WHERE d.customer_id = messages.customer_id AND d.kind = 'double_opt_in' AND d.at > o.at AND d.at <= $2 LIMIT 1
+                ) IS NULL LIMIT 1) IS NULL))
              AND (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = messages.customer_id LIMIT 1) IS NULL)"
     };
 }

@@ -9,7 +9,11 @@ use crate::model::consent::ConsentKind;
 
 statements! {
     SUPPRESSED = ["SELECT c.id, s.at FROM customers c JOIN suppressions s ON s.email_key = c.email_key WHERE c.id ", ids "$1"];
-    CONSENTS = ["SELECT customer_id, kind, at FROM consents WHERE at <= $2 AND customer_id ", ids "$1"];
+    /// And who objected by another key with the same address: an address is one person's, whenever we got to know the key.
+    CONSENTS = ["SELECT customer_id, kind, at FROM consents WHERE at <= $2 AND customer_id ", ids "$1", "
+                 UNION ALL
+                 SELECT c.id, o.kind, o.at FROM customers c JOIN customers k ON k.email_key = c.email_key AND k.id <> c.id
+                 JOIN consents o ON o.customer_id = k.id AND o.kind = 'objected' AND o.at <= $2 WHERE c.id ", ids "$1"];
     TAKEN = ["SELECT customer_id, occasion, effective_at FROM decisions WHERE rule = $2 AND slot = 'arm' AND tick_at < $3 AND customer_id ", ids "$1"];
     /// By the moment that the decision was made for: rules of the same moment run one after the other, and see each other's messages.
     EMAILS = ["SELECT m.customer_id, d.rule, d.tick_at FROM messages m JOIN decisions d ON d.id = m.decision_id
@@ -25,7 +29,7 @@ pub async fn suppressed(tx: &mut Tx, ids: &[Id]) -> Result<Vec<(Id, UnixMs)>, St
     Ok(rows.into_iter().map(|(id, at)| (Id(id), UnixMs(at))).collect())
 }
 
-/// What customers said up to `now`.
+/// What customers said up to `now`; and the objections of others with the same address, as theirs.
 pub async fn consents(tx: &mut Tx, ids: &[Id], now: UnixMs) -> Result<Vec<(Id, ConsentKind, UnixMs)>, StoreError> {
     let list = id_list(ids.iter().copied());
     let rows: Vec<(i64, String, i64)> = on!(tx, CONSENTS, |c, q| sqlx::query_as(q).bind(list).bind(now.0).fetch_all(c).await)?;

@@ -16,6 +16,7 @@ use crate::common::stage::{MONDAY_NINE, Stage, people, to_sink};
 use crate::store::{number, texts};
 
 const RULES: &str = "rule(\"hello\").basis(\"consent\").when(|c| c.orders >= 1).send(|c| email(\"win-back-plain\"));
+                     rule(\"later\").basis(\"consent\").when(|c| c.orders >= 1).send(|c| email(\"win-back-plain\"));
                      rule(\"again\").basis(\"consent\").when(|c| c.orders >= 1).send(|c| email(\"win-back-plain\"));
                      rule(\"receipt\").basis(\"contract\").when(|c| c.orders >= 1).send(|c| email(\"thank-you\"));";
 
@@ -141,9 +142,14 @@ on_both!(a_day_without_a_time_is_over_when_the_objection_counts, |test| {
 });
 
 on_both!(whoever_has_the_address_objects_by_whatever_key_they_are_known, |test| {
-    let stage = written(test, &SmtpSink::start().await).await;
+    let sink = SmtpSink::start().await;
+    let stage = written(test, &sink).await;
+    let same_address = async |customer: i64, as_of: i64| {
+        let of = |column: &str| format!("{column} = (SELECT {column} FROM customers WHERE id = {as_of})");
+        execute(&test.db, format!("UPDATE customers SET {}, {} WHERE id = {customer}", of("email"), of("email_key"))).await;
+    };
     // Customers 1 and 2 are one person, whom the feedback loop knows by the address alone.
-    execute(&test.db, "UPDATE customers SET email = (SELECT email FROM customers WHERE id = 1), email_key = (SELECT email_key FROM customers WHERE id = 1) WHERE id = 2".to_owned()).await;
+    same_address(2, 1).await;
     let address = texts(&test.db, "SELECT email FROM customers WHERE id = 1").await.remove(0);
     let person = NewCustomer { external_id: format!("ses:{address}"), email: Some(EmailAddress::parse(&address).ok()), ..NewCustomer::unknown("") };
     let message = number(&test.db, "SELECT id FROM messages WHERE customer_id = 2 AND rule = 'hello'").await;
@@ -154,15 +160,40 @@ on_both!(whoever_has_the_address_objects_by_whatever_key_they_are_known, |test| 
     };
     assert_eq!(told(&stage, &[report]).await, (1, 1));
     assert_eq!(complained(test).await, ["2 hello"]);
-    let objected =
-        texts(&test.db, "SELECT c.external_id FROM consents o JOIN customers c ON c.id = o.customer_id WHERE o.kind = 'objected' ORDER BY c.id")
-            .await;
-    assert_eq!(objected.len(), 3, "{objected:?}: 1, 2 and the address");
-    // The link in a mail does the same.
-    let other = number(&test.db, "SELECT id FROM messages WHERE customer_id = 3 AND rule = 'hello'").await;
-    execute(&test.db, "UPDATE customers SET email_key = (SELECT email_key FROM customers WHERE id = 3) WHERE id = 4".to_owned()).await;
-    assert!(object::unsubscribe(&stage.ctx, Id(other)).await.unwrap());
-    assert_eq!(number(&test.db, "SELECT COUNT(*) FROM consents WHERE kind = 'objected' AND customer_id IN (3, 4)").await, 2);
+    // Customers 3 and 5 say so by the link in their mails.
+    for customer in [3, 5] {
+        let message = number(&test.db, &format!("SELECT id FROM messages WHERE customer_id = {customer} AND rule = 'hello'")).await;
+        assert!(object::unsubscribe(&stage.ctx, Id(message)).await.unwrap());
+    }
+    // Only afterwards it turns out that 4 is the person 3, and 6 the person 5, who has confirmed again as 6.
+    same_address(4, 3).await;
+    same_address(6, 5).await;
+    stage.set("2024-07-11T09:00");
+    let confirmed = stage.moment("2024-07-10T10:00").0;
+    execute(&test.db, format!("INSERT INTO consents (customer_id, at, kind, source) VALUES (6, {confirmed}, 'double_opt_in', 'form')")).await;
+    stage.tick("later").await;
+    let decided = texts(
+        &test.db,
+        "SELECT CAST(customer_id AS TEXT) || ' ' || slot FROM decisions WHERE rule = 'later' AND customer_id < 7 ORDER BY customer_id",
+    )
+    .await;
+    assert_eq!(decided, ["1 objected", "2 objected", "3 objected", "4 objected", "5 objected", "6 arm"]);
+    assert_eq!(stage.drain().await.sent, 1);
+});
+
+on_both!(what_waits_does_not_leave_once_the_address_turns_out_to_be_an_objectors, |test| {
+    people(&test.db, 1..=3).await;
+    let sink = SmtpSink::start().await;
+    let stage = Stage::new(&test.db, MONDAY_NINE, RULES, &to_sink(&sink));
+    let objected = stage.moment("2024-06-20T09:00").0;
+    execute(&test.db, format!("INSERT INTO consents (customer_id, at, kind, source) VALUES (1, {objected}, 'objected', 'form')")).await;
+    for rule in ["hello", "receipt"] {
+        stage.tick(rule).await;
+    }
+    execute(&test.db, "UPDATE customers SET email_key = (SELECT email_key FROM customers WHERE id = 1) WHERE id = 2".to_owned()).await;
+    stage.drain().await;
+    let states = texts(&test.db, "SELECT CAST(customer_id AS TEXT) || ' ' || rule || ' ' || state FROM messages ORDER BY customer_id, rule").await;
+    assert_eq!(states, ["1 receipt sent", "2 hello cancelled", "2 receipt sent", "3 hello sent", "3 receipt sent"]);
 });
 
 /// So many people of this arm complain.
