@@ -43,7 +43,7 @@ fn wilson((hits, people): (f64, f64), z: f64) -> Interval {
 }
 
 /// The end of Newcombe's interval of the difference on the side of the sign of `reach`, so many standard errors away.
-pub(super) fn newcombe_end(variant: (f64, f64), control: (f64, f64), reach: f64) -> f64 {
+fn newcombe_end(variant: (f64, f64), control: (f64, f64), reach: f64) -> f64 {
     let (rate, control_rate) = (variant.0 / variant.1, control.0 / control.1);
     let ((lower, upper), (control_lower, control_upper)) = (wilson(variant, reach.abs()), wilson(control, reach.abs()));
     if reach > 0.0 {

@@ -20,7 +20,7 @@
 
 use super::Interval;
 use super::mean::Sample;
-use super::proportion::{self, Proportion};
+use super::proportion::Proportion;
 use super::special::{normal_density, normal_tail};
 
 /// c² for 5 %.
@@ -67,7 +67,7 @@ pub fn rates(variant: Proportion, control: Proportion, smallest: f64) -> Option<
     let pair = Pair::of(variant, control)?;
     let progress = pair.progress(smallest)?;
     let reach = boundary(progress);
-    Some(Look { p_value: p_value(pair.root(0.0).abs(), progress), interval: (pair.end(-reach), pair.end(reach)), progress })
+    Some(Look { p_value: p_value(pair.root(), progress), interval: (-pair.turned().upper(reach), pair.upper(reach)), progress })
 }
 
 /// The difference of two means at a look, `smallest` relative to the common mean. `None` when one of them has fewer than two people, nobody brought anything,
@@ -141,62 +141,70 @@ impl Pair {
         (progress > 0.0 && progress.is_finite()).then_some(progress)
     }
 
-    /// The signed root of the likelihood ratio against the difference `supposed`; falls as it rises.
-    fn root(&self, supposed: f64) -> f64 {
-        let control = self.control_rate(supposed);
-        let ratio = self.best - ln_likelihood(self.variant, control + supposed) - ln_likelihood(self.control, control);
-        (2.0 * ratio).max(0.0).sqrt().copysign(self.observed - supposed)
+    /// The root of the likelihood ratio against "no difference": how many standard errors the difference is, without its sign.
+    fn root(&self) -> f64 {
+        let (hits, all) = (self.variant.0 + self.control.0, self.variant.1 + self.control.1);
+        (2.0 * (self.best - ln_likelihood((hits, all), hits / all))).max(0.0).sqrt()
     }
 
-    /// Control's likeliest rate when the difference is `supposed`: the root of the cubic of Miettinen and Nurminen (1985, Stat. Med. 4, appendix).
-    fn control_rate(&self, supposed: f64) -> f64 {
-        let ((x1, n1), (x2, n2)) = (self.variant, self.control);
-        let (hits, all) = (x1 + x2, n1 + n2);
-        let (low, high) = ((-supposed).max(0.0), (1.0 - supposed).min(1.0));
-        if supposed.total_cmp(&0.0).is_eq() {
-            return hits / all;
+    /// The highest difference whose root of the likelihood ratio is at most `reach`.
+    ///
+    /// The likeliest rates with a given difference are where the variant's likelihood falls with its rate as steeply as control's rises. So we turn the question round
+    /// and look for that slope instead of the difference: it gives both rates without a cubic, and the root is nearly a straight line in it.
+    fn upper(&self, reach: f64) -> f64 {
+        // All of one arm and nobody of the other: there is no higher difference.
+        if self.observed >= 1.0 {
+            return 1.0;
         }
-        let square = ((n1 + 2.0 * n2) * supposed - all - hits) / (3.0 * all);
-        let linear = ((n2 * supposed - all - 2.0 * x2) * supposed + hits) / (3.0 * all);
-        let constant = x2 * supposed * (1.0 - supposed) / all;
-        let cube = square.powi(3) - 1.5 * square * linear + 0.5 * constant;
-        let length = (square * square - linear).max(0.0).sqrt().copysign(cube);
-        let angle = if length.abs() > 0.0 { (cube / length.powi(3)).clamp(-1.0, 1.0).acos() } else { 0.0 };
-        (2.0 * length * ((std::f64::consts::PI + angle) / 3.0).cos() - square).clamp(low, high)
-    }
-
-    /// The end of the interval on the side of `reach`'s sign: where the root is −`reach`.
-    fn end(&self, reach: f64) -> f64 {
-        let value = |supposed: f64| self.root(supposed) + reach;
-        let (mut low, mut high) = if reach > 0.0 { (self.observed, 1.0) } else { (-1.0, self.observed) };
-        let outer = if reach > 0.0 { high } else { low };
-        // All of one arm and nobody of the other: the likeliest difference is the end itself. Everywhere else the likelihood falls to nothing before it.
-        if (self.observed - outer).abs() < 1e-15 {
-            return outer;
-        }
-        // The root is nearly a straight line in the difference, so the secant finds the end in a few steps from a good guess; the bracket keeps it in.
-        let (mut before, mut at_before) = (self.observed, reach);
-        let mut guess = proportion::newcombe_end(self.variant, self.control, reach);
+        // A good guess: the root's first two terms in the slope. Half a hit for none, which would know nothing.
+        let spread = |(hits, all): (f64, f64)| hits.max(0.5) * (all - hits).max(0.5) / all.powi(3);
+        let skew = |(hits, all): (f64, f64)| 1.0 - 2.0 * hits / all;
+        let (variant, control) = (spread(self.variant), spread(self.control));
+        let bend = variant / self.variant.1 * skew(self.variant) - control / self.control.1 * skew(self.control);
+        let mut slope = reach / (variant + control).sqrt();
+        slope *= (1.0 - slope * bend / (1.5 * (variant + control))).max(0.5);
+        let (mut low, mut high) = (0.0, f64::INFINITY);
+        let mut end = self.observed;
         for _ in 0..100 {
-            if !(guess > low && guess < high) {
-                guess = f64::midpoint(low, high);
-            }
-            let at = value(guess);
-            if at > 0.0 {
-                low = guess;
+            let (variant, variant_moves) = pushed(self.variant, slope);
+            let (control, control_moves) = pushed((self.control.1 - self.control.0, self.control.1), slope);
+            let (difference, moves) = (variant + control - 1.0, variant_moves + control_moves);
+            let ratio = self.best - ln_likelihood(self.variant, variant) - ln_likelihood(self.control, 1.0 - control);
+            let root = (2.0 * ratio).max(0.0).sqrt();
+            let missing = reach - root;
+            if missing > 0.0 {
+                low = slope;
             } else {
-                high = guess;
+                high = slope;
             }
-            let slope = (at - at_before) / (guess - before);
-            (before, at_before) = (guess, at);
-            guess += if slope < 0.0 { -at / slope } else { f64::INFINITY };
-            // So near the next step leaves an error far below a millionth of a standard error.
-            if at.abs() < 1e-4 || high - low < 1e-14 {
+            // The ratio falls by the slope times what the difference moves.
+            let mut next = slope + missing * root / (slope * moves);
+            if !(next > low && next < high) {
+                next = if high.is_finite() { f64::midpoint(low, high) } else { 2.0 * slope };
+            }
+            end = difference + moves * (next - slope);
+            // So near the last step, which is in the end already, leaves an error below a millionth of a standard error.
+            if missing.abs() < 3e-3 || high - low <= 1e-14 * low {
                 break;
             }
+            slope = next;
         }
-        if guess >= low && guess <= high { guess } else { before }
+        end.clamp(self.observed, 1.0)
     }
+
+    /// The same pair with the arms changed over: its differences are ours with the other sign.
+    fn turned(&self) -> Self {
+        Self { variant: self.control, control: self.variant, observed: -self.observed, best: self.best }
+    }
+}
+
+/// The rate, not below the observed one, where the log-likelihood of the hits falls with `slope` > 0, and how fast it moves with the slope.
+fn pushed((hits, all): (f64, f64), slope: f64) -> (f64, f64) {
+    let rest = all - slope;
+    let root = (rest * rest + 4.0 * slope * hits).sqrt();
+    // Both are the same number; each loses digits where the other does not.
+    let rate = if rest > 0.0 { 2.0 * hits / (rest + root) } else { (root - rest) / (2.0 * slope) };
+    (rate, if root > 0.0 { rate * (1.0 - rate) / root } else { 0.0 })
 }
 
 /// ln of the chance of the hits at this rate, without the binomial coefficient; 0·ln 0 is 0.
@@ -218,14 +226,27 @@ mod tests {
     }
 
     #[test]
-    fn the_likeliest_rates_of_a_difference_are_the_likeliest() {
-        for (x1, n1, x2, n2, supposed) in [(5.0, 20.0, 50.0, 1000.0, 0.1), (0.0, 100.0, 3.0, 90.0, 0.02), (560.0, 1e4, 500.0, 1e4, -0.004)] {
-            let pair = Pair { variant: (x1, n1), control: (x2, n2), observed: 0.0, best: 0.0 };
-            let found = pair.control_rate(supposed);
-            let likelihood = |rate: f64| ln_likelihood((x1, n1), rate + supposed) + ln_likelihood((x2, n2), rate);
-            for aside in [-1e-4, 1e-4] {
-                let rate = (found + aside).clamp((-supposed).max(0.0), (1.0 - supposed).min(1.0));
-                assert!(likelihood(found) >= likelihood(rate), "{x1} of {n1}, {x2} of {n2}, {supposed}: {found}");
+    fn at_the_ends_the_likelihood_ratio_is_as_far_as_the_boundary() {
+        for (variant, control) in [
+            ((5.0, 20.0), (50.0, 1000.0)),
+            ((0.0, 100.0), (3.0, 90.0)),
+            ((0.0, 50.0), (0.0, 70.0)),
+            ((560.0, 1e4), (500.0, 1e4)),
+            ((40.0, 40.0), (7.0, 9.0)),
+        ] {
+            let of = |(hits, all): (f64, f64)| hits / all;
+            let best = ln_likelihood(variant, of(variant)) + ln_likelihood(control, of(control));
+            let pair = Pair { variant, control, observed: of(variant) - of(control), best };
+            for (end, sign) in [(pair.upper(2.8), 1.0), (-pair.turned().upper(2.8), -1.0)] {
+                // The likeliest rates with this difference, by going through them.
+                let (low, high) = ((-end).max(0.0), (1.0 - end).min(1.0));
+                let likelihood = |step: i32| {
+                    let rate = low + (high - low) * f64::from(step) / 100_000.0;
+                    ln_likelihood(variant, (rate + end).clamp(0.0, 1.0)) + ln_likelihood(control, rate)
+                };
+                let likeliest = (0..=100_000).map(likelihood).fold(f64::NEG_INFINITY, f64::max);
+                let root = (2.0 * (best - likeliest)).sqrt();
+                assert!((root - 2.8).abs() < 1e-4 && sign * (end - pair.observed) >= 0.0, "{variant:?} {control:?}: {end} is {root} away");
             }
         }
     }
