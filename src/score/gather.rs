@@ -68,51 +68,45 @@ pub(super) fn gather(orders: &[PaidOrder], zone: Zone) -> (Vec<OrderFacts>, Vec<
 fn gather_part(orders: &[PaidOrder], zone: Zone, (from, to): (Option<Id>, Option<Id>)) -> (Vec<OrderFacts>, Vec<Purchases>) {
     let is_mine = |id: Id| from.is_none_or(|from| id >= from) && to.is_none_or(|to| id < to);
     let mine = || orders.iter().filter(|order| is_mine(order.customer_id));
-    // How many orders each customer has, and who has which.
-    let (mut found, mut counts, mut owners) = (ById::<u32>::default(), Vec::<(Id, usize)>::new(), Vec::new());
+    // How many orders each customer has, and who has which. Every look at a customer is one into far memory, so what is needed together stands together.
+    let (mut found, mut owners) = (ById::<(u32, u32)>::default(), Vec::new());
     for order in mine() {
-        let next = u32::try_from(counts.len()).unwrap_or(u32::MAX);
-        let owner = *found.entry(order.customer_id).or_insert(next);
-        if owner == next {
-            counts.push((order.customer_id, 0));
-        }
-        counts[owner as usize].1 += 1;
-        owners.push(owner);
+        let next = u32::try_from(found.len()).unwrap_or(u32::MAX);
+        let (owner, count) = found.entry(order.customer_id).or_insert((next, 0));
+        *count += 1;
+        owners.push(*owner);
     }
-    drop(found);
-    let mut by_id: Vec<u32> = (0..).take(counts.len()).collect();
-    by_id.sort_unstable_by_key(|owner| counts[*owner as usize].0);
-    // Each customer's orders side by side, customers by id, in the order of time.
-    let (mut next, mut begin) = (vec![0; counts.len()], 0);
-    for owner in &by_id {
-        next[*owner as usize] = begin;
-        begin += counts[*owner as usize].1;
+    let mut customers: Vec<(Id, u32, u32)> = found.into_iter().map(|(id, (owner, count))| (id, owner, count)).collect();
+    customers.sort_unstable_by_key(|(id, ..)| *id);
+    // Each customer's orders side by side, customers by id, in the order of time; and the margin.
+    let (mut places, mut begin) = (vec![(0, 0_i64); customers.len()], 0);
+    for (_, owner, count) in &customers {
+        places[*owner as usize].0 = begin;
+        begin += *count as usize;
     }
     let mut sorted = vec![(UnixMs(0), Cents(0)); owners.len()];
-    let mut margins = vec![0_i64; counts.len()];
     for (order, owner) in mine().zip(&owners) {
-        let (place, margin) = (&mut next[*owner as usize], &mut margins[*owner as usize]);
+        let (place, margin) = &mut places[*owner as usize];
         sorted[*place] = (order.at, order.revenue);
         *place += 1;
         *margin = margin.saturating_add(order.margin.0);
     }
     drop(owners);
     let (mut days, mut rest) = (Days::new(zone), sorted.as_slice());
-    let facts_of = |owner: u32| {
-        let (customer_id, count) = counts[owner as usize];
-        let (orders, others) = rest.split_at(count);
+    let facts_of = |(customer_id, owner, count): (Id, u32, u32)| {
+        let (orders, others) = rest.split_at(count as usize);
         rest = others;
         let purchases = Purchases::of(orders, &mut days);
         let facts = OrderFacts {
             customer_id,
-            orders: i64::try_from(count).unwrap_or(i64::MAX),
+            orders: count.into(),
             revenue: Cents(orders.iter().fold(0, |sum: i64, (_, revenue)| sum.saturating_add(revenue.0))),
-            margin: Cents(margins[owner as usize]),
+            margin: Cents(places[owner as usize].1),
             first_order_at: orders.first().map_or(UnixMs(0), |first| first.0),
             last_order_at: orders.last().map_or(UnixMs(0), |last| last.0),
             habit: purchases.habit(),
         };
         (facts, purchases)
     };
-    by_id.into_iter().map(facts_of).unzip()
+    customers.into_iter().map(facts_of).unzip()
 }
