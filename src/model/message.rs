@@ -1,9 +1,10 @@
 //! A message in the outbox and the states it goes through.
 
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
-
-use super::action::Action;
 
 /// Where a message stands.
 ///
@@ -55,6 +56,29 @@ impl MessageState {
     }
 }
 
+/// What is sent: of the action that a rule asked for what its channel needs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// A template, filled in when it leaves.
+    Email(Letter),
+    /// To the target of the configuration's `[[webhooks]]`.
+    Webhook {
+        /// The target's name.
+        target: String,
+        /// The body's exact bytes; made once, so that each retry sends the same.
+        body: Option<String>,
+    },
+}
+
+/// What an email is made from.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Letter {
+    /// Name of a folder under `templates/`.
+    pub template: String,
+    /// What the template may print, by name.
+    pub vars: Map<String, Value>,
+}
+
 /// A message that a worker has on lease, with all that is needed to send it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LeasedMessage {
@@ -66,16 +90,14 @@ pub struct LeasedMessage {
     pub rule: String,
     /// The arm.
     pub variant: String,
-    /// What to do.
-    pub action: Action,
+    /// What to send.
+    pub content: Content,
     /// When the decision was made.
     pub created_at: UnixMs,
     /// Number of this try, from 1.
     pub attempt: u32,
     /// Grows with each claim; a worker that lost its lease writes with an old number and changes nothing.
     pub fence: i64,
-    /// The exact bytes of a webhook's body; made once, so that each retry sends the same.
-    pub body: Option<String>,
     /// Address at the time of the claim; `None` when it has gone.
     pub email: Option<String>,
     /// Given name at the time of the claim.

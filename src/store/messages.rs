@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::db::{StoreError, Tx, id_list};
 use super::leases::family;
@@ -10,7 +10,7 @@ use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::action::Channel;
 use crate::model::customer::Locale;
-use crate::model::message::{LeasedMessage, MessageState};
+use crate::model::message::{Content, LeasedMessage, MessageState};
 
 /// What may be claimed at $1: at most $2 of channel $3.
 macro_rules! due {
@@ -94,45 +94,53 @@ pub async fn claim(tx: &mut Tx, owner: &str, until: UnixMs, now: UnixMs, limit: 
             claim.fetch_all(&mut **inner).await?
         }
     };
-    rows.into_iter().map(leased).collect()
+    rows.into_iter().map(|row| leased(row, channel)).collect()
 }
 
-#[derive(sqlx::FromRow, serde::Deserialize)]
-struct LeasedRow {
-    id: i64,
-    customer_id: i64,
-    rule: String,
-    variant: String,
-    basis: String,
-    action: String,
-    body: Option<String>,
-    created_at: i64,
-    attempts: i64,
-    fence: i64,
-    email: Option<String>,
-    first_name: Option<String>,
-    last_name: Option<String>,
-    locale: Option<String>,
-}
+#[derive(sqlx::FromRow, Deserialize)]
+struct LeasedRow(
+    i64,
+    i64,
+    String,
+    String,
+    String,
+    String,
+    Option<String>,
+    i64,
+    i64,
+    i64,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+);
 
-fn leased(row: LeasedRow) -> Result<LeasedMessage, StoreError> {
-    let action =
-        serde_json::from_str(&row.action).map_err(|_| StoreError::Corrupt { table: "messages", column: "action", value: row.action.clone() })?;
+fn leased(row: LeasedRow, channel: Channel) -> Result<LeasedMessage, StoreError> {
+    /// Of a webhook's action; what else stands in it is in the body already.
+    #[derive(Deserialize)]
+    struct Call {
+        target: String,
+    }
+
+    let LeasedRow(id, customer_id, rule, variant, basis, action, body, created_at, attempts, fence, email, first_name, last_name, locale) = row;
+    let content = match channel {
+        Channel::Email => serde_json::from_str(&action).map(Content::Email),
+        Channel::Webhook => serde_json::from_str(&action).map(|Call { target }| Content::Webhook { target, body }),
+    };
     Ok(LeasedMessage {
-        id: Id(row.id),
-        customer_id: Id(row.customer_id),
-        rule: row.rule,
-        variant: row.variant,
-        action,
-        created_at: UnixMs(row.created_at),
-        attempt: u32::try_from(row.attempts).unwrap_or(u32::MAX),
-        fence: row.fence,
-        body: row.body,
-        email: row.email,
-        first_name: row.first_name,
-        last_name: row.last_name,
-        locale: row.locale,
-        basis: row.basis,
+        id: Id(id),
+        customer_id: Id(customer_id),
+        rule,
+        variant,
+        content: content.map_err(|_| StoreError::Corrupt { table: "messages", column: "action", value: action })?,
+        created_at: UnixMs(created_at),
+        attempt: u32::try_from(attempts).unwrap_or(u32::MAX),
+        fence,
+        email,
+        first_name,
+        last_name,
+        locale,
+        basis,
     })
 }
 

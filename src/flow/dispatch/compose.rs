@@ -8,12 +8,11 @@ use crate::channel::templates::Rendered;
 use crate::channel::vars::{self, Recipient};
 use crate::flow::Ctx;
 use crate::flow::campaign::Campaign;
-use crate::model::action::Action;
 use crate::model::attempt::{Delivery, Fault};
 use crate::model::consent::LegalBasis;
 use crate::model::customer::Locale;
 use crate::model::email_address::EmailAddress;
-use crate::model::message::{LeasedMessage, UNSUBSCRIBE_PURPOSE};
+use crate::model::message::{Content, LeasedMessage, Letter, UNSUBSCRIBE_PURPOSE};
 
 /// The mail and the address it goes to.
 ///
@@ -21,7 +20,7 @@ use crate::model::message::{LeasedMessage, UNSUBSCRIBE_PURPOSE};
 /// What becomes of a message that cannot be made: refused for good, with the reason.
 pub(super) fn compose(ctx: &Ctx, campaign: &Campaign, post: &Post, message: &LeasedMessage) -> Result<(String, EmailAddress), Delivery> {
     let refuse = |fault: Fault, detail: String| Delivery::Refused { fault, detail };
-    let Action::Email { template, vars } = &message.action else {
+    let Content::Email(Letter { template, vars }) = &message.content else {
         return Err(refuse(Fault::Missing, "not an email".to_owned()));
     };
     let from = post.from.clone().ok_or_else(|| refuse(Fault::Missing, "no sender: set [mail] from".to_owned()))?;

@@ -73,7 +73,7 @@ pub(super) fn settle(message: &LeasedMessage, delivery: &Delivery, started_at: U
 mod tests {
     use super::*;
     use crate::base::id::Id;
-    use crate::model::action::Action;
+    use crate::model::message::Content;
 
     fn message(attempt: u32) -> LeasedMessage {
         LeasedMessage {
@@ -81,11 +81,10 @@ mod tests {
             customer_id: Id(3),
             rule: "r".into(),
             variant: "A".into(),
-            action: Action::Email { template: "t".into(), vars: serde_json::Map::new() },
+            content: Content::Webhook { target: "t".into(), body: None },
             created_at: UnixMs(0),
             attempt,
             fence: 1,
-            body: None,
             email: None,
             first_name: None,
             last_name: None,

@@ -5,15 +5,16 @@ use super::settle::{Patience, settle};
 use super::writer::Change;
 use super::{Dispatcher, Ordering, Pass};
 use crate::base::retry::Curve;
-use crate::model::action::{Action, Channel};
+use crate::model::action::Channel;
 use crate::model::attempt::{Delivery, Fault};
+use crate::model::message::Content;
 
 /// Delivers messages until the queue ends.
 pub(super) async fn work(dispatcher: &Dispatcher, pass: &Pass, queue: &Queue) {
     while let Some(message) = pass.next(queue, Channel::Webhook).await {
         let started_at = dispatcher.ctx.clock.now();
-        let delivery = match (&message.action, &message.body) {
-            (Action::Webhook { target, .. }, Some(body)) => dispatcher.webhooks.post(target, message.id, started_at, body).await,
+        let delivery = match &message.content {
+            Content::Webhook { target, body: Some(body) } => dispatcher.webhooks.post(target, message.id, started_at, body).await,
             _ => Delivery::Refused { fault: Fault::Missing, detail: "the webhook has no body".to_owned() },
         };
         let give_up_after_days = dispatcher.ctx.config.dispatch.give_up_after_days;
