@@ -28,6 +28,14 @@ pub(super) fn is_long(needs: Needs) -> bool {
     needs.any(Needs::HISTORY) || [Source::Customer("tags"), Source::Customer("attributes")].into_iter().any(|source| needs.from(source))
 }
 
+/// People of whom what a walk asks for is read.
+#[derive(Default)]
+struct Page {
+    people: Vec<Facts>,
+    /// It is full, so there may be more.
+    full: bool,
+}
+
 /// A walk through the customers, by id, that asks the conditions of some rules what they ask for and nothing else.
 pub struct Walk<'a> {
     ctx: &'a Ctx,
@@ -41,7 +49,7 @@ pub struct Walk<'a> {
     /// Up to here all were asked.
     cursor: Id,
     /// The page that comes, read while the one before it was asked.
-    ahead: Option<Vec<Facts>>,
+    ahead: Option<Page>,
 }
 
 impl<'a> Walk<'a> {
@@ -62,6 +70,7 @@ impl<'a> Walk<'a> {
             Some(page) => page,
             None => self.page(self.cursor).await?,
         };
+        let Page { people: page, full } = page;
         let Some(last) = page.last().map(|facts| facts.customer.id) else { return Ok(None) };
         let names: Vec<String> = self.rules.iter().map(|rule| rule.spec.name.clone()).collect();
         let (campaign, moment, page) = (Arc::clone(self.campaign), self.moment, Arc::new(page));
@@ -69,19 +78,21 @@ impl<'a> Walk<'a> {
             let meant = |name: &String| campaign.rules.rule(name).map(|rule| rule.meant(&page, moment)).unwrap_or_default();
             names.iter().map(meant).collect()
         });
-        let (asked, ahead) = tokio::join!(asked, self.page(last));
+        let ahead = async { if full { self.page(last).await } else { Ok(Page::default()) } };
+        let (asked, ahead) = tokio::join!(asked, ahead);
         (self.cursor, self.ahead) = (last, Some(ahead?));
         asked.map(Some).map_err(|error| FlowError::Worker(error.to_string()))
     }
 
-    async fn page(&self, after: Id) -> Result<Vec<Facts>, FlowError> {
+    async fn page(&self, after: Id) -> Result<Page, FlowError> {
         let named = self.rules.iter().fold(Needs::default(), |needs, rule| needs.and(rule.condition_needs));
         let needs = self.with_own(named);
         // A script may take long for each, something long much memory.
         let narrow = is_long(needs) || self.rules.iter().any(|rule| rule.needs_interpreter());
         let size = if narrow { PAGE } else { WIDE_PAGE };
-        let page = facts::page(&mut self.ctx.db.read().await?, after, size, needs, self.filter.as_ref()).await?;
-        self.scored(page, named).await
+        let people = facts::page(&mut self.ctx.db.read().await?, after, size, needs, self.filter.as_ref()).await?;
+        let full = people.len() == size as usize;
+        Ok(Page { people: self.scored(people, named).await?, full })
     }
 
     /// What is read for these facts: own scores that are not stored are made from others.
