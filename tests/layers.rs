@@ -367,3 +367,22 @@ fn output_allow_attributes_and_literal_sql_are_found() {
         assert!(found.len() == 1 && found[0].contains("a literal: declare the statement"), "{body}: {found:?}");
     }
 }
+
+#[test]
+fn every_fixture_has_a_test_that_reads_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = fs::read_to_string(root.join("tests/fixtures/README.md")).unwrap();
+    let listed: BTreeSet<&str> = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let folders = fs::read_dir(root.join("tests/fixtures")).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    let files = folders.flat_map(|folder| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
+    let found: BTreeSet<String> = files
+        .filter(|path| !path.ends_with("README.md"))
+        .map(|path| path.strip_prefix(root.join("tests/fixtures")).unwrap().display().to_string())
+        .collect();
+    assert_eq!(found.iter().map(String::as_str).collect::<BTreeSet<_>>(), listed, "the files and the rows of tests/fixtures/README.md");
+    for row in table.lines().filter(|line| line.starts_with("| `")) {
+        let mut named = row.split('`').skip(1).step_by(2);
+        let (file, test) = (named.next().unwrap(), named.next().unwrap());
+        assert!(fs::read_to_string(root.join(test)).unwrap().contains(file), "{test} does not read {file}");
+    }
+}

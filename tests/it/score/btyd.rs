@@ -90,6 +90,20 @@ fn value(spending: &GammaGamma, customer: &Customer) -> f64 {
 }
 
 #[test]
+fn every_customer_of_june_1997_is_summed_up_as_by_others() {
+    let text = include_str!("../../fixtures/btyd/summary_P4_days.csv");
+    let rows: Vec<BTreeMap<String, f64>> = csv::Reader::from_reader(text.as_bytes()).into_deserialize().collect::<Result<_, _>>().unwrap();
+    let customers = summary("1997-06-30", 1.0);
+    assert_eq!((rows.len(), customers.len()), (2357, 2357));
+    for (customer, row) in customers.iter().zip(&rows) {
+        assert_eq!((f64::from(customer.id), f64::from(customer.buyer.repeats)), (row["customer_id"], row["frequency"]));
+        for (found, column) in [(customer.buyer.recency, "recency"), (customer.buyer.age, "T"), (customer.monetary, "monetary_value")] {
+            near(found, row[column], 1e-8, column);
+        }
+    }
+}
+
+#[test]
 fn the_fits_of_all_four_cases_are_the_most_likely_ones() {
     for (case, customers) in cases() {
         let name = case["name"].as_str().unwrap();

@@ -184,3 +184,25 @@ fn means_and_their_difference_are_those_of_scipy() {
         }
     }
 }
+
+#[test]
+fn the_sums_of_single_amounts_are_those_of_the_golden_comparison() {
+    let case = &cases(include_str!("../../fixtures/ab/means.json"))[0];
+    let [control, variant] = ["control", "variant"].map(|arm| {
+        let lines = include_str!("../../fixtures/ab/revenue_small_raw.csv").lines().filter_map(|line| line.strip_prefix(arm));
+        let amounts = lines.map(|line| line.trim_start_matches(',').parse::<f64>().unwrap());
+        let nobody = Sample { count: 0, sum: 0.0, sum_of_squares: 0.0 };
+        let sample = amounts.fold(nobody, |of, amount| Sample {
+            count: of.count + 1,
+            sum: of.sum + amount,
+            sum_of_squares: of.sum_of_squares + amount * amount,
+        });
+        assert_eq!(Some(sample.count), case[arm]["n"].as_i64());
+        assert!(same(Some(sample.sum), &case[arm]["sum"]) && same(Some(sample.sum_of_squares), &case[arm]["sum_squares"]), "{sample:?}: {case}");
+        assert!(same(sample.variance(), &case[format!("variance_{arm}")]), "{sample:?}: {case}");
+        sample
+    });
+    let (difference, interval) = mean::difference(variant, control).unwrap();
+    assert!(same(Some(difference), &case["difference"]) && same_interval(interval, &case["welch"]), "{difference} {interval:?}: {case}");
+    assert!(same(mean::welch_test(variant, control), &case["welch_test"]), "{case}");
+}

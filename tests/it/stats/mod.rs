@@ -3,6 +3,7 @@
 mod earned;
 mod earned_shops;
 mod golden;
+mod peeking;
 mod sequential;
 mod verdict;
 
