@@ -9,7 +9,7 @@ use crate::model::customer::NewCustomer;
 use crate::model::event::NewEvent;
 use crate::model::import::{ComplaintCounts, ImportCounts, Ingested};
 use crate::model::order::NewOrder;
-use crate::store::{StoreError, customers as stored_customers, events as stored_events, orders as stored_orders, scores};
+use crate::store::{StoreError, customers as stored_customers, events as stored_events, orders as stored_orders, score_runs};
 
 /// Records that callers should put into a batch: enough to make a transaction worth it, few enough to keep memory and locks small.
 pub const BATCH: usize = 2_000;
@@ -68,7 +68,7 @@ pub async fn orders(ctx: &Ctx, batch: Vec<NewOrder>) -> Result<Ingested, StoreEr
             Ok(ingested) => {
                 let touched = &ingested.touched_customers;
                 if many && !touched.is_empty() {
-                    scores::mark_stale(&mut tx).await?;
+                    score_runs::mark_stale(&mut tx).await?;
                 } else {
                     rescore::customers(ctx, &mut tx, touched, ctx.clock.now()).await?;
                 }

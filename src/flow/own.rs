@@ -1,4 +1,4 @@
-//! The shop's own scores for many: computed page by page where the stored scores are made, or for a moment that is not stored.
+//! The shop's own scores for many: computed page by page for a moment that is not stored (yet), and for few where they are stored.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use crate::base::time::UnixMs;
 use crate::model::fact::Fact;
 use crate::model::facts::{Facts, Moment, Needs};
 use crate::rules::{ScoreSet, Tally};
-use crate::store::{StoreError, Tx, facts, own_scores};
+use crate::store::own_scores::{self, Values};
+use crate::store::{StoreError, Tx, facts};
 
 /// Customers per page.
 const PAGE: u32 = 5_000;
@@ -27,40 +28,25 @@ pub(super) async fn fill(scores: &Arc<ScoreSet>, mut people: Vec<Facts>, moment:
     work.await.map_err(|error| StoreError::Unfit(format!("the own scores could not be computed: {error}")))
 }
 
-/// Where the scores of a moment come from.
-#[derive(Clone, Copy)]
-pub(super) enum Origin<'a> {
-    /// They are stored; the own ones are stored beside them.
-    Stored,
-    /// From here; nothing is stored, who gets a value is kept.
-    Here(&'a Unstored),
-}
-
-/// Computes everybody's own scores: stores them, or gives everybody who has one.
-pub(super) async fn everybody(ctx: &Ctx, tx: &mut Tx, as_of: UnixMs, from: Origin<'_>) -> Result<(Vec<Facts>, Vec<Tally>), StoreError> {
-    let (mut kept, mut tallies) = (Vec::new(), Vec::new());
-    if matches!(from, Origin::Stored) {
-        own_scores::clear(tx).await?;
-    }
-    let Some(scores) = ctx.own.get().filter(|scores| !scores.is_empty()) else { return Ok((kept, tallies)) };
+/// Computes everybody's own scores as of a moment whose other scores are in memory, and hands over each page; stores nothing and holds no transaction while the
+/// interpreter works.
+pub(super) async fn everybody(ctx: &Ctx, as_of: UnixMs, unstored: &Unstored, mut keep: impl FnMut(Vec<Facts>)) -> Result<Vec<Tally>, StoreError> {
+    let mut tallies = Vec::new();
+    let Some(scores) = ctx.own.get().filter(|scores| !scores.is_empty()) else { return Ok(tallies) };
     let moment = Moment { now: as_of, zone: ctx.config.shop.zone() };
     let needs = scores.needs().and(Needs::of([Fact::Id]));
     let size = if is_long(needs) { NARROW_PAGE } else { PAGE };
-    let mut page = facts::page(tx, Id(0), size, needs, None).await?;
+    let after = async |last: Id| facts::page(&mut ctx.db.read().await?, last, size, needs, None).await;
+    let mut page = after(Id(0)).await?;
     while let Some(last) = page.last().map(|facts| facts.customer.id) {
-        if let Origin::Here(unstored) = from {
-            unstored.place(&mut page);
-        }
-        let (filled, ahead) = tokio::join!(fill(&scores, page, moment), facts::page(tx, last, size, needs, None));
+        unstored.place(&mut page);
+        let (filled, ahead) = tokio::join!(fill(&scores, page, moment), after(last));
         let (filled, part) = filled?;
-        match from {
-            Origin::Stored => own_scores::add(tx, filled.iter().map(|facts| (facts.customer.id, &facts.own))).await?,
-            Origin::Here(_) => kept.extend(filled.into_iter().filter(|facts| !facts.own.is_empty())),
-        }
+        keep(filled);
         add(&mut tallies, part);
         page = ahead?;
     }
-    Ok((kept, tallies))
+    Ok(tallies)
 }
 
 /// Computes the own scores of a few customers and stores them in place of those that were there; their other scores are stored.
@@ -71,9 +57,18 @@ pub(super) async fn refresh(ctx: &Ctx, tx: &mut Tx, scores: &Arc<ScoreSet>, ids:
     let people = facts::of(tx, ids, scores.needs()).await?;
     let (people, tallies) = fill(scores, people, Moment { now: at, zone: ctx.config.shop.zone() }).await?;
     own_scores::remove(tx, ids).await?;
-    own_scores::add(tx, people.iter().map(|facts| (facts.customer.id, &facts.own))).await?;
+    let mut values = Values::default();
+    keep(&mut values, &people);
+    own_scores::add(tx, &values).await?;
     warn(&tallies);
     Ok(())
+}
+
+/// Keeps what is stored of people who were filled.
+pub(super) fn keep(values: &mut Values, people: &[Facts]) {
+    for facts in people {
+        values.keep(facts.customer.id, &facts.own);
+    }
 }
 
 fn add(all: &mut Vec<Tally>, part: Vec<Tally>) {

@@ -1,9 +1,8 @@
 //! Keeps the stored scores true: full runs, and single customers when an order arrives.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use super::own::{self, Origin};
-use super::{Ctx, FlowError, retrace, settle};
+use super::{Ctx, FlowError, own, retrace, settle};
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::config::Config;
@@ -11,6 +10,8 @@ use crate::model::facts::{Facts, Needs};
 use crate::model::score::{AbcBy, AbcRule, BucketRule, OrderFacts, Score, ScoreRules};
 use crate::rules::{ScoreSet, Tally};
 use crate::score::{Borders, Scored, Wanted, compute, place};
+use crate::store::own_scores::{self, Values};
+use crate::store::score_runs::{self, ScoreRun};
 use crate::store::{StoreError, Tx, scores};
 
 /// What a call of this stage did.
@@ -26,6 +27,9 @@ pub struct RescoreReport {
 
 /// More single customers than this at once are left to the next full run.
 pub const MAX_SINGLE: usize = 1_000;
+
+/// How often a full run is computed beside writers before it keeps them waiting: a large import changes the facts of many again and again.
+const FREE_TRIES: u32 = 2;
 
 /// How the configuration wants scores to be made.
 #[must_use]
@@ -48,7 +52,7 @@ pub fn rules(config: &Config) -> ScoreRules {
 ///
 /// # Errors
 /// When the database fails; then the old scores stay.
-pub async fn all(ctx: &Ctx, as_of: UnixMs) -> Result<RescoreReport, StoreError> {
+pub async fn all(ctx: &Ctx, as_of: UnixMs) -> Result<RescoreReport, FlowError> {
     let (scored, tallies) = recompute(ctx, as_of).await?;
     own::warn(&tallies);
     Ok(RescoreReport { as_of, customers: scored.borders.customers, recomputed: true })
@@ -58,16 +62,99 @@ pub async fn all(ctx: &Ctx, as_of: UnixMs) -> Result<RescoreReport, StoreError> 
 ///
 /// # Errors
 /// As [`all`].
-pub async fn recompute(ctx: &Ctx, as_of: UnixMs) -> Result<(Scored, Vec<Tally>), StoreError> {
-    let mut tx = ctx.db.write().await?;
-    scores::begin_run(&mut tx, as_of).await?;
-    let scored = computed(ctx, &mut tx, as_of).await?;
-    let own = ctx.own.get();
-    scores::end_run(&mut tx, as_of, &scored.scores, &scored.borders, own.as_ref().map_or("", |own| own.hash())).await?;
-    settle::note(ctx, &mut tx, as_of, &scored.scores).await?;
-    let (_, tallies) = own::everybody(ctx, &mut tx, as_of, Origin::Stored).await?;
-    tx.commit().await?;
-    Ok((scored, tallies))
+pub async fn recompute(ctx: &Ctx, as_of: UnixMs) -> Result<(Scored, Vec<Tally>), FlowError> {
+    let mut free = FREE_TRIES;
+    loop {
+        let run = if free > 0 { Run::begin(ctx, as_of).await? } else { Run::begin_alone(ctx, as_of).await? };
+        if let Some(done) = run.compute().await?.store().await? {
+            return Ok(done);
+        }
+        free = free.saturating_sub(1);
+    }
+}
+
+/// A full run that was begun. It computes without a write transaction, so that others write meanwhile: the interpreter may take minutes for the own scores. Who is
+/// refreshed meanwhile is noted by the refresh and refreshed once more when the run is stored.
+#[derive(Debug)]
+pub struct Run<'a> {
+    ctx: &'a Ctx,
+    as_of: UnixMs,
+    /// Keeps everybody else waiting.
+    alone: Option<Tx>,
+}
+
+impl<'a> Run<'a> {
+    /// Begins a run beside others.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn begin(ctx: &'a Ctx, as_of: UnixMs) -> Result<Self, FlowError> {
+        let mut run = Self::begin_alone(ctx, as_of).await?;
+        if let Some(tx) = run.alone.take() {
+            tx.commit().await?;
+        }
+        Ok(run)
+    }
+
+    /// Begins a run that keeps refreshes and other runs waiting.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn begin_alone(ctx: &'a Ctx, as_of: UnixMs) -> Result<Self, FlowError> {
+        let mut tx = ctx.db.write().await?;
+        score_runs::begin(&mut tx, as_of).await?;
+        Ok(Self { ctx, as_of, alone: Some(tx) })
+    }
+
+    /// Computes all scores, the shop's own ones too.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn compute(self) -> Result<Computed<'a>, FlowError> {
+        let (ctx, as_of) = (self.ctx, self.as_of);
+        let mut scored = preview(ctx, as_of).await?;
+        let own = ctx.own.get();
+        let (needs, hash) = own.map(|own| (own.needs(), own.hash().to_owned())).unwrap_or_default();
+        let unstored = Unstored::of(ctx, std::mem::take(&mut scored.scores), needs, (as_of, as_of)).await?;
+        let mut values = Values::default();
+        let tallies = own::everybody(ctx, as_of, &unstored, |people| own::keep(&mut values, &people)).await?;
+        scored.scores = unstored.scores;
+        Ok(Computed { run: self, scored, own: values, hash, tallies })
+    }
+}
+
+/// A full run that is not stored yet.
+#[derive(Debug)]
+pub struct Computed<'a> {
+    run: Run<'a>,
+    scored: Scored,
+    own: Values,
+    /// Of the own scores' texts.
+    hash: String,
+    tallies: Vec<Tally>,
+}
+
+impl Computed<'_> {
+    /// Stores everything in one transaction. `None`: facts of many have changed meanwhile or another run has ended; then nothing was stored.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn store(self) -> Result<Option<(Scored, Vec<Tally>)>, FlowError> {
+        let Self { run: Run { ctx, as_of, alone }, scored, own, hash, tallies } = self;
+        let mut tx = match alone {
+            Some(tx) => tx,
+            None => ctx.db.write().await?,
+        };
+        let Some(refreshed) = score_runs::computed(&mut tx).await?.filter(|ids| ids.len() <= MAX_SINGLE) else { return Ok(None) };
+        scores::replace(&mut tx, &scored.scores).await?;
+        score_runs::end(&mut tx, as_of, &scored.borders, &hash).await?;
+        settle::note(ctx, &mut tx, as_of, &scored.scores).await?;
+        own_scores::clear(&mut tx).await?;
+        own_scores::add(&mut tx, &own).await?;
+        customers(ctx, &mut tx, &refreshed, ctx.clock.now().max(as_of)).await?;
+        tx.commit().await?;
+        Ok(Some((scored, tallies)))
+    }
 }
 
 /// Computes everybody's scores as of a moment, past or future, and stores nothing.
@@ -85,8 +172,10 @@ pub async fn preview(ctx: &Ctx, as_of: UnixMs) -> Result<Scored, StoreError> {
 /// When the database fails.
 pub async fn preview_own(ctx: &Ctx, as_of: UnixMs, scores: &[Score]) -> Result<(Vec<Facts>, Vec<Tally>), FlowError> {
     let needs = ctx.own.get().map(|own| own.needs()).unwrap_or_default();
-    let unstored = Unstored::of(ctx, scores, needs, (as_of, as_of)).await?;
-    Ok(own::everybody(ctx, &mut ctx.db.read().await?, as_of, Origin::Here(&unstored)).await?)
+    let unstored = Unstored::of(ctx, scores.to_vec(), needs, (as_of, as_of)).await?;
+    let mut kept = Vec::new();
+    let tallies = own::everybody(ctx, as_of, &unstored, |people| kept.extend(people.into_iter().filter(|facts| !facts.own.is_empty()))).await?;
+    Ok((kept, tallies))
 }
 
 /// The shop's key of everybody who ever ordered, by our id: for exports.
@@ -112,7 +201,7 @@ async fn computed(ctx: &Ctx, tx: &mut Tx, as_of: UnixMs) -> Result<Scored, Store
 ///
 /// # Errors
 /// When the database fails.
-pub async fn ensure_fresh(ctx: &Ctx, at: UnixMs) -> Result<RescoreReport, StoreError> {
+pub async fn ensure_fresh(ctx: &Ctx, at: UnixMs) -> Result<RescoreReport, FlowError> {
     match fresh_run(ctx, at).await? {
         Some(run) => Ok(RescoreReport { as_of: run.as_of, customers: run.borders.customers, recomputed: false }),
         None => all(ctx, at).await,
@@ -130,20 +219,21 @@ pub async fn is_fresh(ctx: &Ctx, at: UnixMs) -> Result<bool, StoreError> {
 /// What a full run would store.
 #[derive(Debug)]
 pub(super) struct Unstored {
-    scores: HashMap<Id, Score>,
+    /// By customer id.
+    scores: Vec<Score>,
     classes: Option<retrace::Unstored>,
 }
 
 impl Unstored {
-    async fn of(ctx: &Ctx, scores: &[Score], needs: Needs, span: (UnixMs, UnixMs)) -> Result<Self, FlowError> {
-        let scores = scores.iter().map(|score| (score.customer_id, *score)).collect();
+    async fn of(ctx: &Ctx, scores: Vec<Score>, needs: Needs, span: (UnixMs, UnixMs)) -> Result<Self, FlowError> {
         Ok(Self { scores, classes: retrace::unless_stored(ctx, needs, span).await? })
     }
 
     /// Gives people their scores and classes in place of the stored ones, as far as these were read.
     pub(super) fn place(&self, people: &mut [Facts]) {
         for facts in people.iter_mut() {
-            facts.score = self.scores.get(&facts.customer.id).copied();
+            let place = self.scores.binary_search_by_key(&facts.customer.id, |score| score.customer_id);
+            facts.score = place.ok().and_then(|place| self.scores.get(place)).copied();
         }
         if let Some(classes) = &self.classes {
             classes.place(people);
@@ -155,17 +245,17 @@ impl Unstored {
 pub(super) async fn unless_stored(ctx: &Ctx, at: UnixMs, needs: Needs) -> Result<Option<Unstored>, FlowError> {
     match fresh_run(ctx, at).await? {
         Some(_) => Ok(None),
-        None => Unstored::of(ctx, &preview(ctx, at).await?.scores, needs, (at, at)).await.map(Some),
+        None => Unstored::of(ctx, preview(ctx, at).await?.scores, needs, (at, at)).await.map(Some),
     }
 }
 
 /// The latest full run, if its scores will do for `at`.
-async fn fresh_run(ctx: &Ctx, at: UnixMs) -> Result<Option<scores::ScoreRun>, StoreError> {
+async fn fresh_run(ctx: &Ctx, at: UnixMs) -> Result<Option<ScoreRun>, StoreError> {
     let mut tx = ctx.db.read().await?;
-    let run = scores::run(&mut tx).await?;
+    let run = score_runs::latest(&mut tx).await?;
     drop(tx);
     let zone = ctx.config.shop.zone();
-    let will_do = |run: &scores::ScoreRun| {
+    let will_do = |run: &ScoreRun| {
         let same_moment = if ctx.clock.is_simulated() { run.as_of == at } else { run.as_of <= at && zone.date(run.as_of) == zone.date(at) };
         same_moment && !run.stale && run.borders.settings == Borders::settings(zone, &rules(&ctx.config)) && has_own(run, ctx.own.get().as_deref())
     };
@@ -184,12 +274,12 @@ pub async fn customers(ctx: &Ctx, tx: &mut Tx, ids: &[Id], at: UnixMs) -> Result
     }
     let (zone, rules) = (ctx.config.shop.zone(), rules(&ctx.config));
     let own = ctx.own.get();
-    let fits = |run: &scores::ScoreRun| {
+    let fits = |run: &ScoreRun| {
         run.as_of <= at && run.borders.customers > 0 && run.borders.settings == Borders::settings(zone, &rules) && has_own(run, own.as_deref())
     };
-    let run = scores::lock_run(tx).await?.filter(fits).filter(|_| ids.len() <= MAX_SINGLE);
+    let run = score_runs::lock(tx).await?.filter(fits).filter(|_| ids.len() <= MAX_SINGLE);
     let (Some(run), Some(own)) = (run, own) else {
-        scores::mark_stale(tx).await?;
+        score_runs::mark_stale(tx).await?;
         return Ok(0);
     };
     let facts = scores::facts_of(tx, ids, at, zone).await?;
@@ -199,6 +289,7 @@ pub async fn customers(ctx: &Ctx, tx: &mut Tx, ids: &[Id], at: UnixMs) -> Result
     let without: Vec<Id> = ids.iter().copied().filter(|id| !with_orders.contains(id)).collect();
     scores::remove(tx, &without).await?;
     own::refresh(ctx, tx, &own, ids, at).await?;
+    score_runs::note_refreshed(tx, ids).await?;
     Ok(placed.len())
 }
 
@@ -211,15 +302,18 @@ pub async fn records(ctx: &Ctx, tx: &mut Tx, ids: &[Id], at: UnixMs) -> Result<(
     if ids.is_empty() || own.as_ref().is_some_and(|own| own.is_empty()) {
         return Ok(());
     }
-    let fits = |run: &scores::ScoreRun| run.as_of <= at && has_own(run, own.as_deref());
-    let run = scores::lock_run(tx).await?.filter(fits).filter(|_| ids.len() <= MAX_SINGLE);
+    let fits = |run: &ScoreRun| run.as_of <= at && has_own(run, own.as_deref());
+    let run = score_runs::lock(tx).await?.filter(fits).filter(|_| ids.len() <= MAX_SINGLE);
     match own.as_ref().filter(|_| run.is_some()) {
-        Some(own) => own::refresh(ctx, tx, own, ids, at).await,
-        None => scores::mark_stale(tx).await,
+        Some(own) => {
+            own::refresh(ctx, tx, own, ids, at).await?;
+            score_runs::note_refreshed(tx, ids).await
+        }
+        None => score_runs::mark_stale(tx).await,
     }
 }
 
 /// Whether a run has the values of these own scores; of none that are known any will do.
-fn has_own(run: &scores::ScoreRun, own: Option<&ScoreSet>) -> bool {
+fn has_own(run: &ScoreRun, own: Option<&ScoreSet>) -> bool {
     own.is_none_or(|own| own.hash() == run.own)
 }

@@ -11,7 +11,7 @@ use crate::model::fact::Source;
 use crate::model::facts::{Facts, Moment, Needs};
 use crate::score::retrace::{Habits, Retrace, Retraced};
 use crate::store::crossings::{self, ClassHistory};
-use crate::store::{Tx, scores};
+use crate::store::{Tx, score_runs, scores};
 
 /// Customers whose stored moves are read at once.
 const CHUNK: usize = 10_000;
@@ -68,7 +68,7 @@ impl Reach {
         let Some(past) = self.walk.ended() else { return Ok(None) };
         let mut tx = ctx.db.write().await?;
         // A full run notes moves: it waits for this, or this for it.
-        scores::lock_run(&mut tx).await?;
+        score_runs::lock(&mut tx).await?;
         if crossings::history(&mut tx).await? != self.stored {
             return Ok(None);
         }

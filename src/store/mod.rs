@@ -24,6 +24,7 @@ pub mod pauses;
 pub mod report;
 pub mod rules;
 pub mod schema;
+pub mod score_runs;
 pub mod scores;
 pub mod settings;
 pub mod standings;
@@ -57,6 +58,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         report::STATEMENTS,
         rules::STATEMENTS,
         schema::STATEMENTS,
+        score_runs::STATEMENTS,
         scores::STATEMENTS,
         settings::STATEMENTS,
         standings::STATEMENTS,

@@ -49,23 +49,54 @@ fn stored(number: &Decimal) -> Option<i64> {
     number.checked_mul(Decimal::from(10_i64.pow(DECIMALS)))?.to_i64()
 }
 
+/// Values to be stored, of many customers: 40 bytes each.
+#[derive(Debug, Default)]
+pub struct Values {
+    names: Vec<String>,
+    rows: Vec<(Id, u32, Value)>,
+}
+
+#[derive(Debug)]
+enum Value {
+    Number(i64),
+    Flag(bool),
+    Words(Box<str>),
+}
+
+impl Values {
+    /// Adds those of a customer.
+    pub fn keep(&mut self, id: Id, values: &Attributes) {
+        for (name, value) in values {
+            let value = match value {
+                // What cannot be stored is unknown.
+                Literal::Number(number) => stored(number).map(Value::Number),
+                Literal::Flag(flag) => Some(Value::Flag(*flag)),
+                Literal::Text(words) => Some(Value::Words(words.as_str().into())),
+            };
+            let known = self.names.iter().position(|known| known == name).unwrap_or_else(|| {
+                self.names.push(name.clone());
+                self.names.len() - 1
+            });
+            self.rows.extend(value.and_then(|value| Some((id, u32::try_from(known).ok()?, value))));
+        }
+    }
+}
+
 /// Stores values beside those that are there; of nobody who has some already.
 ///
 /// # Errors
 /// When the database fails, and when a customer is not there any more.
-pub async fn add<'a>(tx: &mut Tx, values: impl Iterator<Item = (Id, &'a Attributes)>) -> Result<(), StoreError> {
-    let rows: Vec<(Id, &str, &Literal)> =
-        values.flat_map(|(id, values)| values.iter().map(move |(name, value)| (id, name.as_str(), value))).collect();
-    for chunk in rows.chunks(MAX_BINDS / 5) {
+pub async fn add(tx: &mut Tx, values: &Values) -> Result<(), StoreError> {
+    for chunk in values.rows.chunks(MAX_BINDS / 5) {
         on!(tx, |c| {
             let mut query = QueryBuilder::new("INSERT INTO own_scores (customer_id, name, number_e6, flag, words) ");
             query.push_values(chunk, |mut row, (id, name, value)| {
                 let (number, flag, words) = match value {
-                    Literal::Number(number) => (stored(number), None, None),
-                    Literal::Flag(flag) => (None, Some(i64::from(*flag)), None),
-                    Literal::Text(words) => (None, None, Some(words.as_str())),
+                    Value::Number(number) => (Some(*number), None, None),
+                    Value::Flag(flag) => (None, Some(i64::from(*flag)), None),
+                    Value::Words(words) => (None, None, Some(&**words)),
                 };
-                row.push_bind(id.0).push_bind(*name).push_bind(number).push_bind(flag).push_bind(words);
+                row.push_bind(id.0).push_bind(values.names.get(*name as usize)).push_bind(number).push_bind(flag).push_bind(words);
             });
             query.build().persistent(false).execute(c).await.map(|_| ())
         })?;

@@ -33,6 +33,7 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/postgres/0013_abc_adjusted.sql"),
     ),
     (14, "complaints", include_str!("../../migrations/sqlite/0014_complaints.sql"), include_str!("../../migrations/postgres/0014_complaints.sql")),
+    (17, "refreshed", include_str!("../../migrations/sqlite/0017_refreshed.sql"), include_str!("../../migrations/postgres/0017_refreshed.sql")),
 ];
 
 statements! {

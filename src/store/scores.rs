@@ -1,4 +1,4 @@
-//! Order facts as of a moment, scores, and the latest full run.
+//! Order facts as of a moment, and scores.
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use sqlx::{ColumnIndex, Decode, QueryBuilder, Row, Type};
@@ -9,21 +9,7 @@ use crate::base::money::Cents;
 use crate::base::time::{UnixMs, Zone};
 use crate::model::outlook::Outlook;
 use crate::model::score::{Abc, OrderFacts, PaidOrder, Score};
-use crate::score::Borders;
 use crate::score::habit::Habits;
-
-/// The latest full run.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ScoreRun {
-    /// The moment that it was made for.
-    pub as_of: UnixMs,
-    /// To place single customers since then.
-    pub borders: Borders,
-    /// Facts have changed in a way that only a full run shows.
-    pub stale: bool,
-    /// The hash of the shop's own scores that were computed with it.
-    pub own: String,
-}
 
 /// What [`facts`] and [`facts_of`] read for each customer.
 type FactsRow = (i64, i64, i64, i64, String);
@@ -46,13 +32,6 @@ statements! {
             FROM scores WHERE customer_id > $1 ORDER BY customer_id LIMIT $2";
     EXTERNAL_IDS = "SELECT c.id, c.external_id FROM customers c WHERE EXISTS (SELECT 1 FROM orders o WHERE o.customer_id = c.id) ORDER BY c.id";
     DELETE_ALL = "DELETE FROM scores";
-    RUN = "SELECT as_of, borders, stale, own FROM score_runs WHERE name = 'latest'";
-    // Changes nothing: takes the row, so that full runs and refreshes follow one another.
-    LOCK_RUN = "UPDATE score_runs SET stale = stale WHERE name = 'latest' RETURNING as_of, borders, stale, own";
-    BEGIN_RUN = "INSERT INTO score_runs (name, as_of, customers, borders, stale) VALUES ('latest', $1, 0, '', 1)
-                 ON CONFLICT (name) DO UPDATE SET stale = 1";
-    END_RUN = "UPDATE score_runs SET as_of = $1, customers = $2, borders = $3, own = $4, stale = 0 WHERE name = 'latest'";
-    MARK_STALE = "UPDATE score_runs SET stale = 1 WHERE name = 'latest' AND stale = 0";
 }
 
 /// The facts of everybody with paid orders up to `as_of`, by customer id. The margin counts only orders whose cost is known.
@@ -331,56 +310,13 @@ pub async fn external_ids(tx: &mut Tx) -> Result<Vec<(Id, String)>, StoreError> 
     })
 }
 
-/// The latest full run; `None` when there was none yet.
-///
-/// # Errors
-/// When the database fails or the stored borders cannot be read.
-pub async fn run(tx: &mut Tx) -> Result<Option<ScoreRun>, StoreError> {
-    let row: Option<RunRow> = on!(tx, RUN, |c, q| sqlx::query_as(q).fetch_optional(c).await)?;
-    row.map(score_run).transpose()
-}
-
-/// The latest full run, held until the transaction ends: no other run or refresh comes in between.
-///
-/// # Errors
-/// As [`run`].
-pub async fn lock_run(tx: &mut Tx) -> Result<Option<ScoreRun>, StoreError> {
-    let row: Option<RunRow> = on!(tx, LOCK_RUN, |c, q| sqlx::query_as(q).fetch_optional(c).await)?;
-    row.map(score_run).transpose()
-}
-
-type RunRow = (i64, String, i64, String);
-
-fn score_run((as_of, borders, stale, own): RunRow) -> Result<ScoreRun, StoreError> {
-    let borders = serde_json::from_str(&borders).map_err(|_| StoreError::Corrupt { table: "score_runs", column: "borders", value: borders })?;
-    Ok(ScoreRun { as_of: UnixMs(as_of), borders, stale: stale != 0, own })
-}
-
-/// Begins a full run: nobody else runs or refreshes until this transaction ends. Call before reading the facts.
+/// These are all the scores there are.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn begin_run(tx: &mut Tx, as_of: UnixMs) -> Result<(), StoreError> {
-    on!(tx, BEGIN_RUN, |c, q| sqlx::query(q).bind(as_of.0).execute(c).await.map(|_| ()))
-}
-
-/// Ends a full run: these are all the scores there are, beside the shop's own ones of that hash.
-///
-/// # Errors
-/// When the database fails.
-pub async fn end_run(tx: &mut Tx, as_of: UnixMs, scores: &[Score], borders: &Borders, own: &str) -> Result<(), StoreError> {
+pub async fn replace(tx: &mut Tx, scores: &[Score]) -> Result<(), StoreError> {
     on!(tx, DELETE_ALL, |c, q| sqlx::query(q).execute(c).await.map(|_| ()))?;
-    put(tx, scores).await?;
-    let text = serde_json::to_string(borders).map_err(|error| StoreError::Unfit(format!("the borders of the scores cannot be written: {error}")))?;
-    on!(tx, END_RUN, |c, q| sqlx::query(q).bind(as_of.0).bind(borders.customers).bind(text).bind(own).execute(c).await.map(|_| ()))
-}
-
-/// Notes that facts have changed so that only a full run shows them; in the same transaction as the change.
-///
-/// # Errors
-/// When the database fails.
-pub async fn mark_stale(tx: &mut Tx) -> Result<(), StoreError> {
-    on!(tx, MARK_STALE, |c, q| sqlx::query(q).execute(c).await.map(|_| ()))
+    put(tx, scores).await
 }
 
 #[cfg(test)]

@@ -159,7 +159,7 @@ async fn score_stores_the_present_and_only_looks_at_the_past() {
     let folder = shop().await;
     let stored = async || {
         let db = Db::open(&format!("sqlite://{}/data/stammgast.db", folder.path().display()), 2).await.unwrap();
-        let run = stammgast::store::scores::run(&mut db.read().await.unwrap()).await.unwrap();
+        let run = stammgast::store::score_runs::latest(&mut db.read().await.unwrap()).await.unwrap();
         db.close().await;
         run
     };

@@ -9,6 +9,7 @@ use stammgast::model::customer::NewCustomer;
 use stammgast::model::facts::Needs;
 use stammgast::rules::ScoreSet;
 use stammgast::rules::crontab::Crontab;
+use stammgast::store::score_runs;
 
 use crate::common::databases::TestDb;
 use crate::common::shop::{customers, execute, order};
@@ -141,4 +142,64 @@ on_both!(a_replay_computes_own_scores_as_they_were_on_each_day, |test| {
     let (values, tallies) =
         rescore::preview_own(&past, past.clock.now(), &rescore::preview(&past, past.clock.now()).await.unwrap().scores).await.unwrap();
     assert_eq!((values.len(), tallies.len(), values[0].customer.external_id.as_str()), (1, 4, "1"));
+});
+
+on_both!(own_scores_are_computed_while_others_write_and_who_changes_meanwhile_is_refreshed, |test| {
+    people(&test.db, 1..=3).await;
+    let stage = stage(test);
+    let now = stage.ctx.clock.now();
+    rescore::all(&stage.ctx, now).await.unwrap();
+    let run = rescore::Run::begin(&stage.ctx, now).await.unwrap();
+    // Somebody else writes for as long as the run computes; on SQLite there is one that may.
+    let writer = test.db.write().await.unwrap();
+    let computed = run.compute().await.unwrap();
+    writer.commit().await.unwrap();
+    // An order and a new customer arrive after that; so does the end of the only order of somebody, whose pause is unknown then.
+    order(&test.db, 100, 1, now.0, 5_000, None, "paid").await;
+    execute(&test.db, "UPDATE orders SET status = 'cancelled' WHERE customer_id = 2".to_owned()).await;
+    let mut tx = test.db.write().await.unwrap();
+    assert_eq!(rescore::customers(&stage.ctx, &mut tx, &[Id(1), Id(2)], now).await.unwrap(), 1);
+    tx.commit().await.unwrap();
+    ingest::customers(&stage.ctx, vec![NewCustomer { external_id: "4".to_owned(), ..NewCustomer::default() }]).await.unwrap();
+    let before = stored(test).await;
+    assert!(computed.store().await.unwrap().is_some());
+    assert!(!rescore::ensure_fresh(&stage.ctx, now).await.unwrap().recomputed, "nothing is left to do");
+    let after = stored(test).await;
+    assert_eq!(after, before);
+    assert!(after.contains(&"1 lead 20000000 - -".to_owned()) && after.contains(&"4 lead 0 - -".to_owned()), "{after:?}");
+    assert!(!after.iter().any(|row| row.starts_with("2 pause")), "{after:?}");
+    rescore::all(&stage.ctx, now).await.unwrap();
+    assert_eq!(stored(test).await, after, "the same as computed from the beginning");
+});
+
+on_both!(a_run_stores_nothing_when_facts_of_many_have_changed_or_another_run_was_faster, |test| {
+    people(&test.db, 1..=2).await;
+    let stage = stage(test);
+    let now = stage.ctx.clock.now();
+    // The first run of a shop: an order that arrives has no borders to be placed by.
+    let first = rescore::Run::begin(&stage.ctx, now).await.unwrap().compute().await.unwrap();
+    order(&test.db, 100, 1, now.0, 5_000, None, "paid").await;
+    let mut tx = test.db.write().await.unwrap();
+    assert_eq!(rescore::customers(&stage.ctx, &mut tx, &[Id(1)], now).await.unwrap(), 0);
+    tx.commit().await.unwrap();
+    assert!(first.store().await.unwrap().is_none());
+    assert_eq!(stored(test).await, Vec::<String>::new());
+    let slow = rescore::Run::begin(&stage.ctx, now).await.unwrap().compute().await.unwrap();
+    rescore::all(&stage.ctx, now).await.unwrap();
+    let faster = stored(test).await;
+    assert!(slow.store().await.unwrap().is_none());
+    assert_eq!(stored(test).await, faster);
+    // A large import marks the scores as stale with each batch: in the end the run keeps it waiting.
+    let bulk = rescore::Run::begin(&stage.ctx, now).await.unwrap().compute().await.unwrap();
+    let mut tx = test.db.write().await.unwrap();
+    score_runs::mark_stale(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(bulk.store().await.unwrap().is_none());
+    let alone = rescore::Run::begin_alone(&stage.ctx, now).await.unwrap().compute().await.unwrap();
+    assert!(alone.store().await.unwrap().is_some());
+    score_runs::mark_stale(&mut test.db.write().await.unwrap()).await.unwrap();
+    assert!(!rescore::ensure_fresh(&stage.ctx, now).await.unwrap().recomputed, "what is not committed marks nothing");
+    execute(&test.db, "UPDATE score_runs SET stale = 1".to_owned()).await;
+    assert!(rescore::ensure_fresh(&stage.ctx, now).await.unwrap().recomputed);
+    assert_eq!(stored(test).await, faster);
 });

@@ -8,7 +8,7 @@ use stammgast::base::time::UnixMs;
 use stammgast::config::Config;
 use stammgast::flow::{Ctx, rescore};
 use stammgast::model::score::Score;
-use stammgast::store::{Db, StoreError, scores};
+use stammgast::store::{Db, StoreError, score_runs, scores};
 
 use crate::common::shop::{customers, execute, order};
 
@@ -74,7 +74,7 @@ on_both!(scores_are_recomputed_when_the_day_the_settings_or_the_facts_have_chang
     assert!(recomputed(&ctx, "2026-03-06T00:00").await, "the next day in the shop's zone");
     assert!(recomputed(&ctx, "2026-03-05T23:00").await, "the clock went back");
     let mut tx = test.db.write().await.unwrap();
-    scores::mark_stale(&mut tx).await.unwrap();
+    score_runs::mark_stale(&mut tx).await.unwrap();
     tx.commit().await.unwrap();
     assert!(recomputed(&ctx, "2026-03-05T23:01").await, "facts have changed");
     let other = context(&test.db, "[score]\nbuckets = 10");

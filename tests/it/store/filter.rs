@@ -54,7 +54,11 @@ async fn store(test: &TestDb, people: &mut [Facts]) {
     let scored: Vec<_> = people.iter().filter_map(|facts| facts.score).collect();
     let mut tx = test.db.write().await.unwrap();
     scores::put(&mut tx, &scored).await.unwrap();
-    own_scores::add(&mut tx, people.iter().map(|facts| (facts.customer.id, &facts.own))).await.unwrap();
+    let mut values = own_scores::Values::default();
+    for facts in people.iter() {
+        values.keep(facts.customer.id, &facts.own);
+    }
+    own_scores::add(&mut tx, &values).await.unwrap();
     tx.commit().await.unwrap();
 }
 

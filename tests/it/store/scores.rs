@@ -6,7 +6,7 @@ use stammgast::base::time::{DAY_MS, UnixMs, Zone};
 use stammgast::model::outlook::{Habit, Outlook};
 use stammgast::model::score::{Abc, OrderFacts, Score};
 use stammgast::score::Borders;
-use stammgast::store::scores;
+use stammgast::store::{score_runs, scores};
 
 use crate::common::shop::{customers, execute, order};
 
@@ -92,20 +92,22 @@ on_both!(scores_are_stored_replaced_read_and_removed_in_batches, |test| {
 on_both!(a_full_run_replaces_everything_and_staleness_is_remembered, |test| {
     customers(&test.db, 1..=3).await;
     let mut tx = test.db.write().await.unwrap();
-    scores::mark_stale(&mut tx).await.unwrap();
-    assert_eq!(scores::run(&mut tx).await.unwrap(), None);
+    score_runs::mark_stale(&mut tx).await.unwrap();
+    assert_eq!(score_runs::latest(&mut tx).await.unwrap(), None);
     scores::put(&mut tx, &[score(1), score(2)]).await.unwrap();
     let borders = Borders { customers: 1, abc_cents: [Some(-5), None], top_cents: vec![9, 8], ..Borders::default() };
-    scores::begin_run(&mut tx, UnixMs(70)).await.unwrap();
-    scores::end_run(&mut tx, UnixMs(70), &[score(3)], &borders, "").await.unwrap();
+    score_runs::begin(&mut tx, UnixMs(70)).await.unwrap();
+    assert_eq!(score_runs::latest(&mut tx).await.unwrap().unwrap().borders, Borders::default(), "of the first run there is nothing yet");
+    scores::replace(&mut tx, &[score(3)]).await.unwrap();
+    score_runs::end(&mut tx, UnixMs(70), &borders, "").await.unwrap();
     tx.commit().await.unwrap();
 
     let mut tx = test.db.write().await.unwrap();
     assert_eq!(scores::page(&mut tx, Id(0), 10).await.unwrap(), [score(3)]);
-    let run = scores::lock_run(&mut tx).await.unwrap().unwrap();
+    let run = score_runs::lock(&mut tx).await.unwrap().unwrap();
     assert_eq!((run.as_of, run.stale, &run.borders), (UnixMs(70), false, &borders));
-    scores::mark_stale(&mut tx).await.unwrap();
-    assert!(scores::run(&mut tx).await.unwrap().unwrap().stale);
+    score_runs::mark_stale(&mut tx).await.unwrap();
+    assert!(score_runs::latest(&mut tx).await.unwrap().unwrap().stale);
     tx.commit().await.unwrap();
 });
 
@@ -118,4 +120,22 @@ on_both!(a_class_that_is_none_is_reported_and_not_guessed, |test| {
     let mut tx = test.db.read().await.unwrap();
     let error = scores::of(&mut tx, &[Id(1)]).await.unwrap_err().to_string();
     assert_eq!(error, "the table scores holds a abc that cannot be read: 'D'");
+});
+
+on_both!(who_is_refreshed_is_noted_for_the_run_that_is_computed_and_for_no_other, |test| {
+    let mut tx = test.db.write().await.unwrap();
+    score_runs::begin(&mut tx, UnixMs(70)).await.unwrap();
+    score_runs::note_refreshed(&mut tx, &[Id(7), Id(5)]).await.unwrap();
+    // Another one begins and takes nothing away.
+    score_runs::begin(&mut tx, UnixMs(80)).await.unwrap();
+    score_runs::note_refreshed(&mut tx, &[Id(7)]).await.unwrap();
+    assert_eq!(score_runs::computed(&mut tx).await.unwrap(), Some(vec![Id(5), Id(7)]));
+    score_runs::end(&mut tx, UnixMs(70), &Borders::default(), "").await.unwrap();
+    assert_eq!(score_runs::computed(&mut tx).await.unwrap(), None, "the other one began before this end");
+    score_runs::note_refreshed(&mut tx, &[Id(9)]).await.unwrap();
+    assert_eq!(score_runs::computed(&mut tx).await.unwrap(), None, "nobody computes");
+    score_runs::begin(&mut tx, UnixMs(90)).await.unwrap();
+    assert_eq!(score_runs::computed(&mut tx).await.unwrap(), Some(vec![]));
+    score_runs::mark_stale(&mut tx).await.unwrap();
+    assert_eq!(score_runs::computed(&mut tx).await.unwrap(), None);
 });
