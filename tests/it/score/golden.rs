@@ -14,6 +14,9 @@ const RULES: [(&str, BucketRule); 4] =
 
 type Row = BTreeMap<String, String>;
 
+/// A figure of a score.
+type Figure = fn(&Score) -> i64;
+
 fn rows(text: &str) -> Vec<Row> {
     csv::Reader::from_reader(text.as_bytes()).into_deserialize().collect::<Result<_, _>>().unwrap()
 }
@@ -100,7 +103,7 @@ fn check_summary(rows_text: &str, summary: &str) {
     let by_ntile = scores(&ScoreRules { bucket_rule: BucketRule::Ntile, ..default_rules() });
     for (word, bucket_rule) in RULES {
         let scores = scores(&ScoreRules { bucket_rule, ..default_rules() });
-        let letters: [(&str, fn(&Score) -> i64, fn(&Score) -> i64); 3] = [
+        let letters: [(&str, Figure, Figure); 3] = [
             ("r", |score| score.r, |score| score.recency_days),
             ("f", |score| score.f, |score| score.orders),
             ("m", |score| score.m, |score| score.revenue.0),
