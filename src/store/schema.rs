@@ -34,6 +34,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
     ),
     (14, "complaints", include_str!("../../migrations/sqlite/0014_complaints.sql"), include_str!("../../migrations/postgres/0014_complaints.sql")),
     (17, "refreshed", include_str!("../../migrations/sqlite/0017_refreshed.sql"), include_str!("../../migrations/postgres/0017_refreshed.sql")),
+    (
+        18,
+        "old_complaints",
+        include_str!("../../migrations/sqlite/0018_old_complaints.sql"),
+        include_str!("../../migrations/postgres/0018_old_complaints.sql"),
+    ),
 ];
 
 statements! {

@@ -196,6 +196,41 @@ on_both!(what_waits_does_not_leave_once_the_address_turns_out_to_be_an_objectors
     assert_eq!(states, ["1 receipt sent", "2 hello cancelled", "2 receipt sent", "3 hello sent", "3 receipt sent"]);
 });
 
+on_both!(complaints_that_an_earlier_version_stored_without_an_objection_make_one, |test| {
+    people(&test.db, 1..=7).await;
+    execute(&test.db, "UPDATE customers SET email_key = (SELECT email_key FROM customers WHERE id = 1) WHERE id = 2".to_owned()).await;
+    execute(&test.db, "UPDATE customers SET email_key = NULL WHERE id = 3".to_owned()).await;
+    let stage = Stage::new(&test.db, MONDAY_NINE, RULES, "");
+    let at = |text: &str| stage.moment(text);
+    let exact = at("2024-06-20T09:07").plus(1_000);
+    let events = [
+        complaint("1", 1, None, exact),
+        // A day without a time; the day of the import; a day that is still to come.
+        complaint("3", 3, None, at("2024-06-20")),
+        complaint("4", 4, None, at("2024-07-01")),
+        complaint("5", 5, None, at("2024-07-03").plus(1)),
+        // Confirmed again since then.
+        complaint("6", 6, Some("hello"), exact),
+    ];
+    told(&stage, &events).await;
+    execute(&test.db, format!("INSERT INTO consents (customer_id, at, kind, source) VALUES (6, {}, 'double_opt_in', 'form')", exact.0 + 1)).await;
+    let objections =
+        "SELECT CAST(customer_id AS TEXT) || ' ' || CAST(at AS TEXT) || ' ' || source FROM consents WHERE kind = 'objected' ORDER BY customer_id, at";
+    let known = texts(&test.db, objections).await;
+    assert_eq!(known.len(), 5, "{known:?}");
+    // As the earlier version left it, and with everything that this one knows.
+    for forgotten in ["source = 'complaint'", "customer_id = 4 AND source = 'complaint'", "source = 'none'"] {
+        execute(&test.db, format!("DELETE FROM consents WHERE kind = 'objected' AND {forgotten}")).await;
+        execute(&test.db, "DELETE FROM _sqlx_migrations WHERE version = 18".to_owned()).await;
+        test.db.migrate().await.unwrap();
+        assert_eq!(texts(&test.db, objections).await, known, "{forgotten}");
+    }
+    assert_eq!(told(&stage, &events).await, (0, 0), "the same file again is nothing new");
+    stage.tick("again").await;
+    let decided = texts(&test.db, "SELECT CAST(customer_id AS TEXT) || ' ' || slot FROM decisions WHERE rule = 'again' ORDER BY customer_id").await;
+    assert_eq!(decided, ["1 objected", "2 objected", "3 objected", "4 objected", "5 objected", "6 arm", "7 arm"]);
+});
+
 /// So many people of this arm complain.
 async fn complain(test: &TestDb, arm: char, people: i64) {
     let statement = format!(
