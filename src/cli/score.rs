@@ -66,10 +66,17 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
             reached.map(|Reached { begins_at, nights, moves }| json!({ "begins_at": begins_at, "nights": nights, "moves": moves })).into();
         println!("{document}");
     } else {
-        println!("{} customers with orders as of {}", summary.all.customers, ctx.config.shop.zone().format(as_of));
-        println!("{}", summary.table(ctx.config.shop.currency.code()));
-        println!("{}", summary.buckets_table());
-        println!("{}", ahead.text(ctx.config.shop.currency.code()));
+        let (people, moment) = (summary.all.customers, ctx.config.shop.zone().format(as_of));
+        match people {
+            0 => println!("Nobody has a paid order as of {moment}: there are no scores of orders."),
+            1 => println!("1 customer with orders as of {moment}"),
+            _ => println!("{people} customers with orders as of {moment}"),
+        }
+        if people > 0 {
+            println!("{}", summary.table(ctx.config.shop.currency.code()));
+            println!("{}", summary.buckets_table());
+            println!("{}", ahead.text(ctx.config.shop.currency.code()));
+        }
         if !own.is_empty() {
             println!("{}", own_table(&own));
         }

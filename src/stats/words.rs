@@ -50,12 +50,17 @@ pub fn sentence(verdict: &Verdict, told: &Told<'_>, locale: Locale) -> String {
             }
         }
         Outcome::NotEnough => {
-            let (clear, need) = (already_clear(verdict, told, german), need(verdict, told, german));
+            let clear = already_clear(verdict, told, german);
             let (arms, smallest) = (names(&verdict.leaders), told.smallest_percent);
-            if german {
-                format!("Noch nicht genug Daten: {need}, um zwischen {arms} einen Unterschied von {smallest} % zu sehen.{clear}")
-            } else {
-                format!("Not enough data yet: {need} to see a difference of {smallest} % between {arms}.{clear}")
+            match (need(verdict, told, german), german) {
+                (Some(need), true) => format!("Noch nicht genug Daten: {need}, um zwischen {arms} einen Unterschied von {smallest} % zu sehen.{clear}"),
+                (Some(need), false) => format!("Not enough data yet: {need} to see a difference of {smallest} % between {arms}.{clear}"),
+                (None, true) => format!(
+                    "Noch nicht genug Daten, um zwischen {arms} einen Unterschied von {smallest} % zu sehen; wie viele Personen noch fehlen, ist nicht abzusehen.{clear}"
+                ),
+                (None, false) => {
+                    format!("Not enough data yet to see a difference of {smallest} % between {arms}; how many more people are needed cannot be told.{clear}")
+                }
             }
         }
     }
@@ -71,15 +76,15 @@ fn already_clear(verdict: &Verdict, told: &Told<'_>, german: bool) -> String {
     if german { format!(" Schon klar: {best} ist besser als {others}.") } else { format!(" Clear already: {best} is better than {others}.") }
 }
 
-fn need(verdict: &Verdict, told: &Told<'_>, german: bool) -> String {
-    match (verdict.more_people, told.more_days, german) {
-        (Some(people), Some(days), true) => format!("es braucht noch etwa {} Personen ({})", whole(people, german), duration(days, german)),
-        (Some(people), Some(days), false) => format!("about {} more people are needed ({})", whole(people, german), duration(days, german)),
-        (Some(people), None, true) => format!("es braucht noch etwa {} Personen", whole(people, german)),
-        (Some(people), None, false) => format!("about {} more people are needed", whole(people, german)),
-        (None, _, true) => "wie viele Personen noch fehlen, ist nicht abzusehen".to_owned(),
-        (None, _, false) => "it cannot be told how many more people are needed".to_owned(),
-    }
+/// How many people are missing; `None`: it cannot be told.
+fn need(verdict: &Verdict, told: &Told<'_>, german: bool) -> Option<String> {
+    let people = whole(verdict.more_people?, german);
+    Some(match (told.more_days, german) {
+        (Some(days), true) => format!("es braucht noch etwa {people} Personen ({})", duration(days, german)),
+        (Some(days), false) => format!("about {people} more people are needed ({})", duration(days, german)),
+        (None, true) => format!("es braucht noch etwa {people} Personen"),
+        (None, false) => format!("about {people} more people are needed"),
+    })
 }
 
 /// Days, or years where days say nothing any more.

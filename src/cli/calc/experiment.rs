@@ -14,6 +14,9 @@ use crate::stats::{bayes, exact, srm};
 /// The chance that an effect is found.
 const POWER: f64 = 0.8;
 
+/// The smallest share that is calculated with.
+const SELDOM: f64 = 0.000_01;
+
 /// Compare two arms: difference, p-value, chance to beat, and the verdict
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  stammgast calc ab --control 500/10000 --treated 560/10000\n\n\
@@ -87,20 +90,24 @@ pub(super) struct Srm {
 }
 
 fn counts(text: &str) -> Result<Proportion, String> {
-    let numbers = text.split_once('/').and_then(|(hits, of)| Some((hits.trim().parse::<u32>().ok()?, of.trim().parse::<u32>().ok()?)));
-    match numbers {
-        Some((hits, of)) if hits <= of && of > 0 => Ok(Proportion { hits: hits.into(), of: of.into() }),
+    let numbers = text.split_once('/').and_then(|(hits, of)| Some((hits.trim().parse::<u64>().ok()?, of.trim().parse::<u64>().ok()?)));
+    match numbers.map(|(hits, of)| (u32::try_from(hits), u32::try_from(of))) {
+        Some((Ok(hits), Ok(of))) if hits <= of && of > 0 => Ok(Proportion { hits: hits.into(), of: of.into() }),
+        Some((Err(_), _) | (_, Err(_))) => Err(format!("these are more people than can be calculated with: expected at most {}", u32::MAX)),
         Some(_) => Err("there are more buyers than people, or nobody: expected e.g. 500/10000".to_owned()),
         None => Err("expected buyers and people, e.g. 500/10000".to_owned()),
     }
 }
 
 fn rate(text: &str) -> Result<f64, String> {
-    text.trim().parse().ok().filter(|rate| *rate > 0.0 && *rate < 1.0).ok_or_else(|| "expected a number between 0 and 1, e.g. 0.05".to_owned())
+    let rate: f64 = text.trim().parse().ok().filter(|rate| *rate > 0.0 && *rate < 1.0).ok_or("expected a number between 0 and 1, e.g. 0.05")?;
+    // Beyond these everything needs more people than there are.
+    if (SELDOM..=1.0 - SELDOM).contains(&rate) { Ok(rate) } else { Err(format!("expected a number from {SELDOM} to {}", 1.0 - SELDOM)) }
 }
 
 fn amount(text: &str) -> Result<f64, String> {
-    text.trim().parse().ok().filter(|amount| *amount > 0.0 && *amount < 1e9).ok_or_else(|| "expected an amount above 0, e.g. 62.00".to_owned())
+    let fits = |amount: &f64| *amount > 0.0 && *amount < 1e9;
+    text.trim().parse().ok().filter(fits).ok_or_else(|| "expected an amount above 0 and below a billion, e.g. 62.00".to_owned())
 }
 
 /// A p-value as people read it.
@@ -227,7 +234,7 @@ impl Mde {
 fn tell(args: &Mde, ahead: &Ahead, rise: impl Fn(f64) -> String) {
     match ahead.smallest_effect {
         Some(effect) => println!("{} people show a rise of {} in 80 %", args.people, rise(effect)),
-        None => println!("{} people show nothing", args.people),
+        None => println!("no rise is shown in 80 % with {} people", args.people),
     }
     let line = |what: &str, needed: &Needed| match (needed.people, needed.days) {
         (Some(people), Some(days)) => println!("  {what}: {people} people, about {days} days"),
@@ -244,6 +251,9 @@ fn tell(args: &Mde, ahead: &Ahead, rise: impl Fn(f64) -> String) {
 
 pub(super) fn check_split(args: &Srm, app: &App) -> anyhow::Result<Done> {
     same_length("arms", args.people.len(), args.weights.len())?;
+    anyhow::ensure!(args.people.len() > 1, "there is one arm, so nothing was split: expected two or more");
+    anyhow::ensure!(args.people.iter().any(|people| *people > 0), "nobody is in any arm: there is nothing to check");
+    anyhow::ensure!(args.weights.iter().any(|weight| *weight > 0.0), "all weights are 0: expected what each arm should get, e.g. 0.5,0.5");
     let people: Vec<i64> = args.people.iter().map(|people| i64::from(*people)).collect();
     let p_value = srm::p_value(&people, &args.weights);
     let broken = p_value < srm::LIMIT;

@@ -116,7 +116,8 @@ pub(super) fn print(ctx: &Ctx, report: &Report, signs: Signs) {
         if !rule.goal {
             println!("  no goal: nothing is counted as bought");
         } else if rule.open > 0 {
-            println!("  the goal's window of {} people is still open: the figures may grow", rule.open);
+            let people = if rule.open == 1 { "person" } else { "people" };
+            println!("  the goal's window of {} {people} is still open: the figures may grow", rule.open);
         }
         if rule.holdout > 0 {
             println!("  held out from all rules: {} × (they are in no arm)", rule.holdout);

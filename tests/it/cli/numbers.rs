@@ -111,6 +111,19 @@ fn calc_says_how_many_people_an_effect_takes_and_what_they_show() {
     let found = document(folder.path(), &["calc", "srm", "--people", "9000,1150", "--weights", "0.9,0.1"]);
     assert_eq!((&found["broken"], found["p_value"].as_f64().map(|p_value| p_value < 1e-5)), (&json!(true), Some(true)));
     assert_eq!(text(folder.path(), &["calc", "srm", "--people", "5000,5200", "--weights", "0.5,0.5"]), "p = 0.0477: the split is as planned\n");
+    for (arguments, sentence) in [
+        (&["calc", "srm", "--people", "5", "--weights", "1"][..], "there is one arm, so nothing was split"),
+        (&["calc", "srm", "--people", "0,0", "--weights", "0.5,0.5"], "nobody is in any arm"),
+        (&["calc", "srm", "--people", "5,6", "--weights", "0,0"], "all weights are 0"),
+        (&["calc", "mde", "--rate", "1e-300", "--people", "100"], "expected a number from 0.00001 to 0.99999"),
+        (&["calc", "mde", "--rate", "0.05", "--people", "100", "--order-value", "1e308", "--order-deviation", "1"], "above 0 and below a billion"),
+        (&["calc", "ab", "--control", "5/9999999999", "--treated", "1/2"], "more people than can be calculated with"),
+    ] {
+        let output = run(folder.path(), arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && output.stdout.is_empty() && said.contains(sentence), "{arguments:?}: {said}");
+    }
+    assert!(text(folder.path(), &["calc", "mde", "--rate", "0.05", "--people", "1"]).starts_with("no rise is shown in 80 % with 1 people"));
 }
 
 /// A folder with a database: customers 1 to 20, number n ordered for n euros; 7 is called "anna".
