@@ -36,7 +36,7 @@ macro_rules! assigned {
 
 statements! {
     OF = "SELECT winner, at, rule_hash FROM switches WHERE rule = $1 AND experiment = $2 AND variants = $3";
-    ANY = "SELECT COUNT(*) FROM switches";
+    RULES = "SELECT DISTINCT rule FROM switches ORDER BY rule";
     ADD = "INSERT INTO switches (rule, experiment, variants, winner, at, rule_hash) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (rule, experiment, variants) DO NOTHING";
     /// Of the versions in $2 (a JSON array). Sums over people, because one may come again.
     COUNTS = { sqlite: counts!("IN (SELECT value FROM json_each($2))"), postgres: counts!("= ANY (ARRAY(SELECT json_array_elements_text($2::json)))") };
@@ -52,10 +52,9 @@ pub async fn of(tx: &mut Tx, rule: &str, test: &Test) -> Result<Option<Switch>, 
     Ok(row.map(switch))
 }
 
-/// Whether any rule's traffic ever went to a winner.
-pub async fn any(tx: &mut Tx) -> Result<bool, StoreError> {
-    let count: i64 = on!(tx, ANY, |c, q| sqlx::query_scalar(q).fetch_one(c).await)?;
-    Ok(count > 0)
+/// The rules whose traffic ever went to a winner.
+pub async fn rules(tx: &mut Tx) -> Result<Vec<String>, StoreError> {
+    on!(tx, RULES, |c, q| sqlx::query_scalar(q).fetch_all(c).await)
 }
 
 /// Notes a switch; the first stays.

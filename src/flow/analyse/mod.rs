@@ -26,7 +26,8 @@ use crate::stats::Interval;
 use crate::stats::mean::Sample;
 use crate::stats::proportion::Proportion;
 use crate::stats::ratio::{self, Ratio};
-use crate::store::{report, switches};
+use crate::store::report::{self, Which};
+use crate::store::switches;
 
 /// What JSON and the report call those held out.
 const CONTROL: &str = "control";
@@ -93,11 +94,13 @@ pub struct ArmReport {
 pub async fn report(ctx: &Ctx, rule: Option<&str>) -> Result<Report, FlowError> {
     let mut tx = ctx.db.read().await?;
     let (now, margin) = (ctx.clock.now(), ctx.config.shop.margin().unwrap_or(0.0));
-    let counts = report::rules(&mut tx, now, margin, 1).await?;
+    let only = rule.map(|rule| vec![rule.to_owned()]);
+    let counts = report::rules(&mut tx, now, margin, Which::All, only.as_deref()).await?;
     // After a switch everybody gets the winner: that says what the rule earns, but nothing about the variants.
-    let split = if switches::any(&mut tx).await? { report::rules(&mut tx, now, margin, 0).await? } else { Vec::new() };
+    let switched: Vec<String> = switches::rules(&mut tx).await?.into_iter().filter(|switched| rule.is_none_or(|rule| rule == switched)).collect();
+    let split = if switched.is_empty() { Vec::new() } else { report::rules(&mut tx, now, margin, Which::BeforeSwitch, Some(&switched)).await? };
     let mut rules = Vec::new();
-    for counts in counts.into_iter().filter(|counts| rule.is_none_or(|rule| counts.rule == rule)) {
+    for counts in counts {
         let compared = split.iter().find(|split| split.rule == counts.rule).unwrap_or(&counts);
         let split_p = split::p_value(&mut tx, compared).await?;
         let switch = winner::of_running(&mut tx, &counts.rule).await?;
