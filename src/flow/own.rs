@@ -30,9 +30,17 @@ pub(super) async fn fill(scores: &Arc<ScoreSet>, mut people: Vec<Facts>, moment:
 
 /// Computes everybody's own scores as of a moment whose other scores are in memory, and hands over each page; stores nothing and holds no transaction while the
 /// interpreter works.
-pub(super) async fn everybody(ctx: &Ctx, as_of: UnixMs, unstored: &Unstored, mut keep: impl FnMut(Vec<Facts>)) -> Result<Vec<Tally>, StoreError> {
+pub(super) async fn everybody(
+    ctx: &Ctx,
+    scores: &Arc<ScoreSet>,
+    as_of: UnixMs,
+    unstored: &Unstored,
+    mut keep: impl FnMut(Vec<Facts>),
+) -> Result<Vec<Tally>, StoreError> {
     let mut tallies = Vec::new();
-    let Some(scores) = ctx.own.get().filter(|scores| !scores.is_empty()) else { return Ok(tallies) };
+    if scores.is_empty() {
+        return Ok(tallies);
+    }
     let moment = Moment { now: as_of, zone: ctx.config.shop.zone() };
     let needs = scores.needs().and(Needs::of([Fact::Id]));
     let size = if is_long(needs) { NARROW_PAGE } else { PAGE };
@@ -40,7 +48,7 @@ pub(super) async fn everybody(ctx: &Ctx, as_of: UnixMs, unstored: &Unstored, mut
     let mut page = after(Id(0)).await?;
     while let Some(last) = page.last().map(|facts| facts.customer.id) {
         unstored.place(&mut page);
-        let (filled, ahead) = tokio::join!(fill(&scores, page, moment), after(last));
+        let (filled, ahead) = tokio::join!(fill(scores, page, moment), after(last));
         let (filled, part) = filled?;
         keep(filled);
         add(&mut tallies, part);

@@ -1,6 +1,7 @@
 //! Keeps the stored scores true: full runs, and single customers when an order arrives.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::{Ctx, FlowError, own, retrace, settle};
 use crate::base::id::Id;
@@ -113,13 +114,13 @@ impl<'a> Run<'a> {
     pub async fn compute(self) -> Result<Computed<'a>, FlowError> {
         let (ctx, as_of) = (self.ctx, self.as_of);
         let mut scored = preview(ctx, as_of).await?;
-        let own = ctx.own.get();
-        let (needs, hash) = own.map(|own| (own.needs(), own.hash().to_owned())).unwrap_or_default();
-        let unstored = Unstored::of(ctx, std::mem::take(&mut scored.scores), needs, (as_of, as_of)).await?;
+        // The same ones all along, whatever a reload puts in force; none where nothing is known of them.
+        let own = ctx.own.get().unwrap_or_else(|| Arc::new(ScoreSet::none()));
+        let unstored = Unstored::of(ctx, std::mem::take(&mut scored.scores), own.needs(), (as_of, as_of)).await?;
         let mut values = Values::default();
-        let tallies = own::everybody(ctx, as_of, &unstored, |people| own::keep(&mut values, &people)).await?;
+        let tallies = own::everybody(ctx, &own, as_of, &unstored, |people| own::keep(&mut values, &people)).await?;
         scored.scores = unstored.scores;
-        Ok(Computed { run: self, scored, own: values, hash, tallies })
+        Ok(Computed { run: self, scored, own: values, hash: own.hash().to_owned(), tallies })
     }
 }
 
@@ -171,10 +172,10 @@ pub async fn preview(ctx: &Ctx, as_of: UnixMs) -> Result<Scored, StoreError> {
 /// # Errors
 /// When the database fails.
 pub async fn preview_own(ctx: &Ctx, as_of: UnixMs, scores: &[Score]) -> Result<(Vec<Facts>, Vec<Tally>), FlowError> {
-    let needs = ctx.own.get().map(|own| own.needs()).unwrap_or_default();
-    let unstored = Unstored::of(ctx, scores.to_vec(), needs, (as_of, as_of)).await?;
+    let own = ctx.own.get().unwrap_or_else(|| Arc::new(ScoreSet::none()));
+    let unstored = Unstored::of(ctx, scores.to_vec(), own.needs(), (as_of, as_of)).await?;
     let mut kept = Vec::new();
-    let tallies = own::everybody(ctx, as_of, &unstored, |people| kept.extend(people.into_iter().filter(|facts| !facts.own.is_empty()))).await?;
+    let tallies = own::everybody(ctx, &own, as_of, &unstored, |people| kept.extend(people.into_iter().filter(|facts| !facts.own.is_empty()))).await?;
     Ok((kept, tallies))
 }
 

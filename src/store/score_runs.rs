@@ -25,7 +25,8 @@ statements! {
     // A list that is there belongs to another run that is under way, or to one that died: more than enough does no harm.
     BEGIN = "INSERT INTO score_runs (name, as_of, customers, borders, stale, refreshed) VALUES ('latest', $1, 0, $2, 1, '')
              ON CONFLICT (name) DO UPDATE SET refreshed = COALESCE(score_runs.refreshed, '')";
-    REFRESHED = "UPDATE score_runs SET refreshed = refreshed || $1 WHERE name = 'latest' AND refreshed IS NOT NULL";
+    // Bounded: more than two thousand are too many for the run that computes, and one that died never takes them.
+    REFRESHED = "UPDATE score_runs SET refreshed = CASE WHEN length(refreshed) > 40000 THEN NULL ELSE refreshed || $1 END WHERE name = 'latest' AND refreshed IS NOT NULL";
     COMPUTED = "UPDATE score_runs SET stale = stale WHERE name = 'latest' RETURNING refreshed";
     END = "UPDATE score_runs SET as_of = $1, customers = $2, borders = $3, own = $4, stale = 0, refreshed = NULL WHERE name = 'latest'";
     MARK_STALE = "UPDATE score_runs SET stale = 1, refreshed = NULL WHERE name = 'latest' AND (stale = 0 OR refreshed IS NOT NULL)";

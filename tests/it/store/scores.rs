@@ -138,4 +138,11 @@ on_both!(who_is_refreshed_is_noted_for_the_run_that_is_computed_and_for_no_other
     assert_eq!(score_runs::computed(&mut tx).await.unwrap(), Some(vec![]));
     score_runs::mark_stale(&mut tx).await.unwrap();
     assert_eq!(score_runs::computed(&mut tx).await.unwrap(), None);
+    // A run that died takes nobody off the list, so it ends by itself.
+    score_runs::begin(&mut tx, UnixMs(90)).await.unwrap();
+    let many: Vec<Id> = (1..=1_000).map(|id| Id(i64::MAX - id)).collect();
+    for known in [true, true, true, false] {
+        score_runs::note_refreshed(&mut tx, &many).await.unwrap();
+        assert_eq!(score_runs::computed(&mut tx).await.unwrap().map(|ids| ids.len()), known.then_some(1_000));
+    }
 });
