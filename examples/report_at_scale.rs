@@ -71,7 +71,7 @@ async fn fill(db: &Db, decisions: i64) -> Outcome<()> {
         execute(&mut tx, decided).await?;
         let refused = format!(
             "INSERT INTO decisions (id, customer_id, rule, occasion, slot, rule_hash, tick_at, decided_at, verdict, variant, detail, effective_at, inputs, times, last_at)
-             {} SELECT {first} + 500000000 + i, {customer}, '{name}', 'no', 'no_basis', '{hash}', {at}, {at}, 'refused', NULL, '', {at}, '{{}}', 3, {at} FROM n WHERE true ON CONFLICT DO NOTHING",
+             {} SELECT i + {first} + 500000000, {customer}, '{name}', 'no', 'no_basis', '{hash}', {at}, {at}, 'refused', NULL, '', {at}, '{{}}', 3, {at} FROM n WHERE true ON CONFLICT DO NOTHING",
             numbers(each / 10)
         );
         execute(&mut tx, refused).await?;
