@@ -28,7 +28,7 @@ macro_rules! assigned {
              JOIN (SELECT MIN(id) AS id FROM decisions WHERE rule = $1 AND slot = 'arm' AND COALESCE(holdout, 0) = 0 AND switched IS NULL
                    AND rule_hash ",
             $among,
-            " GROUP BY customer_id) earliest ON earliest.id = d.id
+            " GROUP BY +customer_id) earliest ON earliest.id = d.id
              GROUP BY d.rule_hash, COALESCE(d.variant, '') ORDER BY 1, 2"
         )
     };
