@@ -106,7 +106,7 @@ pub(super) fn run(args: &Args, app: &App) -> anyhow::Result<Done> {
     faults.dedup();
     let errors = faults.iter().filter(|fault| fault.severity == Severity::Error).count();
     if app.json {
-        let mut document = json!({ "faults": faults.iter().map(document).collect::<Vec<_>>() });
+        let mut document = json!({ "faults": faults });
         if args.explain {
             document["rules"] = json!(rules);
         }
@@ -129,11 +129,6 @@ pub(super) fn run(args: &Args, app: &App) -> anyhow::Result<Done> {
         println!("{well}");
     }
     Ok(if errors == 0 { Done::Well } else { Done::WithFaults })
-}
-
-fn document(fault: &FileFault) -> serde_json::Value {
-    let FileFault { file, line, column, length, severity, message } = fault;
-    json!({ "file": file, "line": line, "column": column, "length": length, "severity": severity.code(), "message": message })
 }
 
 fn print(rule: &Explained) {

@@ -3,6 +3,7 @@
 pub mod goals;
 pub mod mail;
 pub mod sections;
+pub mod server;
 pub mod shop;
 pub mod webhooks;
 
@@ -56,7 +57,7 @@ pub struct Config {
     /// How the outbox is emptied.
     pub dispatch: sections::Dispatch,
     /// The web pages.
-    pub server: sections::Server,
+    pub server: server::Server,
     /// The daemon's rhythm.
     pub daemon: sections::Daemon,
     /// Logging.
@@ -116,13 +117,10 @@ impl Config {
 
     fn read_files(&mut self) -> Result<(), ConfigError> {
         sections::read_secret_file(&self.database.url_file, &mut self.database.url)?;
-        let mut password = self.mail.password.expose().to_owned();
-        sections::read_secret_file(&self.mail.password_file, &mut password)?;
-        self.mail.password = crate::base::secret::Secret::new(password);
+        sections::read_secret(&self.mail.password_file, &mut self.mail.password)?;
+        sections::read_secret(&self.server.api_token_file, &mut self.server.api_token)?;
         for target in &mut self.webhooks {
-            let mut secret = target.secret.expose().to_owned();
-            sections::read_secret_file(&target.secret_file, &mut secret)?;
-            target.secret = crate::base::secret::Secret::new(secret);
+            sections::read_secret(&target.secret_file, &mut target.secret)?;
         }
         Ok(())
     }
@@ -221,6 +219,20 @@ mod tests {
     fn a_lease_shorter_than_a_send_may_take_is_refused() {
         let error = Config::from_toml("[dispatch]\nlease_s = 60").unwrap_err().to_string();
         assert!(error.contains("lease_s") && error.contains("660"), "{error}");
+    }
+
+    #[test]
+    fn a_token_that_can_be_guessed_or_sent_by_nobody_is_refused() {
+        let refused = |text: &str| Config::from_toml(&format!("[server]\n{text}")).map(drop).map_err(|error| error.to_string());
+        for token in ["short", "nineteen-characters", "with spaces in it, many of them", "mit-Umlauten-über-alles-hinaus", &"a".repeat(513)] {
+            let error = refused(&format!("api_token = \"{token}\"")).unwrap_err();
+            assert!(error.starts_with("configuration:2 [server] api_token: the token cannot be used: expected 20 to 512"), "{error}");
+            assert!(!error.contains(token), "{error}");
+        }
+        assert_eq!(refused("api_token = \"\""), Ok(()));
+        assert_eq!(refused("api_token = \"a-token-of-the-shop-1\""), Ok(()));
+        let error = refused("api_token_file = \"/dev/null\"").unwrap_err();
+        assert!(error.contains("configuration:2 [server] api_token_file: the token cannot be used"), "an empty file is a mistake: {error}");
     }
 
     const GOAL: &str = "[goals.repeat-rate]\nkpi = \"repeat_purchase_rate\"\ntarget = \"+15 %\"\nfrom = 2026-09-30\nby = \"2027-03-31\"\n";

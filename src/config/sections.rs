@@ -1,13 +1,13 @@
 //! The small sections: database, rules, folders, score, policy, dispatch, server, daemon, log.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
 use super::ConfigError;
 use super::mail::Mail;
+use crate::base::secret::Secret;
 
 type Problem = (&'static str, String);
 
@@ -315,29 +315,6 @@ impl Dispatch {
     }
 }
 
-/// `[server]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Server {
-    /// Where to listen.
-    pub listen: String,
-    /// How customers reach it, without a slash at the end.
-    pub public_url: String,
-}
-
-impl Server {
-    pub(super) fn check(&self) -> Result<(), Problem> {
-        self.listen.parse::<SocketAddr>().map_err(|_| ("listen", format!("'{}' is no address: expected e.g. 127.0.0.1:8080", self.listen)))?;
-        match url::Url::parse(&self.public_url) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && !self.public_url.ends_with('/') => Ok(()),
-            _ => Err((
-                "public_url",
-                format!("'{}' is no web address: expected e.g. https://mail.shop.example without a slash at the end", self.public_url),
-            )),
-        }
-    }
-}
-
 /// `[daemon]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -382,5 +359,13 @@ pub(super) fn read_secret_file(path: &str, value: &mut String) -> Result<(), Con
     }
     let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Bad(format!("{path}: the secret cannot be read: {error}")))?;
     text.trim_end_matches(['\r', '\n']).clone_into(value);
+    Ok(())
+}
+
+/// As [`read_secret_file`], for a secret that stays one.
+pub(super) fn read_secret(path: &str, value: &mut Secret) -> Result<(), ConfigError> {
+    let mut text = value.expose().to_owned();
+    read_secret_file(path, &mut text)?;
+    *value = Secret::new(text);
     Ok(())
 }

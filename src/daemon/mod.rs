@@ -22,10 +22,14 @@ use crate::base::clock::Clock;
 use crate::flow::Ctx;
 use crate::flow::campaign::InForce;
 use crate::flow::dispatch::Dispatcher;
+use crate::flow::reload::Wish;
 use crate::web::{self, Web, pulse::Pulse};
 
 /// Longest wait for the database's goodbye.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Reloads that may wait for the one under way; further wishes by the API are refused.
+const MOST_WISHES: usize = 8;
 
 /// Everything a running daemon is made of.
 pub struct Parts {
@@ -60,11 +64,13 @@ pub async fn serve(parts: Parts, stop: CancellationToken, on_ready: impl FnOnce(
     // A second recorder in one process (tests) is refused; the first one goes on.
     let _ = metrics::set_global_recorder(recorder);
     let pulse = Arc::new(Pulse::default());
+    let (wishes, wished) = mpsc::channel(MOST_WISHES);
     let page_source = Web {
         ctx: ctx.clone(),
         in_force: Arc::clone(&in_force),
         pulse: Arc::clone(&pulse),
         glance: Arc::default(),
+        wishes: wishes.clone(),
         metrics: Arc::new(move || handle.render()),
     };
     let listener = TcpListener::bind(&ctx.config.server.listen)
@@ -83,7 +89,6 @@ pub async fn serve(parts: Parts, stop: CancellationToken, on_ready: impl FnOnce(
         changed: Arc::clone(&changed),
         watch: files::Watch::new(files),
     };
-    let (wishes, wished) = mpsc::channel(1);
     tasks.spawn(reloader.run(wished, stop.clone()));
     let watched: &[&'static str] = if stages { &stages::WATCHED } else { &[] };
     if stages {
@@ -123,9 +128,9 @@ impl Signals {
     }
 
     /// Waits for the end, lets rules and templates be reloaded on SIGHUP, and tells the watchdog that we are alive as long as the watched stages are.
-    async fn heed(mut self, ctx: &Ctx, wishes: &mpsc::Sender<reload::Wish>, pulse: &Pulse, watched: &[&'static str], stop: &CancellationToken) {
+    async fn heed(mut self, ctx: &Ctx, wishes: &mpsc::Sender<Wish>, pulse: &Pulse, watched: &[&'static str], stop: &CancellationToken) {
         let started_at = Clock::System.now();
-        let mut reloaded: Option<oneshot::Receiver<()>> = None;
+        let mut reloaded: Option<oneshot::Receiver<_>> = None;
         let mut beat = tokio::time::interval(notify::watchdog_interval().unwrap_or(Duration::from_secs(10)));
         loop {
             tokio::select! {
@@ -135,9 +140,11 @@ impl Signals {
                 _ = self.hang_up.recv() => {
                     notify::reloading();
                     let (wish, answer) = oneshot::channel();
-                    // A wish that nobody has begun to fulfil stands for this one, too.
-                    if wishes.try_send(wish).is_ok() {
-                        reloaded = Some(answer);
+                    // Wishes that nobody has begun to fulfil stand for this one, too.
+                    match wishes.try_send(wish) {
+                        Ok(()) => reloaded = Some(answer),
+                        Err(_) if reloaded.is_none() => notify::ready("a reload is waiting"),
+                        Err(_) => {}
                     }
                 }
                 Some(_) = async { Some(reloaded.as_mut()?.await) } => {

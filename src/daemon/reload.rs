@@ -1,10 +1,10 @@
-//! Rules and templates are read aside and swapped whole, when a signal asks for it and when their files have changed.
+//! Rules and templates are read aside and swapped whole, when a signal or the API asks for it and when their files have changed.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -12,12 +12,10 @@ use super::files::{Fingerprint, Watch};
 use crate::base::clock::Clock;
 use crate::config::Config;
 use crate::flow::campaign::{Campaign, InForce};
+use crate::flow::reload::{Swap, Wish};
 use crate::flow::{Ctx, trigger};
 use crate::model::fault::FileFault;
 use crate::web::pulse::{Health, Pulse};
-
-/// A wish to reload now; answered when it is done.
-pub(super) type Wish = oneshot::Sender<()>;
 
 /// What a reload needs.
 pub(super) struct Reloader {
@@ -43,8 +41,9 @@ impl Reloader {
             let work = async {
                 tokio::select! {
                     Some(wish) = wishes.recv() => {
-                        self.wished().await;
-                        let _ = wish.send(());
+                        if let Some(came) = self.wished().await {
+                            let _ = wish.send(came);
+                        }
                     }
                     _ = looks.tick(), if watch_s > 0 => self.look().await,
                 }
@@ -57,7 +56,7 @@ impl Reloader {
     }
 
     /// Whatever the files are like. Other settings need a restart, which is said when they changed.
-    async fn wished(&mut self) {
+    async fn wished(&mut self) -> Option<Result<Swap, Vec<FileFault>>> {
         match Config::load(self.config_path.as_deref()) {
             Ok(fresh) if format!("{fresh:?}") != format!("{:?}", self.ctx.config) => {
                 tracing::warn!("the configuration changed: settings besides rules and templates take effect at the next start");
@@ -68,9 +67,8 @@ impl Reloader {
         if let Some(found) = self.fingerprint().await {
             self.watch.tried(found);
         }
-        if let Some(loaded) = self.load().await {
-            self.take_up(loaded).await;
-        }
+        let loaded = self.load().await?;
+        Some(self.take_up(loaded).await)
     }
 
     async fn look(&mut self) {
@@ -84,7 +82,7 @@ impl Reloader {
             && let Some(loaded) = loaded
         {
             self.watch.tried(found);
-            self.take_up(loaded).await;
+            let _ = self.take_up(loaded).await;
         }
     }
 
@@ -105,35 +103,34 @@ impl Reloader {
     }
 
     /// Swaps, or says what is wrong.
-    async fn take_up(&self, loaded: Result<Campaign, Vec<FileFault>>) {
-        let faults = match loaded {
-            Ok(fresh) => {
-                self.ctx.own.put(Some(Arc::clone(&fresh.scores)));
-                self.in_force.put(fresh);
-                Vec::new()
-            }
-            Err(faults) => faults,
-        };
-        tell_faults(faults.len());
+    async fn take_up(&self, loaded: Result<Campaign, Vec<FileFault>>) -> Result<Swap, Vec<FileFault>> {
         let now = Clock::System.now();
-        if faults.is_empty() {
-            let campaign = self.in_force.get();
-            tracing::info!(rules = campaign.rules.rules().len(), "rules and templates reloaded");
-            log_warnings(&campaign);
-            // At once: runs before the moment that a version is noted are not made up for.
-            if let Err(error) = trigger::note(&self.ctx, &campaign).await {
-                tracing::warn!(%error, "the new versions are noted later");
+        let fresh = match loaded {
+            Ok(fresh) => fresh,
+            Err(faults) => {
+                tell_faults(faults.len());
+                for fault in &faults {
+                    tracing::error!("{fault}");
+                }
+                tracing::error!(faults = faults.len(), "nothing was reloaded: the running rules and templates stay in force");
+                let said: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                self.pulse.note("reload", now, Health::Warns, format!("{} faults, the running rules stay: {}", faults.len(), said.join("; ")));
+                return Err(faults);
             }
-            self.pulse.note("reload", now, Health::Well, "rules and templates reloaded");
-            self.changed.notify_one();
-            return;
+        };
+        tell_faults(0);
+        self.ctx.own.put(Some(Arc::clone(&fresh.scores)));
+        let swap = self.in_force.put(fresh);
+        let campaign = self.in_force.get();
+        tracing::info!(rules = campaign.rules.rules().len(), "rules and templates reloaded");
+        log_warnings(&campaign);
+        // At once: runs before the moment that a version is noted are not made up for.
+        if let Err(error) = trigger::note(&self.ctx, &campaign).await {
+            tracing::warn!(%error, "the new versions are noted later");
         }
-        for fault in &faults {
-            tracing::error!("{fault}");
-        }
-        tracing::error!(faults = faults.len(), "nothing was reloaded: the running rules and templates stay in force");
-        let said: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        self.pulse.note("reload", now, Health::Warns, format!("{} faults, the running rules stay: {}", faults.len(), said.join("; ")));
+        self.pulse.note("reload", now, Health::Well, "rules and templates reloaded");
+        self.changed.notify_one();
+        Ok(swap)
     }
 }
 

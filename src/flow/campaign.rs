@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::mentions;
+use super::reload::Swap;
+use crate::base::suggest::hint;
 use crate::base::token::TokenKey;
 use crate::channel::templates::TemplateSet;
 use crate::config::Config;
@@ -83,8 +85,9 @@ impl Campaign {
     /// # Errors
     /// A sentence that names those there are.
     pub fn rule(&self, name: &str) -> Result<&Rule, String> {
-        let names = || self.rules.rules().iter().map(|rule| rule.spec.name.as_str()).collect::<Vec<_>>().join(", ");
-        self.rules.rule(name).ok_or_else(|| format!("there is no rule '{name}': expected one of {}", names()))
+        let names = || self.rules.rules().iter().map(|rule| rule.spec.name.as_str());
+        let unknown = || format!("there is no rule '{name}'{}: expected one of {}", hint(name, names(), ""), names().collect::<Vec<_>>().join(", "));
+        self.rules.rule(name).ok_or_else(unknown)
     }
 }
 
@@ -162,8 +165,10 @@ impl InForce {
         Ok(fresh)
     }
 
-    /// Puts rules and templates in force, both at once.
-    pub fn put(&self, fresh: Campaign) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
+    /// Puts rules and templates in force, both at once; says what that changed.
+    pub fn put(&self, fresh: Campaign) -> Swap {
+        let fresh = Arc::new(fresh);
+        let before = std::mem::replace(&mut *self.0.write().unwrap_or_else(PoisonError::into_inner), Arc::clone(&fresh));
+        Swap::between(&before, &fresh)
     }
 }

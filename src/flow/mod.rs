@@ -17,6 +17,7 @@ pub mod pause;
 pub mod plan;
 pub mod recall;
 pub mod record;
+pub mod reload;
 pub mod rescore;
 pub mod retrace;
 pub mod scan;

@@ -1,12 +1,14 @@
 //! A person pauses a rule and lets it go on; a rule that fails too often pauses itself.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{Ctx, FlowError};
 use crate::base::time::UnixMs;
 use crate::model::decision::{Refusal, Verdict};
 use crate::model::pause::Pause;
 use crate::model::rule::RuleSpec;
+use crate::model::text;
 use crate::store::decisions::Entry;
 use crate::store::messages::{self, Open};
 use crate::store::{Tx, pauses, ticks};
@@ -29,6 +31,17 @@ pub struct AfterPause {
     pub run: Option<UnixMs>,
 }
 
+impl AfterPause {
+    /// As JSON: `done` is `paused` or `resumed`, and `state` says so unless there was nothing to resume.
+    #[must_use]
+    pub fn document(&self, rule: &str, done: &str) -> Value {
+        let mut document = json!(self);
+        document["rule"] = json!(rule);
+        document["state"] = json!(if done == "paused" || self.pause.is_some() { done } else { "not_paused" });
+        document
+    }
+}
+
 /// A person pauses a rule. A person's pause takes the place of the rule's own; one that a person began before stays as it is. With `discard` the
 /// messages that wait are cancelled.
 pub async fn pause(ctx: &Ctx, rule: &str, by: &str, reason: &str, discard: bool) -> Result<AfterPause, FlowError> {
@@ -37,7 +50,7 @@ pub async fn pause(ctx: &Ctx, rule: &str, by: &str, reason: &str, discard: bool)
     if pauses::one(&mut tx, rule).await?.is_some_and(|pause| pause.by_itself()) {
         pauses::end(&mut tx, rule, by, now).await?;
     }
-    let pause = Pause { rule: rule.to_owned(), since: now, by: by.to_owned(), failed: None, reason: reason.to_owned() };
+    let pause = Pause { rule: rule.to_owned(), since: now, by: by.to_owned(), failed: None, reason: text::reason(reason) };
     let changed = pauses::begin(&mut tx, &pause).await?;
     let pause = pauses::one(&mut tx, rule).await?;
     after(ctx, tx, rule, pause, changed, discard).await

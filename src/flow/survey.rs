@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::analyse::winner;
 use super::campaign::Campaign;
 use super::{Ctx, FlowError, trigger};
+use crate::base::suggest::hint;
 use crate::base::time::UnixMs;
 use crate::model::pause::Pause;
 use crate::model::switch::Switch;
@@ -85,6 +86,27 @@ pub async fn survey(ctx: &Ctx, files: Option<&Campaign>) -> Result<Vec<Standing>
         });
     }
     Ok(standings)
+}
+
+/// Whether there is such a rule, in force now or ever, or in the files.
+///
+/// # Errors
+/// A sentence that names those there are. Without `files` (they have faults) only those that ever ran are known, which stops nobody who wants to look
+/// or to brake.
+pub async fn exists(ctx: &Ctx, rule: &str, files: Option<&RuleSet>) -> Result<Result<(), String>, FlowError> {
+    let mut names: BTreeSet<String> = rules::states(&mut ctx.db.read().await?).await?.into_iter().map(|(rule, _)| rule).collect();
+    names.extend(files.into_iter().flat_map(RuleSet::rules).map(|rule| rule.spec.name.clone()));
+    if names.contains(rule) {
+        return Ok(Ok(()));
+    }
+    let among = if files.is_some() { "" } else { " among those that ever ran (the files have faults: `stammgast check`)" };
+    let similar = hint(rule, names.iter().map(String::as_str), "");
+    let known = if names.is_empty() {
+        "there is none".to_owned()
+    } else {
+        format!("expected one of {}", names.iter().cloned().collect::<Vec<_>>().join(", "))
+    };
+    Ok(Err(format!("there is no rule '{rule}'{among}{similar}: {known}")))
 }
 
 /// The running version's schedule counts, which may not be the file's.

@@ -22,6 +22,16 @@ pub fn clean(text: &str) -> Option<String> {
     (!cut.is_empty()).then_some(cut)
 }
 
+/// Longest reason that a person gives, in characters; what is longer is cut.
+const MAX_REASON: usize = 500;
+
+/// What a person typed as a reason, on one line: it ends up in tables and logs.
+#[must_use]
+pub fn reason(text: &str) -> String {
+    let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    folded.chars().filter(|c| !c.is_control() && !is_direction_mark(*c)).take(MAX_REASON).collect()
+}
+
 /// Longest sentence about a file, in characters: what a script throws may be as long as a text may be.
 const MAX_SENTENCE: usize = 300;
 

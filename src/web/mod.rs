@@ -1,5 +1,6 @@
 //! Floor 5: the web pages and the API.
 
+mod api;
 pub mod glance;
 mod health;
 pub mod pulse;
@@ -12,13 +13,17 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::middleware::map_response;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
 use crate::flow::Ctx;
 use crate::flow::analyse::Report;
 use crate::flow::campaign::InForce;
+use crate::flow::reload::Wish;
 
 /// What the pages need.
 #[derive(Clone)]
@@ -31,6 +36,8 @@ pub struct Web {
     pub pulse: Arc<pulse::Pulse>,
     /// The figures of the status page.
     pub glance: Arc<glance::Glance<Figures>>,
+    /// Where a wish for a reload goes.
+    pub wishes: mpsc::Sender<Wish>,
     /// Renders the metrics page.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }
@@ -58,17 +65,47 @@ pub fn router(web: Web) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .route("/u/{token}", get(unsubscribe::ask).post(unsubscribe::done))
+        .nest("/api/v1", api::router(&web))
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "There is no page at this address.") })
         .layer(tower_http::limit::RequestBodyLimitLayer::new(1024 * 1024))
         .layer(tower_http::timeout::TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, std::time::Duration::from_secs(15)))
+        .layer(map_response(as_problem))
         .with_state(web)
+}
+
+/// Gives an error that a layer or the router answered with a bare status the form that all errors have; its headers stay.
+async fn as_problem(answer: Response) -> Response {
+    let (status, is) =
+        (answer.status(), |kind: &str| answer.headers().get(CONTENT_TYPE).is_some_and(|found| found.as_bytes().starts_with(kind.as_bytes())));
+    if !(status.is_client_error() || status.is_server_error()) || is("application/problem+json") || is("text/html") {
+        return answer;
+    }
+    let detail = match status {
+        StatusCode::METHOD_NOT_ALLOWED => "This address takes other methods: those that the header Allow names.",
+        StatusCode::PAYLOAD_TOO_LARGE => "The body is longer than this address takes.",
+        StatusCode::REQUEST_TIMEOUT => "This took too long; it may be done all the same.",
+        _ => "This request cannot be answered.",
+    };
+    let mut mended = problem(status, detail);
+    for (name, value) in answer.headers().iter().filter(|(name, _)| ![CONTENT_TYPE, CONTENT_LENGTH].contains(name)) {
+        mended.headers_mut().insert(name, value.clone());
+    }
+    mended
 }
 
 /// An error as problem+json (RFC 9457).
 fn problem(status: StatusCode, detail: &str) -> Response {
+    problem_with(status, detail, &json!({}))
+}
+
+/// With further members.
+fn problem_with(status: StatusCode, detail: &str, more: &Value) -> Response {
     let title = status.canonical_reason().unwrap_or("Error");
-    let body = serde_json::json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail }).to_string();
-    (status, [(axum::http::header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+    let mut body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
+    for (key, value) in more.as_object().into_iter().flatten() {
+        body[key] = value.clone();
+    }
+    (status, [(CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
 }
 
 /// A page with headers that forbid everything it does not need: no scripts, no frames, no referrer.

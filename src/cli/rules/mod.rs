@@ -4,14 +4,11 @@ mod list;
 mod pause;
 mod versions;
 
-use std::collections::BTreeSet;
-
 use clap::Subcommand;
 
 use super::{App, Done};
-use crate::flow::Ctx;
+use crate::flow::{Ctx, survey};
 use crate::rules::RuleSet;
-use crate::store::rules;
 
 /// The rules that run: list, show, diff; pause and resume
 #[derive(Debug, clap::Args)]
@@ -48,15 +45,6 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
 
 /// Refuses the name of a rule that neither ran nor is in the files. Files with faults stop nobody who wants to look or to brake.
 async fn exists(ctx: &Ctx, rule: &str) -> anyhow::Result<()> {
-    let mut names: BTreeSet<String> = rules::states(&mut ctx.db.read().await?).await?.into_iter().map(|(rule, _)| rule).collect();
-    if names.contains(rule) {
-        return Ok(());
-    }
-    let files = RuleSet::load(&ctx.config.rules.path);
-    names.extend(files.iter().flat_map(RuleSet::rules).map(|rule| rule.spec.name.clone()));
-    let among = if files.is_ok() { "" } else { " among those that ever ran (the files have faults: `stammgast check`)" };
-    let known: Vec<String> = names.iter().cloned().collect();
-    let known = if known.is_empty() { "there is none".to_owned() } else { format!("expected one of {}", known.join(", ")) };
-    anyhow::ensure!(names.contains(rule), "there is no rule '{rule}'{among}: {known}");
-    Ok(())
+    let files = RuleSet::load(&ctx.config.rules.path).ok();
+    survey::exists(ctx, rule, files.as_ref()).await?.map_err(anyhow::Error::msg)
 }

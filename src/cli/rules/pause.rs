@@ -1,7 +1,5 @@
 //! `stammgast rules pause` and `resume`.
 
-use serde_json::{Value, json};
-
 use super::super::{App, By, Done};
 use super::exists;
 use crate::flow::Ctx;
@@ -47,9 +45,9 @@ struct More {
 pub(super) async fn pause(args: Pause, ctx: &Ctx, app: &App) -> anyhow::Result<Done> {
     let Pause { rule, reason, more } = args;
     exists(ctx, &rule).await?;
-    let after = pause::pause(ctx, &rule, &more.by.name(), &one_line(&reason), more.discard).await?;
+    let after = pause::pause(ctx, &rule, &more.by.name(), &reason, more.discard).await?;
     if app.json {
-        println!("{}", document(&rule, "paused", &after));
+        println!("{}", after.document(&rule, "paused"));
         return Ok(Done::Well);
     }
     match &after.pause {
@@ -71,7 +69,7 @@ pub(super) async fn resume(args: Resume, ctx: &Ctx, app: &App) -> anyhow::Result
     exists(ctx, &rule).await?;
     let after = pause::resume(ctx, &rule, &more.by.name(), more.discard).await?;
     if app.json {
-        println!("{}", document(&rule, "resumed", &after));
+        println!("{}", after.document(&rule, "resumed"));
         return Ok(Done::Well);
     }
     let zone = ctx.config.shop.zone();
@@ -96,16 +94,4 @@ fn print_messages(after: &AfterPause, what: &str) {
     if after.open.waiting > 0 {
         println!("  {} messages {what}", after.open.waiting);
     }
-}
-
-fn document(rule: &str, done: &str, after: &AfterPause) -> Value {
-    let mut document = json!(after);
-    document["rule"] = json!(rule);
-    document["state"] = json!(if done == "paused" || after.pause.is_some() { done } else { "not_paused" });
-    document
-}
-
-/// What people type ends up in tables and logs.
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter(|c| !c.is_control()).take(500).collect()
 }

@@ -52,7 +52,7 @@ on_both!(a_marketer_reads_the_plan_of_a_new_and_of_a_changed_rule, |test| {
     let old = document["against"].as_str().unwrap()[..6].to_owned();
     assert!(text(test, folder, &["plan", "hello", "--against", &old]).contains(&format!("against version {old}")));
     for (arguments, sentence) in [
-        (&["plan", "helo"][..], "there is no rule 'helo': expected one of hello"),
+        (&["plan", "helo"][..], "there is no rule 'helo' - did you mean 'hello'?: expected one of hello"),
         (&["plan", "hello", "--against", "zz"], "rule 'hello' never ran in a version whose hash begins like this"),
     ] {
         let output = stammgast(test, folder, arguments);
@@ -75,7 +75,11 @@ on_both!(a_marketer_replays_a_rule, |test| {
     write(folder, &RULE.replace(".every(\"0 9 * * *\")", ""));
     assert!(text(test, folder, &[&days[..], &["--every", "0 9 * * 1"]].concat()).contains(": 6 runs"));
     for (arguments, code, sentence) in [
-        (&["backtest", "helo", "--from", "2024-05-01", "--to", "2024-05-02"][..], 1, "there is no rule 'helo': expected one of hello"),
+        (
+            &["backtest", "helo", "--from", "2024-05-01", "--to", "2024-05-02"][..],
+            1,
+            "there is no rule 'helo' - did you mean 'hello'?: expected one of hello",
+        ),
         (&["backtest", "hello", "--from", "2024-05-01", "--to", "2024-05-02"], 1, "rule 'hello' has no schedule (.every)"),
         (&["backtest", "hello", "--from", "2024-05-03", "--to", "2024-05-02"], 1, "--from 2024-05-03 lies after --to 2024-05-02"),
         (&["backtest", "hello", "--from", "2024-05-01", "--to", "2024-05-02", "--every", "9 Uhr"], 1, "'9 Uhr' is not a crontab line"),

@@ -101,7 +101,7 @@ on_both!(a_marketer_sees_what_runs_what_changed_and_what_is_gone, |test| {
         (&["rules", "show", "hello", "--version", ""], "error: : several versions of rule 'hello' begin like this: give more digits"),
         (
             &["rules", "show", "helo"],
-            "there is no rule 'helo' among those that ever ran (the files have faults: `stammgast check`): expected one of hello, new, old",
+            "there is no rule 'helo' among those that ever ran (the files have faults: `stammgast check`) - did you mean 'hello'?: expected one of hello, new, old",
         ),
     ] {
         let (code, said) = said(test, folder, arguments);
@@ -145,7 +145,7 @@ on_both!(a_marketer_hits_the_brake_and_lets_it_go, |test| {
     assert_eq!(document(test, folder, &["rules", "resume", "hello"])["state"], "not_paused");
     for arguments in [["rules", "pause", "helo"], ["rules", "resume", "helo"]] {
         let (code, said) = said(test, folder, &arguments);
-        assert!(code == 1 && said.contains("there is no rule 'helo': expected one of hello"), "{said}");
+        assert!(code == 1 && said.contains("there is no rule 'helo' - did you mean 'hello'?: expected one of hello"), "{said}");
     }
     assert_eq!(said(test, folder, &["rules", "pause"]).0, 2);
 });

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::stage::Stage;
 
+#[derive(Debug)]
 pub struct Answer {
     pub status: u16,
     pub head: String,
@@ -16,6 +17,10 @@ pub struct Answer {
 }
 
 impl Answer {
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
     pub fn header(&self, name: &str) -> &str {
         self.head.lines().find_map(|line| line.split_once(": ").filter(|(key, _)| *key == name)).map_or("", |(_, value)| value)
     }
@@ -34,6 +39,8 @@ impl Site {
             in_force: Arc::clone(&stage.in_force),
             pulse: Arc::new(Pulse::default()),
             glance: Arc::default(),
+            // Nobody is there to fulfil them.
+            wishes: tokio::sync::mpsc::channel(1).0,
             metrics: Arc::new(String::new),
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -45,12 +52,15 @@ impl Site {
 
     /// Sends a request as a mail program does, a POST with the one-click form.
     pub async fn ask(&self, method: &str, url: &str) -> Answer {
-        let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
         let body = if method == "POST" { "List-Unsubscribe=One-Click" } else { "" };
-        let head = format!(
-            "{method} /{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: {}",
-            body.len()
-        );
+        self.send(method, url, &["content-type: application/x-www-form-urlencoded"], body).await
+    }
+
+    /// Sends a request with these headers and this body.
+    pub async fn send(&self, method: &str, url: &str, headers: &[&str], body: &str) -> Answer {
+        let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+        let headers = headers.iter().fold(String::new(), |all, header| all + *header + "\r\n");
+        let head = format!("{method} /{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}content-length: {}", body.len());
         let mut socket = TcpStream::connect(address).await.unwrap();
         socket.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await.unwrap();
         let mut answer = String::new();

@@ -217,8 +217,13 @@ impl Daemon {
     }
 
     pub async fn get(&self, path: &str) -> Answer {
+        self.send(&format!("GET {path} HTTP/1.1")).await
+    }
+
+    /// A request without a body: its first line and further headers.
+    pub async fn send(&self, head: &str) -> Answer {
         let mut line = TcpStream::connect(&self.address).await.unwrap();
-        line.write_all(format!("GET {path} HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
+        line.write_all(format!("{head}\r\nHost: shop.example\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
         let mut text = String::new();
         tokio::time::timeout(LIMIT, line.read_to_string(&mut text)).await.expect("an answer").unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use super::process::{Daemon, HELLO, Shop, until};
 use crate::store::{number, texts};
 
@@ -99,6 +101,49 @@ async fn changed_files_are_taken_up_without_a_signal_and_broken_ones_are_told_on
     until("it is gone", async || daemon.get("/").await.body.contains("Next run: hello").then_some(())).await;
     let told = daemon.log().matches("second.rhai:3:17").count();
     assert_eq!(told, 1, "{}", daemon.log());
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_call_of_the_api_reloads_as_a_signal_does_and_says_what_changed_or_every_fault() {
+    // Nobody looks at the files by himself.
+    let shop = Shop::on_sqlite(0, "api_token = \"a-token-of-the-shop-1\"\n[rules]\nwatch_s = 0\n").await;
+    let daemon = Daemon::start(&shop).await;
+    let api = async |head: &str| daemon.send(&format!("{head} HTTP/1.1\r\nAuthorization: Bearer a-token-of-the-shop-1")).await;
+    let reload = async || api("POST /api/v1/rules/reload").await;
+    let same = reload().await;
+    assert_eq!(same.status, 200, "{same:?}");
+    let hash = same.json()["rules"][0]["hash"].as_str().unwrap().to_owned();
+    assert_eq!(same.json(), json!({ "rules": [{ "rule": "hello", "hash": hash }], "added": [], "removed": [], "changed": [], "warnings": [] }));
+
+    shop.rule("hello", &HELLO.replace(">= 1", ">= 2"));
+    shop.rule("second", &BROKEN.replace("recensy", "recency"));
+    let more = reload().await.json();
+    assert_eq!((&more["added"], &more["removed"], &more["changed"]), (&json!(["second"]), &json!([]), &json!(["hello"])));
+    let versions = texts(&shop.db, "SELECT hash FROM rule_states ORDER BY rule").await;
+    let told: Vec<&str> = more["rules"].as_array().unwrap().iter().map(|rule| rule["hash"].as_str().unwrap()).collect();
+    assert_eq!(told, versions, "noted before the answer");
+
+    shop.rule("second", BROKEN);
+    shop.rule("third", "rule(\"third\").every(\"61 * * * *\")");
+    let faults = reload().await;
+    assert_eq!(faults.status, 422, "{faults:?}");
+    assert!(faults.head.to_lowercase().contains("content-type: application/problem+json"), "{faults:?}");
+    let checked: serde_json::Value = serde_json::from_slice(&shop.run(&["check", "--json"]).await.stdout).unwrap();
+    assert!(checked["faults"].as_array().unwrap().len() > 1, "{checked}");
+    assert_eq!(faults.json()["faults"], checked["faults"]);
+    assert_eq!(faults.json()["status"], 422);
+    assert_eq!(texts(&shop.db, "SELECT hash FROM rule_states ORDER BY rule").await, versions, "the old ones stay");
+    let list = api("GET /api/v1/rules").await.json();
+    let commanded: serde_json::Value = serde_json::from_slice(&shop.run(&["rules", "list", "--json"]).await.stdout).unwrap();
+    assert_eq!(list, commanded);
+    assert_eq!(list["faults"].as_array().unwrap().len(), checked["faults"].as_array().unwrap().len());
+
+    fs::remove_file(shop.path("rules/third.rhai")).unwrap();
+    fs::remove_file(shop.path("rules/second.rhai")).unwrap();
+    let less = reload().await.json();
+    assert_eq!((&less["removed"], &less["rules"].as_array().unwrap().len()), (&json!(["second"]), &1));
+    gauge(&daemon, "stammgast_reload_faults 0").await;
     daemon.stop().await;
 }
 

@@ -1,3 +1,4 @@
 //! Tests of web.
 
+mod api;
 mod status;
