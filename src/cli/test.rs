@@ -192,7 +192,8 @@ fn print_example(config: &Config, tried: &Tried) {
 }
 
 fn print_scenario(config: &Config, played: &Played) {
-    println!("{} \"{}\": not as expected (- expected, did not happen; + happened, not expected)", played.file, played.name);
+    let mails = if played.lines.iter().any(|line| line.outcome == "mail") { "; ! its mail is not as it should be" } else { "" };
+    println!("{} \"{}\": not as expected (- expected, did not happen; + happened, not expected{mails})", played.file, played.name);
     let differs = |place: usize| played.lines.get(place).is_some_and(|line| line.outcome != "same");
     let near = |place: usize| (place.saturating_sub(1)..=place + 1).any(differs);
     let told: Vec<_> = played.lines.iter().enumerate().filter(|(place, _)| near(*place)).map(|(_, line)| line).collect();
@@ -200,12 +201,13 @@ fn print_scenario(config: &Config, played: &Played) {
         let mark = match line.outcome {
             "missing" => '-',
             "unexpected" => '+',
+            "mail" => '!',
             _ => ' ',
         };
-        let place = if line.line > 0 && mark == '-' { format!("   (line {})", line.line) } else { String::new() };
+        let place = if line.line > 0 && matches!(mark, '-' | '!') { format!("   (line {})", line.line) } else { String::new() };
         println!("  {mark} {}{place}", line.text);
         if let Some(sentence) = &line.sentence {
-            println!("      {sentence}");
+            sentence.lines().for_each(|line| println!("      {line}"));
         }
         if let Some(why) = &line.why {
             print_why(config, why, true);

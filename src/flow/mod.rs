@@ -15,6 +15,7 @@ pub mod object;
 mod own;
 pub mod pause;
 pub mod plan;
+mod preview;
 pub mod recall;
 pub mod record;
 pub mod reload;

@@ -9,14 +9,13 @@ use super::analyse::winner;
 use super::brake::{Brake, Foreseen};
 use super::campaign::Campaign;
 use super::decide::{self, Arms};
-use super::dispatch::compose;
+use super::preview::{self, Reader};
 use super::recall::Past;
 use super::rescore::{self, Unstored};
 use super::scan::{self, Found, Scan};
 use super::{Ctx, FlowError};
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
-use crate::channel::vars::Recipient;
 use crate::model::action::Action;
 use crate::model::decision::{Refusal, Verdict};
 use crate::model::facts::{Facts, Moment};
@@ -182,7 +181,7 @@ impl Plan {
                 if let Some(arm) = self.variants.iter_mut().find(|arm| arm.name == *variant) {
                     arm.people += 1;
                     if arm.people == 1 {
-                        self.previews.push(preview(ctx, campaign, spec, facts, entry, (variant, action)));
+                        self.previews.push(shown(ctx, campaign, spec, facts, entry, (variant, action)));
                     }
                 }
             }
@@ -206,21 +205,14 @@ impl Plan {
     }
 }
 
-fn preview(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, facts: &Facts, entry: &Entry, (variant, action): (&str, &Action)) -> Preview {
+fn shown(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, facts: &Facts, entry: &Entry, (variant, action): (&str, &Action)) -> Preview {
     let made = |subject: String, text: String| Preview { variant: variant.to_owned(), customer: facts.customer.external_id.clone(), subject, text };
     match action {
         Action::Webhook { target, .. } => made(format!("webhook {target}"), entry.body.clone().unwrap_or_default()),
         Action::Email { template, vars } => {
             let customer = &facts.customer;
-            let recipient = Recipient {
-                first_name: customer.first_name.as_deref(),
-                last_name: customer.last_name.as_deref(),
-                locale: compose::locale(ctx, customer.locale),
-                basis: spec.basis,
-                // There is no such message, so nothing that a link could unsubscribe from.
-                unsubscribe_url: &format!("{}/u/preview", ctx.config.server.public_url),
-            };
-            match compose::render(ctx, campaign, &recipient, (template, vars)) {
+            let reader = Reader { first_name: customer.first_name.as_deref(), last_name: customer.last_name.as_deref(), locale: customer.locale };
+            match preview::mail(ctx, campaign, spec.basis, reader, (template, vars)) {
                 Ok(rendered) => made(rendered.subject, rendered.text),
                 Err(problem) => made(String::new(), problem),
             }

@@ -51,4 +51,6 @@ pub struct Line {
     pub expected: Expected,
     /// When the message may leave; `None`: whenever.
     pub leaves: Option<UnixMs>,
+    /// What stands in the mail's subject or text.
+    pub says: Vec<String>,
 }

@@ -12,7 +12,8 @@ statements! {
     OF_CUSTOMER = "SELECT d.last_at, d.slot, d.variant, d.detail, d.times, d.holdout, m.state, m.reply
                    FROM decisions d LEFT JOIN messages m ON m.decision_id = d.id WHERE d.customer_id = $1 AND d.rule = $2
                    ORDER BY d.last_at DESC, d.id DESC LIMIT $3";
-    OF_RUN = "SELECT c.external_id, d.slot, d.variant, d.effective_at, d.detail FROM decisions d JOIN customers c ON c.id = d.customer_id
+    OF_RUN = "SELECT c.external_id, c.first_name, c.last_name, c.locale, d.slot, d.variant, d.effective_at, d.detail, m.action
+              FROM decisions d JOIN customers c ON c.id = d.customer_id LEFT JOIN messages m ON m.decision_id = d.id
               WHERE d.rule = $1 AND d.last_at = $2 ORDER BY c.external_id";
 }
 
@@ -213,6 +214,12 @@ pub async fn of_customer(tx: &mut Tx, customer: Id, rule: &str, limit: i64) -> R
 pub struct OfRun {
     /// The shop's key of the customer.
     pub external_id: String,
+    /// Given name.
+    pub first_name: Option<String>,
+    /// Family name.
+    pub last_name: Option<String>,
+    /// Language of the customer; `None`: the shop's.
+    pub locale: Option<String>,
     /// `arm`, or the reason of a refusal.
     pub slot: String,
     /// The variant of a message; `None` in `arm`: held out.
@@ -221,6 +228,8 @@ pub struct OfRun {
     pub effective_at: i64,
     /// More about it.
     pub detail: String,
+    /// What the message does, as JSON; `None`: there is none.
+    pub action: Option<String>,
 }
 
 /// What a rule decided for a moment, by customer; a refusal that came again later is only with the last.

@@ -82,16 +82,19 @@ fn locale(state: &State<'_, '_>) -> Locale {
     state.lookup("locale").as_ref().and_then(Value::as_str).and_then(Locale::parse).unwrap_or_default()
 }
 
-/// `part:line: what is wrong`.
-pub(super) fn explain(error: &Error) -> String {
-    let mut sentence = String::new();
-    if let Some(name) = error.name() {
-        let _ = match error.line() {
-            Some(line) => write!(sentence, "{name}:{line}: "),
-            None => write!(sentence, "{name}: "),
-        };
-    }
-    format!("{sentence}{}", problem(error))
+/// `file:line: what is wrong`, of the file that people edit. `head_lines`: lines of the text's file before the `part`. What was compiled has no lines of a
+/// file any more.
+pub(super) fn explain(error: &Error, part: &str, head_lines: usize) -> String {
+    let Some(name) = error.name() else { return problem(error) };
+    let place = match name.rsplit_once('.') {
+        Some((file, "subject")) => format!("{file}.txt, Subject"),
+        Some((file, "html")) => format!("{file}.mjml"),
+        _ => {
+            let before = if name == part { head_lines } else { 0 };
+            error.line().map_or_else(|| name.to_owned(), |line| format!("{name}:{}", line + before))
+        }
+    };
+    format!("{place}: {}", problem(error))
 }
 
 /// What is wrong, without the place.

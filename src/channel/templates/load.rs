@@ -104,7 +104,9 @@ impl Loader {
                 continue;
             }
             parts.locales.push(locale);
-            parts.transactional |= self.read_text(&text, name, locale, &vars);
+            let (transactional, head_lines) = self.read_text(&text, name, locale, &vars);
+            parts.transactional |= transactional;
+            parts.head_lines.push(head_lines);
             if html.is_file() {
                 parts.html.push(locale);
                 self.read_html(&html, name, locale, parts.transactional, &vars);
@@ -121,12 +123,12 @@ impl Loader {
         self.set.templates.insert(name.to_owned(), parts);
     }
 
-    /// Reads a `.txt`: head, subject, text. Says whether it calls itself transactional.
-    fn read_text(&mut self, path: &Path, name: &str, locale: Locale, vars: &Value) -> bool {
-        let Some(source) = self.read(path) else { return false };
+    /// Reads a `.txt`: head, subject, text. Says whether it calls itself transactional, and how many lines stand before the text.
+    fn read_text(&mut self, path: &Path, name: &str, locale: Locale, vars: &Value) -> (bool, usize) {
+        let Some(source) = self.read(path) else { return (false, 0) };
         let Some((head, text)) = source.split_once("\n\n") else {
             self.fault(path, Some(1), "expected 'Subject: …', an empty line, then the text");
-            return false;
+            return (false, 0);
         };
         let (mut subject, mut transactional) = (None, false);
         for (number, line) in head.lines().enumerate() {
@@ -138,7 +140,7 @@ impl Loader {
         }
         let Some(subject) = subject else {
             self.fault(path, Some(1), "has no 'Subject: …' line");
-            return transactional;
+            return (transactional, 0);
         };
         let (subject_part, text_part) = (part_name(name, locale, "subject"), part_name(name, locale, "txt"));
         let head_lines = head.lines().count() + 1;
@@ -153,7 +155,7 @@ impl Loader {
             // The lines were for the faults only.
             self.add(path, &text_part, text.to_owned());
         }
-        transactional
+        (transactional, head_lines)
     }
 
     fn read_html(&mut self, path: &Path, name: &str, locale: Locale, transactional: bool, vars: &Value) {

@@ -34,6 +34,8 @@ pub struct TemplateSet {
 struct Parts {
     /// Languages that it exists in; at least one.
     locales: Vec<Locale>,
+    /// How many lines of the `.txt` stand before its text, by the place of the language in `locales`.
+    head_lines: Vec<usize>,
     /// Languages that have an HTML part.
     html: Vec<Locale>,
     /// Needs no unsubscribe link.
@@ -93,9 +95,11 @@ impl TemplateSet {
     /// A sentence: no such template, a variable that is missing, a link that is none, or work beyond the limit.
     pub fn render(&self, name: &str, locale: Locale, vars: &Map<String, serde_json::Value>) -> Result<Rendered, String> {
         let parts = self.templates.get(name).ok_or_else(|| format!("there is no template '{name}'; there are: {}", self.names().join(", ")))?;
-        let locale = if parts.locales.contains(&locale) { locale } else { *parts.locales.first().ok_or("a template without languages")? };
+        let place = parts.locales.iter().position(|known| *known == locale).unwrap_or(0);
+        let locale = *parts.locales.get(place).ok_or("a template without languages")?;
+        let head_lines = parts.head_lines.get(place).copied().unwrap_or(0);
         let context = Value::from(Serde(vars));
-        let part = |kind: &str| self.render_part(&part_name(name, locale, kind), &context);
+        let part = |kind: &str| self.render_part(&part_name(name, locale, kind), head_lines, &context);
         let subject = clean(&part("subject")?).ok_or_else(|| format!("template '{name}': the subject is empty"))?;
         let html = if parts.html.contains(&locale) { Some(part("html")?) } else { None };
         if let Some(html) = &html {
@@ -104,9 +108,9 @@ impl TemplateSet {
         Ok(Rendered { subject, html, text: part("txt")? })
     }
 
-    fn render_part(&self, part: &str, context: &Value) -> Result<String, String> {
+    fn render_part(&self, part: &str, head_lines: usize, context: &Value) -> Result<String, String> {
         let rendered = self.engine.get_template(part).and_then(|template| template.render(context));
-        let text = rendered.map_err(|error| engine::explain(&error))?;
+        let text = rendered.map_err(|error| engine::explain(&error, part, head_lines))?;
         // Nearly always there is nothing to take out, which the bytes tell at once; beyond ASCII control characters are 0xC2 and 0x80 to 0x9F.
         // Counting takes many bytes at a time, looking for the first does not.
         let bytes = text.as_bytes();

@@ -1,11 +1,13 @@
 //! Scenarios: a small shop in a database in memory, the daemon's stages from run to run under a simulated clock, and what came of it against what was
 //! expected.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use serde::Serialize;
 
+use super::mails::{self, Mail};
 use crate::base::clock::Clock;
 use crate::base::suggest::hint;
 use crate::base::time::UnixMs;
@@ -44,7 +46,8 @@ pub struct Played {
 /// A line of what was expected or happened.
 #[derive(Clone, Debug, Serialize)]
 pub struct Compared {
-    /// `same`, `missing` (expected, did not happen) or `unexpected` (the reverse).
+    /// `same`, `missing` (expected, did not happen), `unexpected` (the reverse), or `mail` (expected and decided, but the mail cannot be made or does not say
+    /// what it is expected to).
     pub outcome: &'static str,
     /// `2026-03-12 anna win-back send`.
     pub text: String,
@@ -54,6 +57,8 @@ pub struct Compared {
     pub sentence: Option<String>,
     /// Clause by clause, gate by gate: why it is so at that moment.
     pub why: Option<Why>,
+    /// What the customer would have got.
+    pub mail: Option<Mail>,
 }
 
 /// Something that happened.
@@ -63,6 +68,7 @@ struct Happened {
     line: Line,
     held_out: bool,
     detail: String,
+    mail: Option<Mail>,
 }
 
 /// What a scenario says that does not fit the rules.
@@ -145,6 +151,8 @@ pub async fn play(config: &Arc<Config>, campaign: &Arc<Campaign>, scenario: &Sce
 async fn days(ctx: &Ctx, campaign: &Arc<Campaign>, scenario: &Scenario, end: UnixMs, runs: &mut usize) -> Result<Vec<Happened>, FlowError> {
     let (zone, tested) = (ctx.config.shop.zone(), tested(campaign, scenario));
     let names: BTreeSet<&str> = tested.iter().map(|(name, _)| name.as_str()).collect();
+    let speaking = scenario.expected.iter().filter(|line| !line.says.is_empty());
+    let asked: HashSet<(NaiveDate, &str, &str)> = speaking.map(|line| (line.date, line.customer.as_str(), line.rule.as_str())).collect();
     let lease = evaluate::lease(ctx, "scenario/1").await?.ok_or(FlowError::LeaseLost)?;
     let mut happened = Vec::new();
     loop {
@@ -157,10 +165,12 @@ async fn days(ctx: &Ctx, campaign: &Arc<Campaign>, scenario: &Scenario, end: Uni
             for decision in decisions::of_run(&mut tx, &due.rule, due.tick_at).await? {
                 let expected = Refusal::parse(&decision.slot).map_or(Expected::Send, Expected::Refused);
                 let leaves = Some(UnixMs(decision.effective_at)).filter(|at| *at > due.tick_at && decision.variant.is_some());
+                let asked = asked.contains(&(zone.date(due.tick_at), decision.external_id.as_str(), due.rule.as_str()));
+                let mail = campaign.rules.rule(&due.rule).and_then(|rule| Mail::of(ctx, campaign, &rule.spec, &decision, asked));
                 let (customer, rule) = (decision.external_id, due.rule.clone());
-                let line = Line { at: (0, 0), date: zone.date(due.tick_at), customer, rule, expected, leaves };
+                let line = Line { at: (0, 0), date: zone.date(due.tick_at), customer, rule, expected, leaves, says: Vec::new() };
                 let held_out = expected == Expected::Send && decision.variant.is_none();
-                happened.push(Happened { at: due.tick_at, line, held_out, detail: decision.detail });
+                happened.push(Happened { at: due.tick_at, line, held_out, detail: decision.detail, mail });
             }
         }
         let now = ctx.clock.now();
@@ -202,14 +212,18 @@ async fn compare(
     let mut rows: Vec<(Line, Option<Happened>, &'static str)> = Vec::new();
     for line in &scenario.expected {
         let fits = |other: &Happened| {
-            let Line { at: _, date, customer, rule, expected, leaves } = line;
+            let Line { at: _, date, customer, rule, expected, leaves, says: _ } = line;
             let other = &other.line;
             // A message that need not wait leaves at the run's moment; whoever expects no moment takes any.
             (date, customer, rule, expected) == (&other.date, &other.customer, &other.rule, &other.expected)
                 && (leaves.is_none() || *leaves == other.leaves)
         };
         match happened.iter().position(fits) {
-            Some(place) => rows.push((line.clone(), Some(happened.remove(place)), "same")),
+            Some(place) => {
+                let other = happened.remove(place);
+                let wrong = mails::problem(other.mail.as_ref(), &line.says, other.held_out).is_some();
+                rows.push((line.clone(), Some(other), if wrong { "mail" } else { "same" }));
+            }
             None => rows.push((line.clone(), None, "missing")),
         }
     }
@@ -221,8 +235,12 @@ async fn compare(
     let mut explained = 0;
     for (line, other, outcome) in rows {
         let text = text(ctx, &line, other.as_ref().is_some_and(|other| other.held_out));
-        let mut compared = Compared { outcome, text, line: line.at.0, sentence: None, why: None };
-        if outcome != "same" && explained < MOST_EXPLAINED {
+        let mail = other.as_ref().and_then(|other| other.mail.clone());
+        let mut compared = Compared { outcome, text, line: line.at.0, sentence: None, why: None, mail };
+        if let Some(other) = other.as_ref() {
+            compared.sentence = mails::problem(other.mail.as_ref(), &line.says, other.held_out);
+        }
+        if matches!(outcome, "missing" | "unexpected") && explained < MOST_EXPLAINED {
             explained += 1;
             explain(ctx, campaign, &line, other.as_ref(), &mut compared).await?;
         }
@@ -246,7 +264,8 @@ async fn explain(ctx: &Ctx, campaign: &Arc<Campaign>, line: &Line, other: Option
         }
         run
     };
-    compared.sentence = other.filter(|other| !other.detail.is_empty()).map(|other| other.detail.clone());
+    let detail = other.filter(|other| !other.detail.is_empty()).map(|other| other.detail.clone());
+    compared.sentence = compared.sentence.take().or(detail);
     let then = ctx.at(at);
     let asked = campaign.rules.rule(&line.rule).map(|rule| campaign.with_own(rule.needs)).unwrap_or_default();
     if let Some(facts) = why::customer(&then, &line.customer, asked).await? {
@@ -259,5 +278,6 @@ async fn explain(ctx: &Ctx, campaign: &Arc<Campaign>, line: &Line, other: Option
 fn text(ctx: &Ctx, line: &Line, held_out: bool) -> String {
     let leaves = line.leaves.map(|at| format!(" leaves {}", ctx.config.shop.zone().wall(at).format("%Y-%m-%dT%H:%M"))).unwrap_or_default();
     let held_out = if held_out { " (held out)" } else { "" };
-    format!("{} {} {} {}{leaves}{held_out}", line.date, line.customer, line.rule, line.expected.code())
+    let says: String = line.says.iter().flat_map(|words| [" says ", words.as_str()]).collect();
+    format!("{} {} {} {}{leaves}{says}{held_out}", line.date, line.customer, line.rule, line.expected.code())
 }

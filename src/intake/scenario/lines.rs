@@ -12,6 +12,9 @@ use crate::model::scenario::Line;
 
 const FORM: &str = "expected DAY CUSTOMER RULE VERDICT, such as \"2026-03-12 anna win-back send\"";
 
+/// Before the words that a mail says; several times in a line where it says several things.
+const SAYS: &str = " says ";
+
 impl Reader<'_> {
     pub(super) fn expected(&mut self, expect: Option<&Spanned<Expect>>, days: Option<(NaiveDate, NaiveDate)>, known: &BTreeSet<String>) -> Vec<Line> {
         let Some(expect) = expect else {
@@ -49,7 +52,8 @@ impl Reader<'_> {
 
     fn words(&self, text: &str, days: Option<(NaiveDate, NaiveDate)>, known: &BTreeSet<String>) -> Result<Line, String> {
         let got = || shown(&Value::String(text.to_owned()));
-        let words: Vec<&str> = text.split_whitespace().take(7).collect();
+        let (head, says) = text.split_once(SAYS).map_or((text, None), |(head, says)| (head, Some(says)));
+        let words: Vec<&str> = head.split_whitespace().take(7).collect();
         let (day, customer, rule, verdict, leaves) = match words.as_slice() {
             [day, customer, rule, verdict] => (*day, *customer, *rule, *verdict, None),
             [day, customer, rule, verdict, "leaves", at] => (*day, *customer, *rule, *verdict, Some(*at)),
@@ -79,6 +83,13 @@ impl Reader<'_> {
             Some(at) => Some(self.options.zone.parse_time(at).map_err(|problem| problem.to_string())?),
             None => None,
         };
-        Ok(Line { at: (0, 0), date, customer: customer.to_owned(), rule: rule.to_owned(), expected, leaves })
+        let says: Vec<String> = says.into_iter().flat_map(|says| says.split(SAYS)).map(|words| words.trim().to_owned()).collect();
+        if !says.is_empty() && expected != Expected::Send {
+            return Err(format!("no mail says anything where the verdict is {verdict}"));
+        }
+        if says.iter().any(String::is_empty) {
+            return Err("'says' needs the words that stand in the mail, such as \"2026-03-12 anna win-back send says Hello Anna\"".to_owned());
+        }
+        Ok(Line { at: (0, 0), date, customer: customer.to_owned(), rule: rule.to_owned(), expected, leaves, says })
     }
 }

@@ -108,7 +108,7 @@ fn a_rules_own_variables_need_an_example_and_the_filters_write_them() {
         let rendered = set.render("a", locale, &vars).unwrap();
         assert_eq!((rendered.subject.as_str(), rendered.text.lines().next()), (subject, Some(line)));
         vars.remove("day");
-        assert_eq!(set.render("a", locale, &vars).unwrap_err(), format!("a/{}.txt:1: a variable is missing", locale.code()));
+        assert_eq!(set.render("a", locale, &vars).unwrap_err(), format!("a/{}.txt:3: a variable is missing", locale.code()));
     }
 }
 

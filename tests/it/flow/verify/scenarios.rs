@@ -262,6 +262,76 @@ on_both!(a_scenario_plays_what_the_daemon_does_on_the_same_days, |test| {
     assert!(told.len() > 20 && told.iter().any(|line| line.contains("held out")), "{told:#?}");
 });
 
+/// A template that greets by the first letter of the given name, which not everybody has told.
+const INITIAL: &str = "Subject: Hello {{ customer.first_name }}\nKind: transactional\n\nDear {{ customer.first_name|list|first|upper }}.,\nsee you\nsoon!\n{{ shop.imprint }}\n";
+
+async fn play_with(template: &str, rules: &str, text: &str) -> Played {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("letter")).unwrap();
+    std::fs::write(folder.path().join("letter/en.txt"), template).unwrap();
+    let stage = Stage::with_templates(&sqlite().await.db, MONDAY_NINE, rules, "locale = \"en\"", folder.path());
+    let (scenario, campaign) = (read(&stage, text), stage.in_force.get());
+    assert_eq!(scenarios::faults(&stage.ctx.config, &campaign, &scenario), []);
+    scenarios::play(&stage.ctx.config, &campaign, &scenario).await.unwrap()
+}
+
+const LETTER: &str =
+    "rule(\"letter\").every(\"0 9 * * *\").basis(\"contract\").when(|c| c.recency_days == 2).once_per(\"order\").send(|c| email(\"letter\"));\n";
+
+#[tokio::test]
+async fn a_mail_that_cannot_be_made_for_somebody_fails_the_scenario_with_the_templates_own_words() {
+    let people = shop(&[("a", "first_name = \"Anna\"", &["2024-05-01"]), ("b", "", &["2024-05-02"]), ("c", "", &["2024-05-03"])]);
+    let text =
+        format!("from = 2024-05-01\nuntil = 2024-05-10\nexpect = [\n\"2024-05-03 a letter send\",\n\"2024-05-04 b letter send\",\n]\n{people}");
+    let played = play_with(INITIAL, LETTER, &text).await;
+    assert!(!played.passed);
+    let lines: Vec<_> = played.lines.iter().map(|line| (line.outcome, line.text.as_str(), line.line, line.sentence.as_deref())).collect();
+    let fault = Some("the mail cannot be made from template 'letter': letter/en.txt:4: a variable is missing");
+    assert_eq!(
+        lines,
+        [
+            ("same", "2024-05-03 a letter send", 4, None),
+            ("mail", "2024-05-04 b letter send", 5, fault),
+            ("unexpected", "2024-05-05 c letter send", 0, fault),
+        ]
+    );
+    assert_eq!(played.lines[0].mail.as_ref().map(|mail| mail.subject.as_str()), Some("Hello Anna"));
+}
+
+#[tokio::test]
+async fn a_scenario_may_expect_what_a_mail_says() {
+    let people = shop(&[("a", "first_name = \"Anna\"", &["2024-05-01"])]);
+    let played = async |line: &str| {
+        let text = format!("from = 2024-05-01\nuntil = 2024-05-10\nexpect = [\"2024-05-03 a letter send{line}\"]\n{people}");
+        play_with(INITIAL, LETTER, &text).await
+    };
+    for line in ["", " says Hello Anna", " says see you soon!", " says Dear A. says Zuckerstadt says Hello"] {
+        assert!(played(line).await.passed, "{line}");
+    }
+    let wrong = played(" says Dear A. says Dear Anna").await;
+    assert_eq!(
+        (wrong.passed, wrong.lines[0].outcome, wrong.lines[0].text.as_str()),
+        (false, "mail", "2024-05-03 a letter send says Dear A. says Dear Anna")
+    );
+    let sentence = wrong.lines[0].sentence.as_deref().unwrap();
+    assert!(
+        sentence.starts_with("the mail does not say \"Dear Anna\"; its subject is \"Hello Anna\", its text:\nDear A.,\nsee you\nsoon!"),
+        "{sentence}"
+    );
+}
+
+#[tokio::test]
+async fn who_is_held_out_gets_no_mail_that_could_say_anything() {
+    let rules = rule("most", "0 9 * * *", "c.recency_days == 2", ".once_per(\"order\").control(50)");
+    let ids: Vec<String> = (1..=20).map(|number| format!("k{number}")).collect();
+    let people: Vec<(&str, &str, &[&str])> = ids.iter().map(|id| (id.as_str(), "", &["2024-05-01"][..])).collect();
+    let lines = ids.iter().map(|id| format!("\"2024-05-03 {id} most send says Konditorei\"")).collect::<Vec<_>>().join(", ");
+    let played = play(&rules, "", &format!("from = 2024-05-01\nuntil = 2024-05-04\nexpect = [{lines}]\n{}", shop(&people))).await;
+    let held_out: Vec<_> = played.lines.iter().filter(|line| line.outcome == "mail").collect();
+    assert!(!held_out.is_empty() && held_out.len() < 20);
+    assert!(held_out.iter().all(|line| line.sentence.as_deref() == Some("there is no mail that could say so: the customer is held out")));
+}
+
 #[tokio::test]
 async fn what_does_not_fit_the_rules_is_told_with_its_line() {
     let rules = [
