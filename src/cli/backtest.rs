@@ -96,6 +96,10 @@ fn print(ctx: &Ctx, found: &Backtest, signs: Signs) {
             ctx.config.shop.currency.code()
         );
     }
+    if let Some(pause) = &found.pauses_itself {
+        println!("  the rule would have paused itself at {}", pause.sentence(ctx.config.shop.zone()));
+        println!("    nothing after that would have left; the replay ends there");
+    }
     if !found.held.is_empty() {
         let shop = &ctx.config.shop;
         println!("  {} runs would have been held (the replay goes on as if each were released at once):", found.held.len());

@@ -117,6 +117,10 @@ fn print(ctx: &Ctx, plan: &Plan, args: &Args) {
     if let Some(foreseen) = &plan.held {
         println!("  the run would be {}", foreseen.sentence(shop.currency.code()));
     }
+    if let Some(pause) = &plan.pauses_itself {
+        println!("  the rule would pause itself at {}", pause.sentence(shop.zone()));
+        println!("    nothing after that leaves; these figures end there");
+    }
     if let Some(hash) = &plan.against {
         println!(
             "  against version {}: {} people added, {} removed, {} unchanged",

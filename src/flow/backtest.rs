@@ -12,6 +12,7 @@ use super::analyse::winner;
 use super::brake::{Foreseen, Rehearsed};
 use super::campaign::Campaign;
 use super::decide::{self, Arms, Candidate};
+use super::pause::{Course, OwnPause};
 use super::recall::{Past, Rehearsal};
 use super::scan::{candidate, everybody};
 use super::trigger::turn;
@@ -62,6 +63,8 @@ pub struct Backtest {
     pub voucher_exposure_cents: i64,
     /// Runs that a guard would have held; the replay goes on as if each were released at once. Limits of the shop count this rule alone.
     pub held: Vec<HeldRun>,
+    /// Where the rule would pause itself: the replay ends there, as nothing more would leave until there is another version or a person lets it go on.
+    pub pauses_itself: Option<OwnPause>,
     /// Whether the rule has `.winner(…)`: the replay gives the traffic to a winner only after the run with which the daemon did so.
     pub winner: bool,
     /// Orders within the goal's window, without any mail: `None` without a goal.
@@ -172,9 +175,14 @@ pub async fn backtest(
         (shop, proposed) = shop.propose(&then, campaign, name, moment).await?;
         let arms = Arms::after(switch.as_ref().filter(|switch| switch.at <= tick_at));
         let entries = decide::decide(&then, campaign, name, moment, proposed.candidates, &Past::Rehearsed(&shop.rehearsal), &arms).await?;
+        // The size of a run is looked at as a whole, whatever becomes of it.
         let held = brake.run(tick_at, &entries).map(|foreseen| HeldRun { at: tick_at, foreseen });
-        found.backtest.held.extend(held);
-        found.refuse(zone.date(tick_at), &proposed.refused);
+        let (entries, refused, ended) = Course::begin(ctx, tick_at).whole(entries, proposed.refused);
+        let comes_to =
+            |held: &HeldRun| ended.as_ref().is_none_or(|ended| held.foreseen.barrier.guard.is_of_size() || held.foreseen.after < ended.after);
+        found.backtest.held.extend(held.filter(comes_to));
+        found.backtest.pauses_itself = ended;
+        found.refuse(zone.date(tick_at), refused.into_iter().map(|(_, reason)| reason));
         for entry in &entries {
             shop.rehearsal.note(&spec, tick_at, entry);
             if let Ok(place) = shop.people.binary_search_by_key(&entry.decision.customer_id, |facts| facts.customer.id) {
@@ -185,6 +193,9 @@ pub async fn backtest(
             }
         }
         progress(number + 1, runs.len());
+        if found.backtest.pauses_itself.is_some() {
+            break;
+        }
     }
     Ok(found.ended(shop.orders.orders(), spec.goal.is_some()))
 }
@@ -220,8 +231,8 @@ struct Shop {
 struct Proposed {
     /// Those whom no gate up to the frequency cap stops, and those whom the rule failed for.
     candidates: Vec<Candidate>,
-    /// How many each gate stops: most are stopped every day, and nothing is made of them.
-    refused: BTreeMap<Refusal, usize>,
+    /// Whom a gate stops, by id: most are stopped every day, and nothing is made of them.
+    refused: Vec<(Id, Refusal)>,
 }
 
 impl Shop {
@@ -257,9 +268,7 @@ impl Shop {
             let mut all = Proposed::default();
             for part in parts {
                 all.candidates.extend(part.candidates);
-                for (reason, count) in part.refused {
-                    *all.refused.entry(reason).or_default() += count;
-                }
+                all.refused.extend(part.refused);
             }
             Ok((self, all))
         });
@@ -272,7 +281,7 @@ impl Shop {
         let mut proposed = Proposed::default();
         for (facts, evaluation) in people.iter().zip(rule.answer(people, moment)) {
             match if matches!(evaluation, Evaluation::Match { .. }) { stops(facts) } else { None } {
-                Some(reason) => *proposed.refused.entry(reason).or_default() += 1,
+                Some(reason) => proposed.refused.push((facts.customer.id, reason)),
                 None => proposed.candidates.extend(candidate(|| facts.clone(), evaluation)),
             }
         }
@@ -300,19 +309,21 @@ impl Found {
         self.backtest.days.get_mut(place)
     }
 
-    fn refuse(&mut self, date: NaiveDate, refused: &BTreeMap<Refusal, usize>) {
-        if let Some(day) = self.day(date) {
-            day.refused += refused.values().sum::<usize>();
+    fn refuse(&mut self, date: NaiveDate, reasons: impl Iterator<Item = Refusal>) {
+        let mut all = 0;
+        for reason in reasons {
+            *self.backtest.refused.entry(reason.code()).or_default() += 1;
+            all += 1;
         }
-        for (reason, count) in refused {
-            *self.backtest.refused.entry(reason.code()).or_default() += count;
+        if let Some(day) = self.day(date) {
+            day.refused += all;
         }
     }
 
     fn note(&mut self, date: NaiveDate, facts: &Facts, entry: &Entry) {
         let decision = &entry.decision;
         if let Verdict::Refused(reason) = &decision.verdict {
-            self.refuse(date, &[(*reason, 1)].into());
+            self.refuse(date, std::iter::once(*reason));
             if !decision.detail.is_empty() {
                 self.backtest.failure.get_or_insert_with(|| decision.detail.clone());
             }

@@ -3,8 +3,10 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::scan::PAGE;
 use super::{Ctx, FlowError};
-use crate::base::time::UnixMs;
+use crate::base::id::Id;
+use crate::base::time::{UnixMs, Zone};
 use crate::model::decision::{Refusal, Verdict};
 use crate::model::pause::Pause;
 use crate::model::rule::RuleSpec;
@@ -93,6 +95,95 @@ pub(super) fn needed(limit: usize, failed: usize, first_page: bool, entries: &[E
         Some(format!("failed for all {failed} customers that it came to"))
     } else {
         None
+    }
+}
+
+/// Where a rule would pause itself in a run that is not made: nothing that comes after would leave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OwnPause {
+    /// The moment of the run.
+    pub at: UnixMs,
+    /// So many messages of the run would be written before.
+    pub after: usize,
+    /// What happened, without the rule's name.
+    pub reason: String,
+    /// The first failure's sentence.
+    pub failure: String,
+}
+
+impl OwnPause {
+    /// `2026-07-01T09:00:00+02:00 after 3 messages: it failed for …`.
+    #[must_use]
+    pub fn sentence(&self, zone: Zone) -> String {
+        let Self { at, after, reason, failure } = self;
+        let place = if *after == 0 { "before anything is written".to_owned() } else { format!("after {after} messages") };
+        format!("{} {place}: it {reason}, e.g.: {failure}", zone.format(*at))
+    }
+}
+
+/// A run that is not made, page by page: leaves what the daemon would write, up to where the rule would pause itself.
+#[derive(Debug)]
+pub(super) struct Course {
+    limit: usize,
+    at: UnixMs,
+    begun: bool,
+    failed: usize,
+    failure: String,
+    messages: usize,
+    /// Where it ended, if it did.
+    pub(super) ended: Option<OwnPause>,
+}
+
+impl Course {
+    /// Begins the run for `at`.
+    pub(super) fn begin(ctx: &Ctx, at: UnixMs) -> Self {
+        let limit = ctx.config.rules.pause_after_failures;
+        Self { limit, at, begun: false, failed: 0, failure: String::new(), messages: 0, ended: None }
+    }
+
+    /// Takes out of the next page what would not be written. `stopped`: those of the page whom a gate has stopped already.
+    pub(super) fn page(&mut self, entries: &mut Vec<Entry>, stopped: usize) {
+        if self.ended.is_some() {
+            return entries.clear();
+        }
+        for entry in entries.iter().filter(|entry| is_failure(entry)) {
+            self.failed += 1;
+            if self.failure.is_empty() {
+                self.failure.clone_from(&entry.decision.detail);
+            }
+        }
+        if let Some(reason) = needed(self.limit, self.failed, !self.begun, entries) {
+            entries.retain(is_failure);
+            self.ended = Some(OwnPause { at: self.at, after: self.messages, reason, failure: self.failure.clone() });
+        } else {
+            self.begun |= !entries.is_empty() || stopped > 0;
+            self.messages += entries.iter().filter(|entry| entry.is_message()).count();
+        }
+    }
+
+    /// A run of which all is known, in pages as a run makes them: who was decided, and whom a gate had stopped before, both by id. What is left of them, and
+    /// where it ended.
+    pub(super) fn whole(mut self, entries: Vec<Entry>, mut stopped: Vec<(Id, Refusal)>) -> (Vec<Entry>, Vec<(Id, Refusal)>, Option<OwnPause>) {
+        if !entries.iter().any(is_failure) {
+            return (entries, stopped, None);
+        }
+        let mut ids: Vec<Id> = entries.iter().map(|entry| entry.decision.customer_id).chain(stopped.iter().map(|(id, _)| *id)).collect();
+        ids.sort_unstable();
+        let (mut written, mut passed) = (Vec::new(), 0);
+        let mut entries = entries.into_iter().peekable();
+        for page in ids.chunks(PAGE as usize) {
+            let last = page.last().copied();
+            let mut own: Vec<Entry> = std::iter::from_fn(|| entries.next_if(|entry| Some(entry.decision.customer_id) <= last)).collect();
+            let others = page.len() - own.len();
+            self.page(&mut own, others);
+            written.extend(own);
+            if self.ended.is_some() {
+                stopped.truncate(passed);
+                break;
+            }
+            passed += others;
+        }
+        (written, stopped, self.ended)
     }
 }
 

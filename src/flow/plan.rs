@@ -9,6 +9,7 @@ use super::analyse::winner;
 use super::brake::{Brake, Foreseen};
 use super::campaign::Campaign;
 use super::decide::{self, Arms};
+use super::pause::{Course, OwnPause};
 use super::preview::{self, Reader};
 use super::recall::Past;
 use super::rescore::{self, Unstored};
@@ -58,6 +59,8 @@ pub struct Plan {
     pub switch: Option<Switch>,
     /// The guard that would hold the run, and where.
     pub held: Option<Foreseen>,
+    /// Where the rule would pause itself: `people` and all figures end there.
+    pub pauses_itself: Option<OwnPause>,
     /// A message of each variant.
     pub previews: Vec<Preview>,
     /// The version compared with.
@@ -121,20 +124,32 @@ pub async fn plan(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, other: Option
     let mut voucher_cents = Vec::new();
     plan.switch = winner::foresee(ctx, &spec, plan.as_of).await?;
     let arms = Arms::after(plan.switch.as_ref());
-    rehearse(ctx, campaign, (name, &arms), unstored.as_ref(), |facts, entry| {
-        plan.note(ctx, campaign, &spec, facts, entry);
-        voucher_cents.extend(entry.is_message().then_some(entry.voucher_cents));
+    let mut course = Course::begin(ctx, plan.as_of);
+    rehearse(ctx, campaign, (name, &arms), unstored.as_ref(), |known, mut entries| {
+        // The size of a run is looked at as a whole, whatever becomes of it.
+        voucher_cents.extend(entries.iter().filter(|entry| entry.is_message()).map(|entry| entry.voucher_cents));
+        course.page(&mut entries, 0);
+        for entry in &entries {
+            if let Some(facts) = known.get(&entry.decision.customer_id) {
+                plan.note(ctx, campaign, &spec, facts, entry);
+            }
+        }
     })
     .await?;
     plan.held = Brake::read(ctx, &spec, plan.as_of, 0, plan.customers).await?.foresee(&voucher_cents);
+    if let Some(ended) = course.ended {
+        // A limit that it does not come to holds nothing.
+        plan.held = plan.held.filter(|held| held.barrier.guard.is_of_size() || held.after < ended.after);
+        plan.pauses_itself = Some(ended);
+    }
     if let Some(other) = other {
         plan.against = other.rules.rule(name).map(|rule| rule.spec.hash.clone());
-        let mut before = Vec::new();
+        let (mut before, mut course) = (Vec::new(), Course::begin(ctx, plan.as_of));
         // Whom it reaches does not depend on the arm.
-        rehearse(ctx, other, (name, &Arms::Split), unstored.as_ref(), |facts, entry| {
-            if entry.decision.verdict.refusal().is_none() {
-                before.push(facts.customer.external_id.clone());
-            }
+        rehearse(ctx, other, (name, &Arms::Split), unstored.as_ref(), |known, mut entries| {
+            course.page(&mut entries, 0);
+            let reached = entries.iter().filter(|entry| entry.decision.verdict.refusal().is_none());
+            before.extend(reached.filter_map(|entry| known.get(&entry.decision.customer_id)).map(|facts| facts.customer.external_id.clone()));
         })
         .await?;
         plan.compare(&before);
@@ -142,13 +157,13 @@ pub async fn plan(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, other: Option
     Ok(plan)
 }
 
-/// Decides about everybody for the present moment.
+/// Decides about everybody for the present moment, page by page as a run does.
 async fn rehearse(
     ctx: &Ctx,
     campaign: &Arc<Campaign>,
     (name, arms): (&str, &Arms),
     unstored: Option<&Unstored>,
-    mut each: impl FnMut(&Facts, &Entry),
+    mut each: impl FnMut(&HashMap<Id, Facts>, Vec<Entry>),
 ) -> Result<(), FlowError> {
     let moment = Moment { now: ctx.clock.now(), zone: ctx.config.shop.zone() };
     let Some(rule) = campaign.rules.rule(name) else { return Ok(()) };
@@ -156,11 +171,7 @@ async fn rehearse(
     while let Some(Found { candidates, .. }) = scan.next().await? {
         let known: HashMap<Id, Facts> = candidates.iter().map(|candidate| (candidate.facts.customer.id, candidate.facts.clone())).collect();
         let entries = decide::decide(ctx, campaign, name, moment, candidates, &Past::Logged, arms).await?;
-        for entry in &entries {
-            if let Some(facts) = known.get(&entry.decision.customer_id) {
-                each(facts, entry);
-            }
-        }
+        each(&known, entries);
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use crate::store::facts;
 use crate::store::filter::Filter;
 
 /// Candidates, or customers who take time, per page.
-const PAGE: u32 = 1_000;
+pub(super) const PAGE: u32 = 1_000;
 /// Customers of whom only figures are read and clauses asked, per page: so many that PostgreSQL takes the way through the table that it would take for all.
 const WIDE_PAGE: u32 = 10_000;
 /// How long it looks for candidates at once, in milliseconds: whoever waits for them has to show in between that he is alive.

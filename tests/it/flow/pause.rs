@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use stammgast::flow::pause;
+use stammgast::flow::{pause, plan};
 use stammgast::model::pause::Pause;
 
+use super::backtest::{logged, replay, replayed};
 use crate::common::databases::TestDb;
 use crate::common::shop::execute;
 use crate::common::smtp::{Manners, SmtpSink};
@@ -230,4 +231,54 @@ on_both!(a_persons_pause_takes_the_place_of_the_rules_own, |test| {
     assert_eq!(open.iter().map(|pause| (pause.rule.as_str(), pause.by.as_str(), pause.by_itself())).collect::<Vec<_>>(), [("daily", "anna", false)]);
     resume(&mended).await;
     assert_eq!(mended.run_due().await, ["daily 2024-07-01T09:00"], "the run that had stopped");
+});
+
+/// From 3 July on the one fails for customers from 1500 on, by its action, the other for everybody, by its condition.
+const FAILING: &str = "
+    rule(\"daily\").every(\"0 9 * * *\").basis(\"consent\").when(|c| c.revenue > 6).once_per(\"day\").control(20)
+        .send(|c| if c.recency_days >= 63 && c.id.len() == 4 && c.id >= \"1500\" { email(\"win-back-plain\", #{ tag: c.tags[0] }) } else { email(\"win-back-plain\") });
+    rule(\"broken\").every(\"0 9 * * *\").basis(\"consent\").when(|c| c.revenue > 6 && (c.recency_days < 63 || c.tags[0] == \"a\")).once_per(\"day\")
+        .send(|c| email(\"win-back-plain\"));";
+
+on_both!(a_replay_and_a_plan_end_where_the_daemon_lets_the_rule_pause_itself, |test| {
+    people(&test.db, 1..=2_600).await;
+    // Pages of a run begin with whoever the condition is true for, and hold those whom a gate stops.
+    execute(&test.db, "UPDATE orders SET revenue_cents = 500 WHERE customer_id % 7 = 0".to_owned()).await;
+    execute(&test.db, "DELETE FROM consents WHERE customer_id % 3 = 0".to_owned()).await;
+    let settings = "[rules]\npause_after_failures = 150\n[policy]\ncap_days = 0\n[guards]\nhold_percent = 0\nhold_factor = 0\n";
+    let stage = Stage::new(&test.db, "2024-07-01T08:00", FAILING, settings);
+    stage.run_due().await;
+    let mut planned = Vec::new();
+    for day in 1..=5 {
+        stage.set(&format!("2024-07-0{day}T09:00"));
+        if day == 3 {
+            for rule in ["daily", "broken"] {
+                planned.push(plan::plan(&stage.ctx, &stage.in_force.get(), rule, None).await.unwrap());
+            }
+        }
+        stage.run_due().await;
+    }
+    for (rule, planned) in ["daily", "broken"].into_iter().zip(planned) {
+        let real = logged(test, &stage, rule).await;
+        let found = replay(&stage, rule, "2024-07-01", "2024-07-05").await;
+        assert_eq!(replayed(&found), real, "{rule}");
+        let pause = found.pauses_itself.clone().expect("it ends");
+        assert_eq!(planned.pauses_itself.as_ref(), Some(&pause), "{rule}");
+        let reached = planned.people.iter().filter(|person| person.reason.is_none());
+        let reached: Vec<String> =
+            reached.map(|person| format!("2024-07-03 {} {} {}", person.customer, person.verdict, person.variant.as_deref().unwrap_or("-"))).collect();
+        assert_eq!(reached, real.iter().filter(|row| row.starts_with("2024-07-03")).cloned().collect::<Vec<_>>(), "{rule}");
+        let sent = reached.iter().filter(|row| row.contains(" send ")).count();
+        assert_eq!((pause.at, pause.after, planned.messages()), (stage.moment("2024-07-03T09:00"), sent, sent), "{rule}");
+        let refusals = format!("SELECT CAST(SUM(times) AS BIGINT) FROM decisions WHERE rule = '{rule}' AND slot <> 'arm'");
+        assert_eq!(i64::try_from(found.refused.values().sum::<usize>()).unwrap(), number(&test.db, &refusals).await, "{rule}");
+        let told = texts(&test.db, &format!("SELECT reason FROM rule_pauses WHERE rule = '{rule}'")).await;
+        assert_eq!(told, [format!("{}, e.g.: {}", pause.reason, pause.failure)], "{rule}");
+        assert!(pause.sentence(stage.ctx.config.shop.zone()).ends_with(&told[0]));
+        assert!(real.iter().any(|row| row.starts_with("2024-07-02")) && !real.iter().any(|row| row.as_str() > "2024-07-04"), "{rule}");
+        // The first page has gone out, or nothing.
+        assert_eq!(sent > 400, rule == "daily", "{rule}: {sent}");
+    }
+    let whole = replay(&stage, "daily", "2024-07-01", "2024-07-02").await;
+    assert!(whole.pauses_itself.is_none() && whole.runs == 2);
 });
