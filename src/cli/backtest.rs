@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::signs::Signs;
-use super::{App, Done};
+use super::{App, Done, day};
 use crate::base::money::Cents;
 use crate::flow::Ctx;
 use crate::flow::backtest::{self, Backtest, Day};
@@ -32,10 +32,10 @@ pub(super) struct Args {
     /// The rule
     rule: String,
     /// The first day, in the shop's time zone
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = day)]
     from: NaiveDate,
     /// The last day
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = day)]
     to: NaiveDate,
     /// Run it on this schedule instead of its own, e.g. "0 9 * * *"
     #[arg(long, value_name = "CRON")]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -96,6 +96,7 @@ pub(super) fn run(args: &Args, app: &App) -> anyhow::Result<Done> {
         match RuleSet::load(path) {
             Ok(set) => {
                 take(&set);
+                faults.extend(set.rules().is_empty().then(|| without_rule(path)));
                 faults.extend(set.warnings(&kept));
             }
             Err(found) => faults.extend(found),
@@ -116,19 +117,27 @@ pub(super) fn run(args: &Args, app: &App) -> anyhow::Result<Done> {
         if args.explain {
             rules.iter().for_each(print);
         }
-        let warnings = match faults.len() - errors {
-            1 => "1 warning".to_owned(),
-            several => format!("{several} warnings"),
-        };
+        let count = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+        let (told, warnings) = (count(errors, "fault"), count(faults.len() - errors, "warning"));
         let well = match (errors, faults.len() - errors) {
-            (0, 0) => format!("{} rules, all well.", rules.len()),
-            (0, _) => format!("{} rules without fault, {warnings}.", rules.len()),
-            (_, 0) => format!("{errors} faults."),
-            _ => format!("{errors} faults, {warnings}."),
+            (0, 0) => format!("{}, all well.", count(rules.len(), "rule")),
+            (0, _) => format!("{} without fault, {warnings}.", count(rules.len(), "rule")),
+            (_, 0) => format!("{told}."),
+            _ => format!("{told}, {warnings}."),
         };
         println!("{well}");
     }
     Ok(if errors == 0 { Done::Well } else { Done::WithFaults })
+}
+
+/// What is said of a path that holds no rule: of a folder that it is the wrong one, of a file that it does nothing by itself.
+fn without_rule(path: &Path) -> FileFault {
+    let file = path.display().to_string();
+    if path.is_dir() {
+        FileFault::new(&file, (0, 0), "holds no rule: expected a folder with *.rhai files that have rules, or one such file")
+    } else {
+        FileFault::warning(&file, (0, 0), 0, "holds no rule: it does nothing unless another file imports it")
+    }
 }
 
 fn print(rule: &Explained) {

@@ -32,6 +32,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use chrono::{Datelike as _, NaiveDate};
 use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand};
 
@@ -87,6 +88,12 @@ enum Command {
     Serve(serve::Args),
     Test(test::Args),
     Why(why::Args),
+}
+
+/// A day of the years that shops live in.
+fn day(text: &str) -> Result<NaiveDate, String> {
+    let day = NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok().filter(|day| (1970..=2200).contains(&day.year()));
+    day.ok_or_else(|| "expected a day of the years 1970 to 2200, e.g. 2026-03-01".to_owned())
 }
 
 /// A person who does something.

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use chrono::{Datelike as _, NaiveDate};
 use serde_json::{Map, Value, json};
 
-use super::{App, Done};
+use super::{App, Done, day};
 use crate::flow::{Ctx, why};
 use crate::model::crossing::{PastClasses, Tracked};
 use crate::model::facts::Needs;
@@ -22,10 +22,10 @@ pub(super) struct Args {
     #[arg(conflicts_with_all = ["from", "to"])]
     customer: Option<String>,
     /// The first day, in the shop's time zone [default: the first of the month]
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = day)]
     from: Option<NaiveDate>,
     /// The last day [default: today]
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = day)]
     to: Option<NaiveDate>,
 }
 

@@ -86,6 +86,8 @@ fn target(path: &Path) -> anyhow::Result<Target> {
         }
         let beside = path.join(SCENARIOS);
         let scenarios = if beside.is_dir() { files(&beside, "toml")? } else { Vec::new() };
+        let holds_some = !scenarios.is_empty() || holds("rhai")?;
+        anyhow::ensure!(holds_some, "{}: holds neither rules (*.rhai) nor scenarios (*.toml, {SCENARIOS}/*.toml)", path.display());
         return Ok(Target { rules: path.to_owned(), examples: true, scenarios });
     }
     anyhow::ensure!(path.is_file(), "{}: no such file or folder: expected rules (*.rhai) or scenarios (*.toml)", path.display());

@@ -45,7 +45,7 @@ pub(super) fn read(path: &Path, faults: &mut Vec<FileFault>) -> BTreeMap<String,
         let module = found.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         // `*.d.rhai` describes words to editors.
         let is_script = found.extension().is_some_and(|ending| ending == "rhai") && Path::new(&module).extension().is_none_or(|inner| inner != "d");
-        let is_meant = is_script && !module.starts_with('.') && found.is_file();
+        let is_meant = is_script && !module.starts_with('.') && !found.is_dir();
         if !(is_meant || single && root) {
             continue;
         }
@@ -62,9 +62,13 @@ pub(super) fn read(path: &Path, faults: &mut Vec<FileFault>) -> BTreeMap<String,
 
 fn read_text(path: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
+    // A link to nothing is a rule that would be missed by nobody; of a pipe nobody knows when it ends.
+    if !std::fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?.is_file() {
+        return Err("is no file: expected a text file, or a name that does not end with .rhai".to_owned());
+    }
     let file = std::fs::File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
     file.take(sandbox::MAX_SOURCE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
-    String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())
+    String::from_utf8(bytes).map_err(|_| "is not UTF-8 text: expected a text file, saved as UTF-8".to_owned())
 }
 
 /// Compiles the files that count and what they import.

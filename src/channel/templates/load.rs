@@ -62,9 +62,19 @@ impl Loader {
     }
 
     fn read(&mut self, path: &Path) -> Option<String> {
-        let read = std::fs::metadata(path)
-            .and_then(|data| if data.len() > MAX_BYTES { Err(std::io::Error::other("longer than 1 MB")) } else { std::fs::read_to_string(path) });
-        read.map_err(|error| self.fault(path, None, &format!("cannot be read: {error}"))).ok().map(|text| text.replace("\r\n", "\n"))
+        let read = std::fs::metadata(path).map_err(|error| format!("cannot be read: {error}")).and_then(|data| {
+            if !data.is_file() {
+                return Err("is no file: expected a text file".to_owned());
+            }
+            if data.len() > MAX_BYTES {
+                return Err("is longer than 1 MB: expected a smaller file".to_owned());
+            }
+            std::fs::read_to_string(path).map_err(|error| match error.kind() {
+                std::io::ErrorKind::InvalidData => "is not UTF-8 text: expected a text file, saved as UTF-8".to_owned(),
+                _ => format!("cannot be read: {error}"),
+            })
+        });
+        read.map_err(|problem| self.fault(path, None, &problem)).ok().map(|text| text.replace("\r\n", "\n"))
     }
 
     fn read_shared(&mut self, folder: &Path) {
@@ -98,7 +108,9 @@ impl Loader {
         for locale in [Locale::De, Locale::En] {
             let (text, html) = (folder.join(format!("{}.txt", locale.code())), folder.join(format!("{}.mjml", locale.code())));
             if !text.is_file() {
-                if html.is_file() {
+                if text.exists() {
+                    self.fault(&text, None, "is no file: expected the text part");
+                } else if html.is_file() {
                     self.fault(&html, None, &format!("has no text part: expected {}.txt beside it", locale.code()));
                 }
                 continue;

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use chrono::NaiveDate;
 
 use super::replaced::replace;
-use super::{App, Done};
+use super::{App, Done, day};
 use crate::flow::measure::{Question, measure, pictures};
 use crate::model::kpi::By;
 
@@ -48,10 +48,6 @@ enum ByWord {
     Month,
     Quarter,
     Year,
-}
-
-fn day(text: &str) -> Result<NaiveDate, String> {
-    text.parse().map_err(|_| "expected a day, e.g. 2026-03-31".to_owned())
 }
 
 pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {

@@ -47,6 +47,29 @@ fn a_folder_that_is_not_there_is_a_fault() {
 }
 
 #[test]
+fn a_path_that_holds_no_rule_is_not_all_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    for name in ["mails", "rules"] {
+        std::fs::create_dir(at(name)).unwrap();
+    }
+    std::fs::write(at("rules/shared.rhai"), "fn regular(c) { c.orders > 3 }\n").unwrap();
+    let said = |path: &str| {
+        let output = check(&[&at(path)]);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let wrong = "holds no rule: expected a folder with *.rhai files that have rules, or one such file";
+    for path in ["mails", "rules"] {
+        assert_eq!(said(path), (Some(1), format!("{} {wrong}\n1 fault.\n", at(path))));
+    }
+    let (code, text) = said("rules/shared.rhai");
+    assert!(
+        code == Some(0) && text.ends_with("holds no rule: it does nothing unless another file imports it\n0 rules without fault, 1 warning.\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn it_explains_what_the_database_is_asked_and_when_a_rule_runs() {
     let folder = tempfile::tempdir().unwrap();
     let rule = |name: &str, every: &str, condition: &str| {
@@ -135,7 +158,7 @@ rule("e").every("0 9 * * *").basis("consent").when(|c| c.orders >= 0 || c.locale
 fn who_says_it_is_not_warned() {
     let rule =
         r#"rule("r").every("@daily").basis("consent").when(|c| c.r >= 2).once_per("ever").send(|c| email("t")).control(0).goal("order", days(30));"#;
-    assert_eq!(told(rule).0, "1 rules, all well.\n");
+    assert_eq!(told(rule).0, "1 rule, all well.\n");
 }
 
 #[test]

@@ -28,6 +28,8 @@ fn facts_are_found_by_a_word_and_come_as_json_and_definitions() {
     assert!(definitions.contains("\nfn variant(rule: Rule, name: String, weight: int, action: Fn) -> Rule;\n"), "{definitions}");
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("stammgast.d.rhai"), &definitions).unwrap();
+    let rule = "rule(\"r\").basis(\"consent\").when(|c| c.orders > 1).cooldown(days(9)).send(|c| email(\"t\"));";
+    std::fs::write(folder.path().join("r.rhai"), rule).unwrap();
     let check = Command::new(env!("CARGO_BIN_EXE_stammgast")).arg("check").arg(folder.path()).output().unwrap();
     assert!(check.status.success(), "definitions are no rules");
     let none = Command::new(env!("CARGO_BIN_EXE_stammgast")).args(["facts", "unicorn"]).output().unwrap();

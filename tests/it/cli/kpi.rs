@@ -148,7 +148,7 @@ fn pictures_are_drawn_of_what_there_is() {
 fn what_is_wrong_is_said_in_a_sentence() {
     let folder = cdnow("");
     for (arguments, code, sentence) in [
-        (&["kpi", "--from", "soon"][..], 2, "invalid value 'soon' for '--from <DATE>': expected a day, e.g. 2026-03-31"),
+        (&["kpi", "--from", "soon"][..], 2, "invalid value 'soon' for '--from <DATE>': expected a day of the years 1970 to 2200, e.g. 2026-03-01"),
         (&["kpi", "--by", "week"], 2, "[possible values: month, quarter, year]"),
         (&["kpi", "--from", "1998-01-02", "--to", "1998-01-01"], 1, "--from 1998-01-02 is later than --to 1998-01-01"),
         (&["kpi", "--from", "2199-01-01"], 1, "--from 2199-01-01 is still to come: the last day that counts is 2"),

@@ -88,11 +88,53 @@ on_both!(a_marketer_replays_a_rule, |test| {
             1,
             "the schedule asks for 20000 runs or more on these days: expected fewer days",
         ),
-        (&["backtest", "hello", "--from", "1.5.2024", "--to", "2024-05-02"], 2, "invalid value '1.5.2024' for '--from <DATE>'"),
+        (
+            &["backtest", "hello", "--from", "1.5.2024", "--to", "2024-05-02"],
+            2,
+            "invalid value '1.5.2024' for '--from <DATE>': expected a day of the years 1970 to 2200, e.g. 2026-03-01",
+        ),
+        (
+            &["backtest", "hello", "--from", "2024-05-01", "--to", "9999-12-31"],
+            2,
+            "invalid value '9999-12-31' for '--to <DATE>': expected a day of the years",
+        ),
     ] {
         let output = stammgast(test, folder, arguments);
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.code() == Some(code) && said.contains(sentence), "{arguments:?}: {said}");
+    }
+});
+
+on_both!(a_marketer_is_told_where_a_rule_would_pause_itself, |test| {
+    people(&test.db, 1..=30).await;
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(folder, &RULE.replace("control(20)", "control(0)").replace("c.orders >= 1", "c.tags[0] == \"vip\""));
+    for (arguments, sentences) in [
+        (
+            &["plan", "hello", "--as-of", "2024-06-01T09:00"][..],
+            [
+                "the rule would pause itself at 2024-06-01T09:00:00+02:00 before anything is written: it failed for 30 customers in one run, e.g.: rules/",
+                "nothing after that leaves; these figures end there",
+            ],
+        ),
+        (
+            &["backtest", "hello", "--from", "2024-05-30", "--to", "2024-06-10"],
+            [
+                "the rule would have paused itself at 2024-05-30T09:00:00+02:00 before anything is written: it failed for 30 customers in one run, e.g.: rules/",
+                "nothing after that would have left; the replay ends there",
+            ],
+        ),
+    ] {
+        let output = stammgast(test, folder, arguments);
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.code() == Some(1) && sentences.iter().all(|sentence| said.contains(sentence)), "{said}");
+        let document: Value = serde_json::from_slice(&stammgast(test, folder, &[arguments, &["--json"]].concat()).stdout).unwrap();
+        assert_eq!(
+            (&document["pauses_itself"]["after"], &document["pauses_itself"]["reason"]),
+            (&json!(0), &json!("failed for 30 customers in one run"))
+        );
+        assert_eq!(document["refused"], json!({ "rule_failed": 30 }), "of the first day alone");
     }
 });
 

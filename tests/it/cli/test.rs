@@ -97,6 +97,9 @@ fn paths_choose_what_is_tried() {
     assert!(said(&run(&folder.path().join("rules/tests"), &["anna.toml"])).ends_with("0 examples, 1 scenario: 1 failed.\n"));
     assert!(said(&run(&folder.path().join("rules/tests"), &["."])).ends_with("0 examples, 1 scenario: 1 failed.\n"));
     assert!(said(&run(&folder.path().join("rules"), &["tests/anna.toml"])).ends_with("0 examples, 1 scenario: 1 failed.\n"));
+    std::fs::create_dir(folder.path().join("mails")).unwrap();
+    let told = String::from_utf8(run(folder.path(), &["mails"]).stderr).unwrap();
+    assert!(told.contains("mails: holds neither rules (*.rhai) nor scenarios (*.toml, tests/*.toml)"), "{told}");
     let output = run(folder.path(), &["rules/nothing"]);
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(1) && told.contains("rules/nothing: no such file or folder: expected rules (*.rhai)"), "{told}");

@@ -151,7 +151,15 @@ fn what_cannot_be_read_is_a_fault_with_the_files_name() {
     fs::write(folder.path().join("latin.rhai"), b"// Gr\xfc\xdfe").unwrap();
     fs::write(folder.path().join("long.rhai"), vec![b' '; 300 * 1024]).unwrap();
     let faults = RuleSet::load(folder.path()).unwrap_err();
-    assert!(faults[0].to_string().ends_with("latin.rhai is not UTF-8 text"), "{faults:?}");
+    assert!(faults[0].to_string().ends_with("latin.rhai is not UTF-8 text: expected a text file, saved as UTF-8"), "{faults:?}");
     assert!(faults[1].to_string().ends_with("long.rhai is longer than 256 KiB: expected a smaller file"), "{faults:?}");
+    // Neither a rule that went with its link nor one that is no file is left out in silence.
+    let other = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(&gone, other.path().join("link.rhai")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(other.path().join("pipe.rhai")).status().unwrap().success());
+    let faults: Vec<String> = RuleSet::load(other.path()).unwrap_err().iter().map(ToString::to_string).collect();
+    assert!(faults.len() == 2 && faults[0].contains("link.rhai cannot be read: No such file"), "{faults:?}");
+    let no_file = "is no file: expected a text file, or a name that does not end with .rhai";
+    assert!(faults[1].ends_with(&format!("pipe.rhai {no_file}")), "{faults:?}");
     assert!(RuleSet::load(tempfile::tempdir().unwrap().path()).unwrap().rules().is_empty());
 }
