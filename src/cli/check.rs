@@ -157,6 +157,10 @@ fn show(faults: &[FileFault]) {
     let mut texts: HashMap<&str, String> = HashMap::new();
     for fault in faults {
         println!("{fault}");
+        // Of a fault without a line nothing is shown, and the file may be none that ends.
+        if fault.line == 0 {
+            continue;
+        }
         let text = texts.entry(&fault.file).or_insert_with(|| fs::read_to_string(&fault.file).unwrap_or_default());
         if let Some(line) = fault.line.checked_sub(1).and_then(|line| text.lines().nth(line)) {
             print_line(line, fault.column, fault.length);

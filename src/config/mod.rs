@@ -82,6 +82,13 @@ impl Config {
     /// A sentence that names the file, the key and what is expected.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let chosen = match file {
+            Some(path) if path.is_dir() => {
+                return Err(ConfigError::Bad(format!(
+                    "{}: is a folder: expected a TOML file, e.g. {}",
+                    path.display(),
+                    path.join("stammgast.toml").display()
+                )));
+            }
             Some(path) if !path.is_file() => return Err(ConfigError::Missing(path.to_owned())),
             Some(path) => Some(path.to_owned()),
             None => Some(PathBuf::from(DEFAULT_PATH)).filter(|path| path.is_file()),

@@ -1,7 +1,7 @@
 //! What the files of rules, own scores and templates are like, and when a change of them is to be taken up.
 
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -74,7 +74,9 @@ fn collect(folder: &Path, endings: &[&str], depth: usize, found: &mut Vec<PathBu
 
 fn content(path: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
-    match File::open(path).and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes)) {
+    // A pipe that nobody writes into would hold up whoever opens it.
+    let open = || if fs::metadata(path)?.is_file() { File::open(path) } else { Err(ErrorKind::InvalidInput.into()) };
+    match open().and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes)) {
         Ok(_) => bytes,
         Err(error) => format!("\0{:?}", error.kind()).into_bytes(),
     }

@@ -92,7 +92,7 @@ pub fn load(path: &Path, options: &Options, own: &Arc<[Declared]>) -> Result<Sce
     let mut bytes = Vec::new();
     let opened = std::fs::File::open(path).and_then(|opened| opened.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes));
     opened.map_err(|error| whole(format!("cannot be read: {error}")))?;
-    let text = String::from_utf8(bytes).map_err(|_| whole("is not UTF-8 text".to_owned()))?;
+    let text = String::from_utf8(bytes).map_err(|_| whole("is not UTF-8 text: expected a text file, saved as UTF-8".to_owned()))?;
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     read(&file, &stem, &text, options, own)
 }

@@ -2,6 +2,9 @@
 
 use std::process::{Command, Output};
 
+use stammgast::config::Config;
+use stammgast::daemon::files::Fingerprint;
+
 fn check(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_stammgast")).arg("check").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap()
 }
@@ -67,6 +70,21 @@ fn a_path_that_holds_no_rule_is_not_all_well() {
         code == Some(0) && text.ends_with("holds no rule: it does nothing unless another file imports it\n0 rules without fault, 1 warning.\n"),
         "{text}"
     );
+}
+
+#[test]
+fn a_pipe_among_the_rules_is_a_fault_and_holds_up_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe.rhai");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let output = check(&[folder.path().to_str().unwrap()]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(told, format!("{} is no file: expected a text file, or a name that does not end with .rhai\n1 fault.\n", pipe.display()));
+    let mut config = Config::from_toml("").unwrap();
+    config.rules.path = folder.path().to_owned();
+    let with_pipe = Fingerprint::of(&config);
+    std::fs::remove_file(&pipe).unwrap();
+    assert_ne!(Fingerprint::of(&config), with_pipe, "the daemon sees that it went");
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn files_that_are_huge_deep_or_no_text_are_told_as_such() {
         load(&path, &options(), &Arc::default()).unwrap_err()[0].message.clone()
     };
     assert_eq!(told("huge.toml", &vec![b'#'; 300_000]), "is longer than 256 KiB: expected a smaller file");
-    assert_eq!(told("bytes.toml", &[0xff, 0xfe, 0x00]), "is not UTF-8 text");
+    assert_eq!(told("bytes.toml", &[0xff, 0xfe, 0x00]), "is not UTF-8 text: expected a text file, saved as UTF-8");
     assert!(load(&folder.path().join("none.toml"), &options(), &Arc::default()).unwrap_err()[0].message.starts_with("cannot be read: "));
     let deep = format!("name = {}{}", "[".repeat(50_000), "]".repeat(50_000));
     assert!(told("deep.toml", deep.as_bytes()).contains("recursion"), "{}", told("deep.toml", deep.as_bytes()));
