@@ -33,12 +33,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/postgres/0013_abc_adjusted.sql"),
     ),
     (14, "complaints", include_str!("../../migrations/sqlite/0014_complaints.sql"), include_str!("../../migrations/postgres/0014_complaints.sql")),
-    (17, "refreshed", include_str!("../../migrations/sqlite/0017_refreshed.sql"), include_str!("../../migrations/postgres/0017_refreshed.sql")),
+    (15, "refreshed", include_str!("../../migrations/sqlite/0015_refreshed.sql"), include_str!("../../migrations/postgres/0015_refreshed.sql")),
     (
-        18,
+        16,
         "old_complaints",
-        include_str!("../../migrations/sqlite/0018_old_complaints.sql"),
-        include_str!("../../migrations/postgres/0018_old_complaints.sql"),
+        include_str!("../../migrations/sqlite/0016_old_complaints.sql"),
+        include_str!("../../migrations/postgres/0016_old_complaints.sql"),
     ),
 ];
 
