@@ -42,6 +42,17 @@ fn who_comes_again_does_not_count_as_somebody_else() {
     assert!((Ratio::default().design_effect(0.0, 0.0, 0.0) - 1.0).abs() < 1e-12);
 }
 
+#[test]
+fn the_chance_of_a_small_arm_beside_a_very_large_one_is_exact() {
+    // The chance that a rate of Beta(1, b) is above p is (1 − p)^b, whose mean over the other's Beta is a product.
+    for (people, hits, of) in [(10_i32, 5_000_i32, 100_000_i32), (50, 112, 1_225), (3, 900_000, 1_000_000), (1_000, 1_000, 1_000_000)] {
+        let arm = |hits: i32, of: i32| Proportion { hits: hits.into(), of: of.into() };
+        let chances = bayes::chances(&[arm(0, people), arm(hits, of)]).unwrap();
+        let exact: f64 = (0..=people).map(|step| f64::from(of - hits + 1 + step) / f64::from(of + 2 + step)).product();
+        assert!((chances[0].best - exact).abs() < 1e-9 && (chances[1].best - (1.0 - exact)).abs() < 1e-9, "{people}: {chances:?}, {exact}");
+    }
+}
+
 proptest! {
     #[test]
     fn an_interval_holds_its_rate_and_turns_its_sign_with_the_arms(a in 0i64..=500, b in 0i64..=500, more_a in 0i64..5000, more_b in 0i64..5000) {
@@ -60,7 +71,7 @@ proptest! {
     fn chances_add_up_and_tests_do_not_ask_which_arm_comes_first(a in 0i64..=300, b in 0i64..=300, more_a in 0i64..3000, more_b in 0i64..3000) {
         let (first, second) = (Proportion { hits: a, of: a + more_a }, Proportion { hits: b, of: b + more_b });
         let chances = bayes::chances(&[first, second]).unwrap();
-        prop_assert!((chances[0].best + chances[1].best - 1.0).abs() < 1e-7, "{chances:?}");
+        prop_assert!((chances[0].best + chances[1].best - 1.0).abs() < 1e-9, "{chances:?}");
         prop_assume!(first.of > 0 && second.of > 0);
         let (one, other) = (exact::fisher(first, second).unwrap(), exact::fisher(second, first).unwrap());
         prop_assert!((one - other).abs() < 1e-9 && (0.0..=1.0).contains(&one), "{one} {other}");
