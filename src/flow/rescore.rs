@@ -80,6 +80,8 @@ pub async fn recompute(ctx: &Ctx, as_of: UnixMs) -> Result<(Scored, Vec<Tally>),
 pub struct Run<'a> {
     ctx: &'a Ctx,
     as_of: UnixMs,
+    /// Tells whether what was computed will do.
+    fence: i64,
     /// Keeps everybody else waiting.
     alone: Option<Tx>,
 }
@@ -103,8 +105,8 @@ impl<'a> Run<'a> {
     /// When the database fails.
     pub async fn begin_alone(ctx: &'a Ctx, as_of: UnixMs) -> Result<Self, FlowError> {
         let mut tx = ctx.db.write().await?;
-        score_runs::begin(&mut tx, as_of).await?;
-        Ok(Self { ctx, as_of, alone: Some(tx) })
+        let fence = score_runs::begin(&mut tx, as_of).await?;
+        Ok(Self { ctx, as_of, fence, alone: Some(tx) })
     }
 
     /// Computes all scores, the shop's own ones too.
@@ -141,18 +143,27 @@ impl Computed<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn store(self) -> Result<Option<(Scored, Vec<Tally>)>, FlowError> {
-        let Self { run: Run { ctx, as_of, alone }, scored, own, hash, tallies } = self;
-        let mut tx = match alone {
-            Some(tx) => tx,
-            None => ctx.db.write().await?,
+        let Self { run: Run { ctx, as_of, fence, alone }, scored, own, hash, tallies } = self;
+        let (mut tx, changed) = if let Some(tx) = alone {
+            // Nobody could change anything; whoever is on the list was there before.
+            (tx, Vec::new())
+        } else {
+            let mut tx = ctx.db.write().await?;
+            let Some(changed) = score_runs::computed(&mut tx, fence).await? else { return Ok(None) };
+            if changed.len() > MAX_SINGLE {
+                // The list ends with this run, or the next one would find it just as long.
+                score_runs::mark_stale(&mut tx).await?;
+                tx.commit().await?;
+                return Ok(None);
+            }
+            (tx, changed)
         };
-        let Some(refreshed) = score_runs::computed(&mut tx).await?.filter(|ids| ids.len() <= MAX_SINGLE) else { return Ok(None) };
         scores::replace(&mut tx, &scored.scores).await?;
         score_runs::end(&mut tx, as_of, &scored.borders, &hash).await?;
         settle::note(ctx, &mut tx, as_of, &scored.scores).await?;
         own_scores::clear(&mut tx).await?;
         own_scores::add(&mut tx, &own).await?;
-        customers(ctx, &mut tx, &refreshed, ctx.clock.now().max(as_of)).await?;
+        customers(ctx, &mut tx, &changed, ctx.clock.now().max(as_of)).await?;
         tx.commit().await?;
         Ok(Some((scored, tallies)))
     }
@@ -280,7 +291,7 @@ pub async fn customers(ctx: &Ctx, tx: &mut Tx, ids: &[Id], at: UnixMs) -> Result
     };
     let run = score_runs::lock(tx).await?.filter(fits).filter(|_| ids.len() <= MAX_SINGLE);
     let (Some(run), Some(own)) = (run, own) else {
-        score_runs::mark_stale(tx).await?;
+        leave(tx, ids).await?;
         return Ok(0);
     };
     let facts = scores::facts_of(tx, ids, at, zone).await?;
@@ -290,7 +301,7 @@ pub async fn customers(ctx: &Ctx, tx: &mut Tx, ids: &[Id], at: UnixMs) -> Result
     let without: Vec<Id> = ids.iter().copied().filter(|id| !with_orders.contains(id)).collect();
     scores::remove(tx, &without).await?;
     own::refresh(ctx, tx, &own, ids, at).await?;
-    score_runs::note_refreshed(tx, ids).await?;
+    score_runs::note(tx, ids, false).await?;
     Ok(placed.len())
 }
 
@@ -308,10 +319,15 @@ pub async fn records(ctx: &Ctx, tx: &mut Tx, ids: &[Id], at: UnixMs) -> Result<(
     match own.as_ref().filter(|_| run.is_some()) {
         Some(own) => {
             own::refresh(ctx, tx, own, ids, at).await?;
-            score_runs::note_refreshed(tx, ids).await
+            score_runs::note(tx, ids, false).await
         }
-        None => score_runs::mark_stale(tx).await,
+        None => leave(tx, ids).await,
     }
+}
+
+/// Leaves customers to the next full run; few of them to one that is being computed, too.
+async fn leave(tx: &mut Tx, ids: &[Id]) -> Result<(), StoreError> {
+    if ids.len() > MAX_SINGLE { score_runs::mark_stale(tx).await } else { score_runs::note(tx, ids, true).await }
 }
 
 /// Whether a run has the values of these own scores; of none that are known any will do.

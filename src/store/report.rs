@@ -72,6 +72,7 @@ statements! {
                           CAST(SUM(held) AS BIGINT), SUM(CAST(held AS DOUBLE PRECISION) * CAST(held AS DOUBLE PRECISION)), CAST(MAX(cap) AS BIGINT)
                    FROM capped GROUP BY rule, variant";
     /// $1: the margin's share of the price where an order's cost is not known.
+    /// "CROSS": SQLite keeps this order, the few ids before the many decisions.
     MONEY = "WITH redeemed AS (SELECT order_id, decision_id, worth FROM redemptions),
                    bought AS (SELECT x.decision_id AS id,
                          SUM((o.revenue_cents + COALESCE(r.worth, 0.0)) * CASE WHEN o.cost_cents IS NULL THEN CAST($1 AS DOUBLE PRECISION) ELSE 1.0 END

@@ -22,6 +22,7 @@ macro_rules! counts {
 }
 
 macro_rules! assigned {
+    // "+customer_id": grouping by the bare column SQLite walks the unique key of all rules' decisions, because it comes in that order.
     ($among:literal) => {
         concat!(
             "SELECT d.rule_hash, COALESCE(d.variant, ''), COUNT(*) FROM decisions d

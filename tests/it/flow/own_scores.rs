@@ -176,14 +176,16 @@ on_both!(a_run_stores_nothing_when_facts_of_many_have_changed_or_another_run_was
     people(&test.db, 1..=2).await;
     let stage = stage(test);
     let now = stage.ctx.clock.now();
-    // The first run of a shop: an order that arrives has no borders to be placed by.
+    // The first run of a shop: an order that arrives has no borders to be placed by before the run ends.
     let first = rescore::Run::begin(&stage.ctx, now).await.unwrap().compute().await.unwrap();
     order(&test.db, 100, 1, now.0, 5_000, None, "paid").await;
     let mut tx = test.db.write().await.unwrap();
     assert_eq!(rescore::customers(&stage.ctx, &mut tx, &[Id(1)], now).await.unwrap(), 0);
     tx.commit().await.unwrap();
-    assert!(first.store().await.unwrap().is_none());
-    assert_eq!(stored(test).await, Vec::<String>::new());
+    assert!(first.store().await.unwrap().is_some());
+    let with_the_order = stored(test).await;
+    rescore::all(&stage.ctx, now).await.unwrap();
+    assert_eq!(stored(test).await, with_the_order);
     let slow = rescore::Run::begin(&stage.ctx, now).await.unwrap().compute().await.unwrap();
     rescore::all(&stage.ctx, now).await.unwrap();
     let faster = stored(test).await;
@@ -195,6 +197,14 @@ on_both!(a_run_stores_nothing_when_facts_of_many_have_changed_or_another_run_was
     score_runs::mark_stale(&mut tx).await.unwrap();
     tx.commit().await.unwrap();
     assert!(bulk.store().await.unwrap().is_none());
+    // So does a run that died long ago and left more on the list than a run refreshes by itself.
+    rescore::Run::begin(&stage.ctx, now).await.unwrap();
+    let mut tx = test.db.write().await.unwrap();
+    score_runs::note(&mut tx, &(1..=1_001).map(Id).collect::<Vec<_>>(), false).await.unwrap();
+    tx.commit().await.unwrap();
+    let long = rescore::Run::begin(&stage.ctx, now).await.unwrap().compute().await.unwrap();
+    assert!(long.store().await.unwrap().is_none());
+    assert!(rescore::Run::begin(&stage.ctx, now).await.unwrap().compute().await.unwrap().store().await.unwrap().is_some());
     let alone = rescore::Run::begin_alone(&stage.ctx, now).await.unwrap().compute().await.unwrap();
     assert!(alone.store().await.unwrap().is_some());
     score_runs::mark_stale(&mut test.db.write().await.unwrap()).await.unwrap();

@@ -122,27 +122,33 @@ on_both!(a_class_that_is_none_is_reported_and_not_guessed, |test| {
     assert_eq!(error, "the table scores holds a abc that cannot be read: 'D'");
 });
 
-on_both!(who_is_refreshed_is_noted_for_the_run_that_is_computed_and_for_no_other, |test| {
+on_both!(whose_facts_change_is_noted_for_the_run_that_is_computed_and_for_no_other, |test| {
     let mut tx = test.db.write().await.unwrap();
-    score_runs::begin(&mut tx, UnixMs(70)).await.unwrap();
-    score_runs::note_refreshed(&mut tx, &[Id(7), Id(5)]).await.unwrap();
+    let first = score_runs::begin(&mut tx, UnixMs(70)).await.unwrap();
+    score_runs::note(&mut tx, &[Id(7), Id(5)], false).await.unwrap();
     // Another one begins and takes nothing away.
-    score_runs::begin(&mut tx, UnixMs(80)).await.unwrap();
-    score_runs::note_refreshed(&mut tx, &[Id(7)]).await.unwrap();
-    assert_eq!(score_runs::computed(&mut tx).await.unwrap(), Some(vec![Id(5), Id(7)]));
+    let second = score_runs::begin(&mut tx, UnixMs(80)).await.unwrap();
+    score_runs::note(&mut tx, &[Id(7)], true).await.unwrap();
+    for fence in [first, second] {
+        assert_eq!(score_runs::computed(&mut tx, fence).await.unwrap(), Some(vec![Id(5), Id(7)]));
+    }
     score_runs::end(&mut tx, UnixMs(70), &Borders::default(), "").await.unwrap();
-    assert_eq!(score_runs::computed(&mut tx).await.unwrap(), None, "the other one began before this end");
-    score_runs::note_refreshed(&mut tx, &[Id(9)]).await.unwrap();
-    assert_eq!(score_runs::computed(&mut tx).await.unwrap(), None, "nobody computes");
-    score_runs::begin(&mut tx, UnixMs(90)).await.unwrap();
-    assert_eq!(score_runs::computed(&mut tx).await.unwrap(), Some(vec![]));
+    assert!(!score_runs::latest(&mut tx).await.unwrap().unwrap().stale, "the run that ended refreshes whom others have left to it");
+    score_runs::note(&mut tx, &[Id(9)], false).await.unwrap();
+    let third = score_runs::begin(&mut tx, UnixMs(90)).await.unwrap();
+    assert_eq!(score_runs::computed(&mut tx, second).await.unwrap(), None, "it began before the end of the first, whoever's list there is now");
+    assert_eq!(score_runs::computed(&mut tx, third).await.unwrap(), Some(vec![]), "when 9 was noted, nobody computed");
     score_runs::mark_stale(&mut tx).await.unwrap();
-    assert_eq!(score_runs::computed(&mut tx).await.unwrap(), None);
+    let fourth = score_runs::begin(&mut tx, UnixMs(90)).await.unwrap();
+    assert_eq!(score_runs::computed(&mut tx, third).await.unwrap(), None, "facts of many have changed");
+    assert_eq!(score_runs::computed(&mut tx, fourth).await.unwrap(), Some(vec![]));
     // A run that died takes nobody off the list, so it ends by itself.
-    score_runs::begin(&mut tx, UnixMs(90)).await.unwrap();
     let many: Vec<Id> = (1..=1_000).map(|id| Id(i64::MAX - id)).collect();
     for known in [true, true, true, false] {
-        score_runs::note_refreshed(&mut tx, &many).await.unwrap();
-        assert_eq!(score_runs::computed(&mut tx).await.unwrap().map(|ids| ids.len()), known.then_some(1_000));
+        score_runs::note(&mut tx, &many, false).await.unwrap();
+        assert_eq!(score_runs::computed(&mut tx, fourth).await.unwrap().map(|ids| ids.len()), known.then_some(1_000));
     }
+    let fifth = score_runs::begin(&mut tx, UnixMs(90)).await.unwrap();
+    assert_eq!(score_runs::computed(&mut tx, fourth).await.unwrap(), None);
+    assert_eq!(score_runs::computed(&mut tx, fifth).await.unwrap(), Some(vec![]));
 });
