@@ -21,7 +21,7 @@
 use super::Interval;
 use super::mean::Sample;
 use super::proportion::Proportion;
-use super::special::{normal_density, normal_tail};
+use super::special::normal_density_and_tail;
 
 /// c² for 5 %.
 const C_SQUARE_95: f64 = 7.471_055_940_955_828;
@@ -57,7 +57,8 @@ fn p_value(z: f64, progress: f64) -> f64 {
         return 1.0;
     }
     let c = square.sqrt();
-    (1.5 * c * normal_density(c) + 3.5 * normal_tail(c)).min(1.0)
+    let (density, tail) = normal_density_and_tail(c);
+    (1.5 * c * density + 3.5 * tail).min(1.0)
 }
 
 /// The difference of two rates at a look; `smallest` is the smallest effect worth finding, relative to the common rate (0.2: 20 %), fixed before the first look. `None`
@@ -121,15 +122,28 @@ struct Pair {
     observed: f64,
     /// The log-likelihood of the observed rates.
     best: f64,
+    /// Of the difference of the observed rates; half a hit for none, which would know nothing.
+    variance: f64,
+    /// How the root of the likelihood ratio bends away from a straight line in the slope, see [`Pair::upper`].
+    bend: f64,
 }
 
 impl Pair {
     fn of(variant: Proportion, control: Proportion) -> Option<Self> {
         let observed = variant.rate()? - control.rate()?;
         let numbers = |arm: Proportion| (count(arm.hits), count(arm.of));
-        let (variant, control) = (numbers(variant), numbers(control));
-        let best = ln_likelihood(variant, variant.0 / variant.1) + ln_likelihood(control, control.0 / control.1);
-        Some(Self { variant, control, observed, best })
+        Some(Self::new(numbers(variant), numbers(control), observed))
+    }
+
+    fn new(variant: (f64, f64), control: (f64, f64), observed: f64) -> Self {
+        let of_arm = |(hits, all): (f64, f64)| {
+            let (share, rate) = (1.0 / all, hits / all);
+            let variance = hits.max(0.5) * share * ((all - hits).max(0.5) * share) * share;
+            (ln_likelihood((hits, all), rate), variance, variance * share * (1.0 - 2.0 * rate))
+        };
+        let ((best, variance, bend), (control_best, control_variance, control_bend)) = (of_arm(variant), of_arm(control));
+        let variance = variance + control_variance;
+        Self { variant, control, observed, best: best + control_best, variance, bend: (bend - control_bend) / (1.5 * variance) }
     }
 
     /// τ: the information there is, by the variance without a difference, as a share of what finding the effect `smallest` takes.
@@ -156,13 +170,9 @@ impl Pair {
         if self.observed >= 1.0 {
             return 1.0;
         }
-        // A good guess: the root's first two terms in the slope. Half a hit for none, which would know nothing.
-        let spread = |(hits, all): (f64, f64)| hits.max(0.5) * (all - hits).max(0.5) / all.powi(3);
-        let skew = |(hits, all): (f64, f64)| 1.0 - 2.0 * hits / all;
-        let (variant, control) = (spread(self.variant), spread(self.control));
-        let bend = variant / self.variant.1 * skew(self.variant) - control / self.control.1 * skew(self.control);
-        let mut slope = reach / (variant + control).sqrt();
-        slope *= (1.0 - slope * bend / (1.5 * (variant + control))).max(0.5);
+        // A good guess: the root's first two terms in the slope.
+        let mut slope = reach / self.variance.sqrt();
+        slope *= (1.0 - slope * self.bend).max(0.5);
         let (mut low, mut high) = (0.0, f64::INFINITY);
         let mut end = self.observed;
         for _ in 0..100 {
@@ -194,7 +204,7 @@ impl Pair {
 
     /// The same pair with the arms changed over: its differences are ours with the other sign.
     fn turned(&self) -> Self {
-        Self { variant: self.control, control: self.variant, observed: -self.observed, best: self.best }
+        Self { variant: self.control, control: self.variant, observed: -self.observed, bend: -self.bend, ..*self }
     }
 }
 
@@ -236,7 +246,7 @@ mod tests {
         ] {
             let of = |(hits, all): (f64, f64)| hits / all;
             let best = ln_likelihood(variant, of(variant)) + ln_likelihood(control, of(control));
-            let pair = Pair { variant, control, observed: of(variant) - of(control), best };
+            let pair = Pair::new(variant, control, of(variant) - of(control));
             for (end, sign) in [(pair.upper(2.8), 1.0), (-pair.turned().upper(2.8), -1.0)] {
                 // The likeliest rates with this difference, by going through them.
                 let (low, high) = ((-end).max(0.0), (1.0 - end).min(1.0));

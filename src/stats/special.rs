@@ -6,17 +6,17 @@ use std::f64::consts::PI;
 
 use crate::base::gamma::ln_gamma;
 
-/// The density of the standard normal distribution.
-pub(super) fn normal_density(z: f64) -> f64 {
-    (-0.5 * z * z).exp() / (2.0 * PI).sqrt()
+/// The density of the standard normal distribution, and the chance that a value is above `z`; relative precision holds far out, too.
+pub(super) fn normal_density_and_tail(z: f64) -> (f64, f64) {
+    let density = (-0.5 * z * z).exp() / (2.0 * PI).sqrt();
+    // Q(1/2, z²/2) is both tails; what stands before its series is √x·e^−x/√π.
+    let above = 0.5 * gamma_tail_after(z.abs() * density, 0.5, 0.5 * z * z);
+    (density, if z < 0.0 { 1.0 - above } else { above })
 }
 
-/// The chance that a standard normal value is above `z`; relative precision holds far out, too.
+/// The chance that a standard normal value is above `z`.
 pub(super) fn normal_tail(z: f64) -> f64 {
-    if z < 0.0 {
-        return 1.0 - normal_tail(-z);
-    }
-    0.5 * gamma_tail(0.5, 0.5 * z * z)
+    normal_density_and_tail(z).1
 }
 
 /// The value that a standard normal value is above with the chance `tail`, 0 < tail < 1; infinite at the ends.
@@ -44,10 +44,14 @@ pub(super) fn falling_root(function: impl Fn(f64) -> f64, value: f64, mut low: f
 
 /// The upper regularised incomplete gamma function Q(a, x), a ≥ 1/2, x ≥ 0 (DLMF 8.11.4 for small x, the continued fraction 8.9.2 for large).
 fn gamma_tail(a: f64, x: f64) -> f64 {
+    gamma_tail_after((a * x.ln() - x - ln_gamma(a)).exp(), a, x)
+}
+
+/// The same when `front`, x^a·e^−x/Γ(a), is known.
+fn gamma_tail_after(front: f64, a: f64, x: f64) -> f64 {
     if x <= 0.0 {
         return 1.0;
     }
-    let front = (a * x.ln() - x - if a.total_cmp(&0.5).is_eq() { 0.5 * PI.ln() } else { ln_gamma(a) }).exp();
     // Up to 6 the series is the faster one, and what its complement loses is less than the last three digits.
     if x < (a + 1.0).max(6.0) {
         let (mut term, mut sum, mut place) = (1.0 / a, 1.0 / a, a);
@@ -58,22 +62,28 @@ fn gamma_tail(a: f64, x: f64) -> f64 {
         }
         return (1.0 - front * sum).max(0.0);
     }
-    // Lentz's method, forwards.
+    if front <= 0.0 {
+        return 0.0;
+    }
+    // Numerators and denominators of one convergent after the other (DLMF 3.10.5), which takes no division on the way.
     let mut partial = x + 1.0 - a;
-    let (mut upper, mut lower) = (1e300, 1.0 / partial);
-    let mut fraction = lower;
+    let ((mut above, mut below), (mut above_before, mut below_before)) = ((1.0, partial), (0.0, 1.0));
     for step in 1..500 {
         let place = f64::from(step);
         let numerator = -place * (place - a);
         partial += 2.0;
-        lower = 1.0 / off_zero(numerator * lower + partial);
-        upper = off_zero(partial + numerator / upper);
-        fraction *= upper * lower;
-        if (upper * lower - 1.0).abs() < 1e-16 {
+        ((above, below), (above_before, below_before)) =
+            ((partial * above + numerator * above_before, partial * below + numerator * below_before), (above, below));
+        let (now, then) = (above * below_before, above_before * below);
+        if (now - then).abs() < 1e-16 * now.abs() {
             break;
         }
+        if below.abs() > 1e100 {
+            // Only their ratio counts, and products of two have to stay numbers.
+            (above, below, above_before, below_before) = (above * 1e-100, below * 1e-100, above_before * 1e-100, below_before * 1e-100);
+        }
     }
-    front * fraction
+    front * above / below
 }
 
 /// The regularised incomplete beta function: the chance that a Beta(a, b) value is below `x`.
