@@ -64,6 +64,7 @@ pub struct Backtest {
     /// Runs that a guard would have held; the replay goes on as if each were released at once. Limits of the shop count this rule alone.
     pub held: Vec<HeldRun>,
     /// Where the rule would pause itself: the replay ends there, as nothing more would leave until there is another version or a person lets it go on.
+    /// What a limit cuts off of a run is not looked at.
     pub pauses_itself: Option<OwnPause>,
     /// Whether the rule has `.winner(…)`: the replay gives the traffic to a winner only after the run with which the daemon did so.
     pub winner: bool,
@@ -176,11 +177,11 @@ pub async fn backtest(
         let arms = Arms::after(switch.as_ref().filter(|switch| switch.at <= tick_at));
         let entries = decide::decide(&then, campaign, name, moment, proposed.candidates, &Past::Rehearsed(&shop.rehearsal), &arms).await?;
         // The size of a run is looked at as a whole, whatever becomes of it.
-        let held = brake.run(tick_at, &entries).map(|foreseen| HeldRun { at: tick_at, foreseen });
-        let (entries, refused, ended) = Course::begin(ctx, tick_at).whole(entries, proposed.refused);
-        let comes_to =
-            |held: &HeldRun| ended.as_ref().is_none_or(|ended| held.foreseen.barrier.guard.is_of_size() || held.foreseen.after < ended.after);
-        found.backtest.held.extend(held.filter(comes_to));
+        let (held, meter) = brake.run(tick_at, &entries);
+        let (entries, refused, ended) = Course::begin(ctx, tick_at, meter).whole(entries, proposed.refused);
+        // A limit that it does not come to holds nothing.
+        let held = held.filter(|held| held.barrier.guard.is_of_size() || ended.is_none());
+        found.backtest.held.extend(held.map(|foreseen| HeldRun { at: tick_at, foreseen }));
         found.backtest.pauses_itself = ended;
         found.refuse(zone.date(tick_at), refused.into_iter().map(|(_, reason)| reason));
         for entry in &entries {

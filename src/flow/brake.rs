@@ -111,7 +111,12 @@ impl<'a> Brake<'a> {
 
     /// Where these entries, in their order, have to stop.
     pub(super) fn stop(&self, entries: &[Entry]) -> Option<Stop> {
-        self.meter.stop(entries.iter().filter(|entry| entry.is_message()).map(|entry| entry.voucher_cents))
+        self.meter.stop(cents(entries))
+    }
+
+    /// The limits of hours and days, with what has been counted so far.
+    pub(super) fn meter(&self) -> Meter {
+        self.meter.clone()
     }
 
     /// Where a run would be held that wants to write messages with vouchers of these cents.
@@ -188,12 +193,12 @@ impl<'a> Rehearsed<'a> {
         Ok(Self { guards: &ctx.config.guards, spec, zone, customers, runs, of_day: Vec::new() })
     }
 
-    /// Where the run for `tick_at` would be held; then it counts as written whole.
-    pub(super) fn run(&mut self, tick_at: UnixMs, entries: &[Entry]) -> Option<Foreseen> {
-        let voucher_cents: Vec<i64> = entries.iter().filter(|entry| entry.is_message()).map(|entry| entry.voucher_cents).collect();
+    /// Where the run for `tick_at` would be held, and the limits that it has to keep to; then it counts as written whole.
+    pub(super) fn run(&mut self, tick_at: UnixMs, entries: &[Entry]) -> (Option<Foreseen>, Meter) {
+        let voucher_cents: Vec<i64> = cents(entries).collect();
         let (messages, cents) = (voucher_cents.len(), voucher_cents.iter().fold(0_i64, |sum, cents| sum.saturating_add(*cents)));
         if messages == 0 {
-            return None;
+            return (None, Meter::default());
         }
         let (date, hour, day) = (self.zone.date(tick_at), Window::hour(self.zone, tick_at), Window::day(self.zone, tick_at));
         self.of_day.retain(|(at, ..)| day.contains(*at));
@@ -225,8 +230,18 @@ impl<'a> Rehearsed<'a> {
             _ => self.runs.push((date, messages, let_pass)),
         }
         self.runs.retain(|(day, ..)| *day >= guard::first_day(date));
-        found
+        (found, brake.meter)
     }
+}
+
+/// What the vouchers of the messages among these cost, message by message.
+pub(super) fn cents(entries: &[Entry]) -> impl Iterator<Item = i64> {
+    entries.iter().filter(|entry| entry.is_message()).map(|entry| entry.voucher_cents)
+}
+
+/// Where a page is cut of which so many messages fit: at the next one. `None`: it has no more.
+pub(super) fn cut_at(entries: &[Entry], messages: usize) -> Option<usize> {
+    entries.iter().enumerate().filter(|(_, entry)| entry.is_message()).nth(messages).map(|(place, _)| place)
 }
 
 /// When the configuration wants to be asked about the size of a run.

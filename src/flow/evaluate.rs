@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::analyse::winner;
-use super::brake::Brake;
+use super::brake::{self, Brake, cut_at};
 use super::campaign::Campaign;
 use super::decide::{self, Arms};
+use super::pause::Failures;
 use super::recall::Past;
 use super::retrace::Reach;
 use super::scan::{self, Found, Scan};
@@ -59,14 +60,6 @@ pub struct TickReport {
 }
 
 impl TickReport {
-    fn count(&mut self, entries: &[Entry]) {
-        self.proposed += entries.len();
-        for entry in entries.iter().filter(|entry| pause::is_failure(entry)) {
-            self.failed += 1;
-            self.failure.get_or_insert_with(|| entry.decision.detail.clone());
-        }
-    }
-
     fn hold(&mut self, ctx: &Ctx, hold: Hold) {
         let shop = &ctx.config.shop;
         tracing::warn!(rule = hold.rule, guard = hold.barrier.guard.code(), "held: {}", hold.sentence(shop.zone(), shop.currency.code()));
@@ -184,7 +177,7 @@ pub(super) async fn run(
             return Ok(report);
         }
     }
-    let mut first_page = begins;
+    let mut failures = Failures::begin(ctx, begins);
     while let Some(page) = pages.next().await? {
         let now = ctx.clock.now();
         brake.move_to(ctx, now).await?;
@@ -199,8 +192,10 @@ pub(super) async fn run(
         if report.paused.is_some() {
             return Ok(report);
         }
-        report.count(&page.entries);
-        if let Some(reason) = pause::needed(ctx.config.rules.pause_after_failures, report.failed, first_page, &page.entries) {
+        report.proposed += page.entries.len();
+        let needed = failures.page(&page.entries, 0);
+        (report.failed, report.failure) = (failures.failed, failures.failure.clone());
+        if let Some(reason) = needed {
             page.entries.retain(pause::is_failure);
             decisions::append(&mut tx, &rule.spec, tick_at, now, &page.entries).await?;
             let failure = report.failure.as_deref().unwrap_or_default();
@@ -209,7 +204,6 @@ pub(super) async fn run(
             tracing::error!(rule = name, "the rule {reason}: it pauses itself; `stammgast rules list` says why");
             return Ok(report);
         }
-        first_page &= page.entries.is_empty();
         let written = decisions::append(&mut tx, &rule.spec, tick_at, now, &page.entries).await?;
         brake.count(&mut tx, written).await?;
         ticks::advance(&mut tx, name, tick_at, page.last, written).await?;
@@ -260,16 +254,15 @@ struct Page {
 
 impl Page {
     fn messages(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.is_message()).count()
+        brake::cents(&self.entries).count()
     }
 
     /// The page up to its `messages`th message and what lies before the next one; and how many messages are left over.
     fn cut(mut self, messages: usize) -> (Self, usize) {
         let all = self.messages();
-        let next = self.entries.iter().enumerate().filter(|(_, entry)| entry.is_message()).nth(messages);
-        if let Some((place, entry)) = next {
+        if let Some(place) = cut_at(&self.entries, messages) {
             // Nobody between the last that is decided and this one is a candidate, so this is where to go on.
-            self.last = Id(entry.decision.customer_id.0 - 1);
+            self.last = Id(self.entries[place].decision.customer_id.0 - 1);
             self.entries.truncate(place);
         }
         (self, all.saturating_sub(messages))

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::brake::{cents, cut_at};
 use super::scan::PAGE;
 use super::{Ctx, FlowError};
 use crate::base::id::Id;
@@ -11,6 +12,7 @@ use crate::model::decision::{Refusal, Verdict};
 use crate::model::pause::Pause;
 use crate::model::rule::RuleSpec;
 use crate::model::text;
+use crate::policy::guard::Meter;
 use crate::store::decisions::Entry;
 use crate::store::messages::{self, Open};
 use crate::store::{Tx, pauses, ticks};
@@ -82,19 +84,45 @@ pub async fn all(ctx: &Ctx) -> Result<Vec<Pause>, FlowError> {
     Ok(pauses::open(&mut ctx.db.read().await?).await?)
 }
 
-/// Why a run must not go on, as far as this page shows: the rule failed for `limit` customers (0: any number is allowed), or for everybody of the first
-/// page whom it came to.
-pub(super) fn needed(limit: usize, failed: usize, first_page: bool, entries: &[Entry]) -> Option<String> {
-    if limit == 0 || failed == 0 {
-        return None;
+/// For whom a rule failed, counted from where a run begins or goes on after a hold.
+#[derive(Debug)]
+pub(super) struct Failures {
+    /// So many pause the rule; 0: any number is allowed.
+    limit: usize,
+    first_page: bool,
+    /// How many.
+    pub(super) failed: usize,
+    /// The first one's sentence.
+    pub(super) failure: Option<String>,
+}
+
+impl Failures {
+    /// Begins to count; `begins`: with the first page of the run.
+    pub(super) fn begin(ctx: &Ctx, begins: bool) -> Self {
+        Self { limit: ctx.config.rules.pause_after_failures, first_page: begins, failed: 0, failure: None }
     }
-    let through = |entry: &Entry| matches!(entry.decision.verdict, Verdict::Send { .. } | Verdict::Control | Verdict::Holdout);
-    if failed >= limit {
-        Some(format!("failed for {failed} customers in one run"))
-    } else if first_page && failed >= FEW && !entries.iter().any(through) {
-        Some(format!("failed for all {failed} customers that it came to"))
-    } else {
-        None
+
+    /// Counts the next page, up to where a limit cuts it; `stopped`: those of it whom a gate has stopped already. Why the run must not go on: the rule
+    /// failed for too many, or for everybody of the first page whom it came to.
+    pub(super) fn page(&mut self, entries: &[Entry], stopped: usize) -> Option<String> {
+        for entry in entries.iter().filter(|entry| is_failure(entry)) {
+            self.failed += 1;
+            self.failure.get_or_insert_with(|| entry.decision.detail.clone());
+        }
+        let first_page = self.first_page;
+        self.first_page &= entries.is_empty() && stopped == 0;
+        if self.limit == 0 || self.failed == 0 {
+            return None;
+        }
+        let failed = self.failed;
+        let through = |entry: &Entry| matches!(entry.decision.verdict, Verdict::Send { .. } | Verdict::Control | Verdict::Holdout);
+        if failed >= self.limit {
+            Some(format!("failed for {failed} customers in one run"))
+        } else if first_page && failed >= FEW && !entries.iter().any(through) {
+            Some(format!("failed for all {failed} customers that it came to"))
+        } else {
+            None
+        }
     }
 }
 
@@ -121,24 +149,26 @@ impl OwnPause {
     }
 }
 
-/// A run that is not made, page by page: leaves what the daemon would write, up to where the rule would pause itself.
+/// A run that is not made, page by page: leaves what the daemon would write, up to where the rule would pause itself. As the daemon does it looks at a page up
+/// to where a limit cuts it. Behind the cut it looks at nothing: there the daemon counts anew for each part of the run, and what the other rules write
+/// says how large the parts are.
 #[derive(Debug)]
 pub(super) struct Course {
-    limit: usize,
     at: UnixMs,
-    begun: bool,
-    failed: usize,
-    failure: String,
+    failures: Failures,
+    /// What the run has to keep to.
+    meter: Meter,
+    /// Whether a limit has cut it.
+    cut: bool,
     messages: usize,
     /// Where it ended, if it did.
     pub(super) ended: Option<OwnPause>,
 }
 
 impl Course {
-    /// Begins the run for `at`.
-    pub(super) fn begin(ctx: &Ctx, at: UnixMs) -> Self {
-        let limit = ctx.config.rules.pause_after_failures;
-        Self { limit, at, begun: false, failed: 0, failure: String::new(), messages: 0, ended: None }
+    /// Begins the run for `at`, which has to keep to `meter`.
+    pub(super) fn begin(ctx: &Ctx, at: UnixMs, meter: Meter) -> Self {
+        Self { at, failures: Failures::begin(ctx, true), meter, cut: false, messages: 0, ended: None }
     }
 
     /// Takes out of the next page what would not be written. `stopped`: those of the page whom a gate has stopped already.
@@ -146,18 +176,22 @@ impl Course {
         if self.ended.is_some() {
             return entries.clear();
         }
-        for entry in entries.iter().filter(|entry| is_failure(entry)) {
-            self.failed += 1;
-            if self.failure.is_empty() {
-                self.failure.clone_from(&entry.decision.detail);
-            }
+        if self.cut {
+            return;
         }
-        if let Some(reason) = needed(self.limit, self.failed, !self.begun, entries) {
+        let stop = self.meter.stop(cents(entries));
+        let fits = stop.and_then(|stop| cut_at(entries, stop.after)).unwrap_or(entries.len());
+        if let Some(reason) = self.failures.page(&entries[..fits], stopped) {
+            entries.truncate(fits);
             entries.retain(is_failure);
-            self.ended = Some(OwnPause { at: self.at, after: self.messages, reason, failure: self.failure.clone() });
-        } else {
-            self.begun |= !entries.is_empty() || stopped > 0;
-            self.messages += entries.iter().filter(|entry| entry.is_message()).count();
+            let failure = self.failures.failure.clone().unwrap_or_default();
+            self.ended = Some(OwnPause { at: self.at, after: self.messages, reason, failure });
+            return;
+        }
+        self.cut = stop.is_some();
+        for voucher_cents in cents(entries) {
+            self.messages += 1;
+            self.meter.count(1, voucher_cents);
         }
     }
 

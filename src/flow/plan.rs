@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::analyse::winner;
-use super::brake::{Brake, Foreseen};
+use super::brake::{Brake, Foreseen, cents};
 use super::campaign::Campaign;
 use super::decide::{self, Arms};
 use super::pause::{Course, OwnPause};
@@ -23,6 +23,7 @@ use crate::model::facts::{Facts, Moment};
 use crate::model::pause::Pause;
 use crate::model::rule::RuleSpec;
 use crate::model::switch::Switch;
+use crate::policy::guard::Meter;
 use crate::store::decisions::Entry;
 use crate::store::pauses;
 
@@ -59,7 +60,7 @@ pub struct Plan {
     pub switch: Option<Switch>,
     /// The guard that would hold the run, and where.
     pub held: Option<Foreseen>,
-    /// Where the rule would pause itself: `people` and all figures end there.
+    /// Where the rule would pause itself: `people` and all figures end there. What a limit cuts off is not looked at.
     pub pauses_itself: Option<OwnPause>,
     /// A message of each variant.
     pub previews: Vec<Preview>,
@@ -124,10 +125,11 @@ pub async fn plan(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, other: Option
     let mut voucher_cents = Vec::new();
     plan.switch = winner::foresee(ctx, &spec, plan.as_of).await?;
     let arms = Arms::after(plan.switch.as_ref());
-    let mut course = Course::begin(ctx, plan.as_of);
+    let brake = Brake::read(ctx, &spec, plan.as_of, 0, plan.customers).await?;
+    let mut course = Course::begin(ctx, plan.as_of, brake.meter());
     rehearse(ctx, campaign, (name, &arms), unstored.as_ref(), |known, mut entries| {
         // The size of a run is looked at as a whole, whatever becomes of it.
-        voucher_cents.extend(entries.iter().filter(|entry| entry.is_message()).map(|entry| entry.voucher_cents));
+        voucher_cents.extend(cents(&entries));
         course.page(&mut entries, 0);
         for entry in &entries {
             if let Some(facts) = known.get(&entry.decision.customer_id) {
@@ -136,15 +138,16 @@ pub async fn plan(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, other: Option
         }
     })
     .await?;
-    plan.held = Brake::read(ctx, &spec, plan.as_of, 0, plan.customers).await?.foresee(&voucher_cents);
-    if let Some(ended) = course.ended {
-        // A limit that it does not come to holds nothing.
-        plan.held = plan.held.filter(|held| held.barrier.guard.is_of_size() || held.after < ended.after);
-        plan.pauses_itself = Some(ended);
-    }
+    // A limit that it does not come to holds nothing.
+    plan.held = brake.foresee(&voucher_cents).filter(|held| held.barrier.guard.is_of_size() || course.ended.is_none());
+    plan.pauses_itself = course.ended;
     if let Some(other) = other {
-        plan.against = other.rules.rule(name).map(|rule| rule.spec.hash.clone());
-        let (mut before, mut course) = (Vec::new(), Course::begin(ctx, plan.as_of));
+        let mut meter = Meter::default();
+        if let Some(rule) = other.rules.rule(name) {
+            plan.against = Some(rule.spec.hash.clone());
+            meter = Brake::read(ctx, &rule.spec, plan.as_of, 0, plan.customers).await?.meter();
+        }
+        let (mut before, mut course) = (Vec::new(), Course::begin(ctx, plan.as_of, meter));
         // Whom it reaches does not depend on the arm.
         rehearse(ctx, other, (name, &Arms::Split), unstored.as_ref(), |known, mut entries| {
             course.page(&mut entries, 0);

@@ -282,3 +282,43 @@ on_both!(a_replay_and_a_plan_end_where_the_daemon_lets_the_rule_pause_itself, |t
     let whole = replay(&stage, "daily", "2024-07-01", "2024-07-02").await;
     assert!(whole.pauses_itself.is_none() && whole.runs == 2);
 });
+
+/// Everybody matches; of those from `from` on it fails for every tenth.
+fn cut_rule(name: &str, from: i64, more: &str) -> String {
+    format!(
+        "rule(\"{name}\").every(\"0 9 * * *\").basis(\"consent\").when(|c| c.orders >= 1).once_per(\"day\"){more}.send(|c| if parse_int(c.id) >= {from} && \
+         c.id.ends_with(\"9\") {{ email(\"win-back-plain\", #{{ tag: c.tags[0] }}) }} else {{ email(\"win-back\", #{{ voucher: voucher(\"WB\", eur(5), days(14)) }}) }});\n"
+    )
+}
+
+on_both!(a_run_that_a_limit_cuts_before_it_has_failed_too_often_is_held_and_nothing_else_is_told, |test| {
+    people(&test.db, 1..=2_100).await;
+    // How many messages are written, and whether the run is held; else the rule pauses itself.
+    let cases = [
+        ("ten", 1, ".limit(10, \"day\")", 10, true),
+        ("nineteen", 1, ".limit(178, \"day\")", 178, true),
+        ("twenty", 1, ".limit(179, \"day\")", 0, false),
+        ("budget", 1, ".budget(eur(500), \"day\")", 100, true),
+        ("hourly", 1_500, ".limit(1200, \"hour\")", 1_200, true),
+        ("second-page", 1_500, ".limit(1700, \"day\")", 1_000, false),
+        ("none", 1, "", 0, false),
+    ];
+    let rules: String = cases.iter().map(|(name, from, more, ..)| cut_rule(name, *from, more)).collect();
+    let settings = "[rules]\npause_after_failures = 20\n[policy]\ncap_messages = 0\n[guards]\nhold_percent = 0\nhold_factor = 0\n";
+    let stage = Stage::new(&test.db, MONDAY_NINE, &rules, settings);
+    for (name, _, _, written, held) in cases {
+        let planned = plan::plan(&stage.ctx, &stage.in_force.get(), name, None).await.unwrap();
+        let found = replay(&stage, name, "2024-07-01", "2024-07-02").await;
+        let report = stage.tick(name).await;
+        assert_eq!((report.messages, report.held.is_some(), report.paused.is_some()), (written, held, !held), "{name}");
+        let of_hold = report.held.as_ref().map(|hold| (hold.written, hold.waiting, hold.barrier.guard));
+        let foreseen = planned.held.map(|held| (held.after.cast_signed() as i64, held.waiting.cast_signed() as i64, held.barrier.guard));
+        assert_eq!(foreseen, of_hold, "{name}");
+        let of_pause = report.paused.as_ref().map(|pause| (written, pause.reason.clone()));
+        let told = planned.pauses_itself.as_ref().map(|pause| (pause.after, format!("{}, e.g.: {}", pause.reason, pause.failure)));
+        assert_eq!((&told, &found.pauses_itself), (&of_pause, &planned.pauses_itself), "{name}");
+        let days = if held { 2 } else { 0 };
+        assert_eq!((found.held.len(), found.held.first().map(|run| run.foreseen)), (days, planned.held), "{name}");
+        assert_eq!(planned.messages() > written, held, "{name}: who waits is told, too");
+    }
+});
