@@ -140,7 +140,7 @@ impl Goal {
 }
 
 /// A goal as it is written.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a section [goals.NAME] with kpi, target, from and by")]
 pub struct RawGoal {
     kpi: String,
@@ -188,7 +188,7 @@ fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
 }
 
 /// `[goals]`, by name.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(transparent)]
 pub struct Goals(BTreeMap<String, RawGoal>);
 
@@ -290,7 +290,7 @@ fn decimal(text: &str) -> Option<f64> {
 }
 
 /// `[kpi]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KpiSettings {
     /// How many years a customer stays, for the simple CLV.

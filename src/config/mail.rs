@@ -27,7 +27,7 @@ pub enum Tls {
 }
 
 /// Mail settings; units in the field names.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mail {
     /// SMTP or files.

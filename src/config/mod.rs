@@ -19,7 +19,7 @@ pub const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
 pub const DEFAULT_PATH: &str = "config/stammgast.toml";
 
 /// All settings.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The shop itself.

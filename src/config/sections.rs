@@ -12,7 +12,7 @@ use crate::base::secret::Secret;
 type Problem = (&'static str, String);
 
 /// `[database]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
     /// `sqlite://…` or `postgres://…`.
@@ -39,7 +39,7 @@ impl Database {
 }
 
 /// `[rules]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rules {
     /// The folder, or one file.
@@ -60,7 +60,7 @@ impl Rules {
 }
 
 /// `[templates]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Folder {
     /// The folder.
@@ -68,7 +68,7 @@ pub struct Folder {
 }
 
 /// `[import]`: our names of columns → those of the shop's exports.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Import {
     /// In files of customers.
@@ -80,7 +80,7 @@ pub struct Import {
 }
 
 /// `[attributes]`: own facts about customers, name → kind.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(transparent)]
 pub struct Attributes(pub BTreeMap<String, String>);
 
@@ -104,7 +104,7 @@ impl Attributes {
 }
 
 /// `[score]`; what the values mean stands with the score types of the model.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Score {
     /// The folder of the shop's own scores, or one file.
@@ -173,7 +173,7 @@ impl Score {
 }
 
 /// `[policy]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// `HH:MM`.
@@ -223,7 +223,7 @@ impl Policy {
 }
 
 /// `[experiments]`: what comparisons are about.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Experiments {
     /// The smallest effect worth having, in percent of the rate.
@@ -251,7 +251,7 @@ impl Experiments {
 }
 
 /// `[guards]`: when a run stops and asks; 0 switches a guard off.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Guards {
     /// From all rules together.
@@ -285,7 +285,7 @@ impl Guards {
 }
 
 /// `[dispatch]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dispatch {
     /// Messages per claim.
@@ -316,7 +316,7 @@ impl Dispatch {
 }
 
 /// `[daemon]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Daemon {
     /// Name among the daemons on one database; empty: the machine's.
@@ -343,7 +343,7 @@ impl Daemon {
 }
 
 /// `[log]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
     /// As RUST_LOG.

@@ -12,7 +12,7 @@ const FEWEST: usize = 20;
 const MOST: usize = 512;
 
 /// `[server]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Server {
     /// Where to listen.

@@ -6,7 +6,7 @@ use crate::base::money::Currency;
 use crate::base::time::Zone;
 
 /// The shop.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shop {
     /// In mails and pages.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::base::secret::Secret;
 
 /// A named target.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// What rules call it.
@@ -46,7 +46,7 @@ impl Target {
 }
 
 /// How requests are made.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Webhook {
     /// TCP and TLS.

@@ -58,7 +58,7 @@ impl Reloader {
     /// Whatever the files are like. Other settings need a restart, which is said when they changed.
     async fn wished(&mut self) -> Option<Result<Swap, Vec<FileFault>>> {
         match Config::load(self.config_path.as_deref()) {
-            Ok(fresh) if format!("{fresh:?}") != format!("{:?}", self.ctx.config) => {
+            Ok(fresh) if fresh != *self.ctx.config => {
                 tracing::warn!("the configuration changed: settings besides rules and templates take effect at the next start");
             }
             Ok(_) => {}

@@ -144,6 +144,13 @@ async fn a_call_of_the_api_reloads_as_a_signal_does_and_says_what_changed_or_eve
     let less = reload().await.json();
     assert_eq!((&less["removed"], &less["rules"].as_array().unwrap().len()), (&json!(["second"]), &1));
     gauge(&daemon, "stammgast_reload_faults 0").await;
+
+    let settings = fs::read_to_string(shop.path("config/stammgast.toml")).unwrap();
+    assert!(!daemon.log().contains("the configuration changed"), "{}", daemon.log());
+    fs::write(shop.path("config/stammgast.toml"), settings.replace("shop-1", "shop-2")).unwrap();
+    assert_eq!(reload().await.status, 200, "the old token is the right one until the next start");
+    until("a new token is seen", async || daemon.log().contains("the configuration changed").then_some(())).await;
+    assert!(!daemon.log().contains("a-token"), "{}", daemon.log());
     daemon.stop().await;
 }
 
