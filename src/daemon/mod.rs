@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -71,6 +71,7 @@ pub async fn serve(parts: Parts, stop: CancellationToken, on_ready: impl FnOnce(
         pulse: Arc::clone(&pulse),
         glance: Arc::default(),
         wishes: wishes.clone(),
+        reading: Arc::new(Semaphore::new(1)),
         metrics: Arc::new(move || handle.render()),
     };
     let listener = TcpListener::bind(&ctx.config.server.listen)

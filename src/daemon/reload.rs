@@ -38,19 +38,28 @@ impl Reloader {
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tell_faults(0);
         loop {
-            let work = async {
-                tokio::select! {
-                    Some(wish) = wishes.recv() => {
-                        if let Some(came) = self.wished().await {
-                            let _ = wish.send(came);
-                        }
-                    }
-                    _ = looks.tick(), if watch_s > 0 => self.look().await,
-                }
-            };
-            tokio::select! {
+            let wish = tokio::select! {
                 () = stop.cancelled() => return,
-                () = work => {}
+                Some(wish) = wishes.recv() => Some(wish),
+                _ = looks.tick(), if watch_s > 0 => None,
+            };
+            let work = async {
+                if wish.is_some() {
+                    return self.wished().await;
+                }
+                self.look().await;
+                None
+            };
+            let came = tokio::select! {
+                () = stop.cancelled() => {
+                    // Before the wish is gone: whoever waits for it sees why nobody answers.
+                    wishes.close();
+                    return;
+                }
+                came = work => came,
+            };
+            if let (Some(wish), Some(came)) = (wish, came) {
+                let _ = wish.send(came);
             }
         }
     }

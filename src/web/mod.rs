@@ -18,7 +18,7 @@ use axum::middleware::map_response;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::flow::Ctx;
 use crate::flow::analyse::Report;
@@ -38,6 +38,8 @@ pub struct Web {
     pub glance: Arc<glance::Glance<Figures>>,
     /// Where a wish for a reload goes.
     pub wishes: mpsc::Sender<Wish>,
+    /// Whoever reads the files of rules for an answer holds the one permit.
+    pub reading: Arc<Semaphore>,
     /// Renders the metrics page.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }

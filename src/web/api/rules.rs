@@ -21,8 +21,17 @@ use crate::model::text::one_line;
 /// As `stammgast rules list --json`: what runs, against the files as they are now.
 pub(super) async fn list(State(web): State<Web>) -> Response {
     let (in_force, config) = (Arc::clone(&web.in_force), Arc::clone(&web.ctx.config));
+    // One at a time: a file system that does not answer takes one thread, however often it is asked, and keeps it when the call is given up.
+    let Ok(permit) = Arc::clone(&web.reading).try_acquire_owned() else {
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "The files are being read: try again.");
+    };
     // Files are read away from the async workers.
-    let Ok(files) = tokio::task::spawn_blocking(move || in_force.load_next(&config)).await else { return unexpected() };
+    let reading = tokio::task::spawn_blocking(move || {
+        let files = in_force.load_next(&config);
+        drop(permit);
+        files
+    });
+    let Ok(files) = reading.await else { return unexpected() };
     match survey::survey(&web.ctx, files.as_ref().ok()).await {
         Ok(standings) => {
             let faults: Vec<String> = files.err().iter().flatten().map(ToString::to_string).collect();
@@ -40,7 +49,7 @@ pub(super) async fn reload(State(web): State<Web>) -> Response {
         Err(TrySendError::Full(_)) => {
             return problem(StatusCode::SERVICE_UNAVAILABLE, "Several reloads are waiting for the one under way: try again.");
         }
-        Err(TrySendError::Closed(_)) => return problem(StatusCode::SERVICE_UNAVAILABLE, "The daemon is ending."),
+        Err(TrySendError::Closed(_)) => return ending(),
     }
     match came.await {
         Ok(Ok(swap)) => Json(swap).into_response(),
@@ -49,6 +58,7 @@ pub(super) async fn reload(State(web): State<Web>) -> Response {
             let detail = format!("{count}: nothing was reloaded, the running rules and templates stay in force.");
             problem_with(StatusCode::UNPROCESSABLE_ENTITY, &detail, &json!({ "faults": faults }))
         }
+        Err(_) if web.wishes.is_closed() => ending(),
         Err(_) => unexpected(),
     }
 }
@@ -119,6 +129,10 @@ async fn exists(web: &Web, rule: &str) -> Result<(), Response> {
 fn failed(error: &FlowError) -> Response {
     tracing::error!(%error, "the API could not answer");
     problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
+}
+
+fn ending() -> Response {
+    problem(StatusCode::SERVICE_UNAVAILABLE, "The daemon is ending.")
 }
 
 fn unexpected() -> Response {

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use stammgast::flow::reload::Wish;
 use stammgast::web::{self, Web, pulse::Pulse};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::stage::Stage;
@@ -29,25 +31,31 @@ impl Answer {
 pub struct Site {
     pub stage: Stage,
     pub base: String,
+    /// Where wishes for a reload come in; nobody fulfils them but a test.
+    pub wished: Mutex<mpsc::Receiver<Wish>>,
+    /// The permit to read files.
+    pub reading: Arc<Semaphore>,
     _stop: tokio_util::sync::DropGuard,
 }
 
 impl Site {
     pub async fn start(stage: Stage) -> Self {
+        let (wishes, wished) = mpsc::channel(1);
+        let reading = Arc::new(Semaphore::new(1));
         let web = Web {
             ctx: stage.ctx.clone(),
             in_force: Arc::clone(&stage.in_force),
             pulse: Arc::new(Pulse::default()),
             glance: Arc::default(),
-            // Nobody is there to fulfil them.
-            wishes: tokio::sync::mpsc::channel(1).0,
+            wishes,
+            reading: Arc::clone(&reading),
             metrics: Arc::new(String::new),
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
         tokio::spawn(web::server::serve(listener, web::router(web), stop.clone()));
-        Self { stage, base, _stop: stop.drop_guard() }
+        Self { stage, base, wished: Mutex::new(wished), reading, _stop: stop.drop_guard() }
     }
 
     /// Sends a request as a mail program does, a POST with the one-click form.

@@ -98,8 +98,42 @@ on_both!(what_is_not_there_or_not_so_is_a_problem_of_its_own, |test| {
         assert!(found == status && problem["detail"].as_str().unwrap().contains(words), "{found} {problem}");
     }
     assert_eq!(site.stage.due().await, ["hello 2024-07-01T09:00"], "nothing was paused");
-    let (status, body) = call(&site, "POST", "/rules/reload", "").await;
-    assert_eq!((status, body["detail"].as_str().unwrap()), (503, "The daemon is ending."));
+});
+
+on_both!(a_reload_that_nobody_answers_any_more_says_why, |test| {
+    let site = with_token(test).await;
+    let reload = async || {
+        let (status, body) = call(&site, "POST", "/rules/reload", "").await;
+        (status, body["detail"].as_str().unwrap().split(':').next().unwrap().to_owned())
+    };
+    for (ends, status, words) in [
+        (false, 500, "Reading rules and templates ended unexpectedly"),
+        (true, 503, "The daemon is ending."),
+        // Closed before it is asked.
+        (true, 503, "The daemon is ending."),
+    ] {
+        let given_up = async {
+            let mut wished = site.wished.lock().await;
+            let wish = wished.recv().await;
+            if ends {
+                wished.close();
+            }
+            drop(wish);
+        };
+        let (told, ()) = tokio::join!(reload(), given_up);
+        assert_eq!(told, (status, words.to_owned()));
+    }
+});
+
+on_both!(files_that_are_being_read_for_one_answer_are_not_read_for_another, |test| {
+    let site = with_token(test).await;
+    let reading = std::sync::Arc::clone(&site.reading).try_acquire_owned().unwrap();
+    let (status, body) = call(&site, "GET", "/rules", "").await;
+    assert_eq!((status, body["detail"].as_str().unwrap()), (503, "The files are being read: try again."));
+    drop(reading);
+    for _ in 0..2 {
+        assert_eq!(call(&site, "GET", "/rules", "").await.0, 200, "the permit is given back");
+    }
 });
 
 on_both!(a_rule_is_paused_and_resumed_as_by_the_command, |test| {
