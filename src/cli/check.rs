@@ -81,6 +81,7 @@ pub(super) fn run(args: &Args, app: &App) -> anyhow::Result<Done> {
         match Campaign::load(&config, TokenKey::new([0; 32])) {
             Ok(campaign) => {
                 take(&campaign.rules);
+                faults.extend(campaign.rules.rules().is_empty().then(|| nothing_runs(&config.rules.path)));
                 faults.extend(campaign.warnings);
             }
             Err(found) => faults.extend(found),
@@ -131,13 +132,18 @@ pub(super) fn run(args: &Args, app: &App) -> anyhow::Result<Done> {
 }
 
 /// What is said of a path that holds no rule: of a folder that it is the wrong one, of a file that it does nothing by itself.
-fn without_rule(path: &Path) -> FileFault {
+pub(super) fn without_rule(path: &Path) -> FileFault {
     let file = path.display().to_string();
     if path.is_dir() {
         FileFault::new(&file, (0, 0), "holds no rule: expected a folder with *.rhai files that have rules, or one such file")
     } else {
         FileFault::warning(&file, (0, 0), 0, "holds no rule: it does nothing unless another file imports it")
     }
+}
+
+/// What is said when the configuration's own path holds no rule: a shop that has none yet may still count its key figures.
+fn nothing_runs(path: &Path) -> FileFault {
+    FileFault::warning(&path.display().to_string(), (0, 0), 0, "holds no rule, so nothing will run: is this what [rules] path should name?")
 }
 
 fn print(rule: &Explained) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
+use super::check::without_rule;
 use super::{App, Done, why};
 use crate::base::clock::Clock;
 use crate::base::time::UnixMs;
@@ -123,6 +124,11 @@ impl Found {
             }
         };
         let config = Arc::new(config);
+        // A single file may be a module that the shell named along with the others.
+        if campaign.rules.rules().is_empty() && target.scenarios.is_empty() && config.rules.path.is_dir() {
+            self.faults.push(without_rule(&config.rules.path));
+            return Ok(());
+        }
         if target.examples {
             let ctx = Ctx::new(Db::in_memory().await?, Clock::System, Arc::clone(&config));
             self.tried.extend(examples::examples(&ctx, &campaign).await?);

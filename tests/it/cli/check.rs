@@ -70,6 +70,17 @@ fn a_path_that_holds_no_rule_is_not_all_well() {
         code == Some(0) && text.ends_with("holds no rule: it does nothing unless another file imports it\n0 rules without fault, 1 warning.\n"),
         "{text}"
     );
+    // The configuration's own folder of rules, and a module named alone, as by `rules/*.rhai`.
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_stammgast")).args(arguments).current_dir(folder.path()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    std::fs::create_dir(at("templates")).unwrap();
+    let nothing = "rules warning: holds no rule, so nothing will run: is this what [rules] path should name?";
+    assert_eq!(run(&["check"]), (Some(0), format!("{nothing}\n0 rules without fault, 1 warning.\n")));
+    let (code, text) = run(&["test", "rules"]);
+    assert!(code == Some(1) && text.contains(&format!("rules {wrong}")) && !text.contains("all well"), "{text}");
+    assert_eq!(run(&["test", "rules/shared.rhai"]).0, Some(0));
 }
 
 #[test]
