@@ -1,4 +1,4 @@
-//! The small sections: database, rules, folders, score, policy, dispatch, server, daemon, log.
+//! The small sections: database, rules, folders, score, policy, dispatch, daemon, log.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -30,7 +30,8 @@ impl Mail {
     pub(super) fn of(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, decision: &OfRun, asked: bool) -> Option<Self> {
         let (template, vars) = match serde_json::from_str(decision.action.as_deref()?) {
             Ok(Action::Email { template, vars }) => (template, vars),
-            Ok(Action::Webhook { .. }) | Err(_) => return None,
+            Ok(Action::Webhook { .. }) => return None,
+            Err(error) => return Some(Self::unreadable(&error)),
         };
         let reader = Reader {
             first_name: decision.first_name.as_deref(),
@@ -43,6 +44,11 @@ impl Mail {
         })
     }
 
+    /// In the place of the mail of a decision that does not say what it was to send.
+    fn unreadable(error: &serde_json::Error) -> Self {
+        Self { template: String::new(), subject: String::new(), text: String::new(), fault: Some(error.to_string()) }
+    }
+
     /// The first of these words that stand neither in the subject nor in the text; line ends count as spaces.
     fn lacks<'a>(&self, says: &'a [String]) -> Option<&'a str> {
         let (subject, text) = (folded(&self.subject), folded(&self.text));
@@ -53,6 +59,7 @@ impl Mail {
 /// What is wrong with the mail of somebody who is written to: it cannot be made, or does not say what is expected.
 pub(super) fn problem(mail: Option<&Mail>, says: &[String], held_out: bool) -> Option<String> {
     match mail {
+        Some(Mail { template, fault: Some(fault), .. }) if template.is_empty() => Some(format!("the decision cannot be read: {fault}")),
         Some(Mail { template, fault: Some(fault), .. }) => Some(format!("the mail cannot be made from template '{template}': {fault}")),
         Some(mail) => mail
             .lacks(says)
@@ -65,4 +72,19 @@ pub(super) fn problem(mail: Option<&Mail>, says: &[String], held_out: bool) -> O
 
 fn folded(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decision_that_cannot_be_read_is_a_fault_and_no_webhook() {
+        let error = serde_json::from_str::<Action>("{\"email\":").unwrap_err();
+        let mail = Mail::unreadable(&error);
+        for says in [vec![], vec!["Hello".to_owned()]] {
+            let told = problem(Some(&mail), &says, false).unwrap();
+            assert!(told.starts_with("the decision cannot be read: EOF"), "{told}");
+        }
+    }
 }
