@@ -15,7 +15,7 @@ pub async fn unsubscribe(ctx: &Ctx, message: Id) -> Result<bool, FlowError> {
     let mut tx = ctx.db.write().await?;
     let Some((decision, customer)) = messages::owner(&mut tx, message).await? else { return Ok(false) };
     let people = customers::with_address_of(&mut tx, customer).await?;
-    let cancelled = objected(&mut tx, (customer, &people), "unsubscribe link", now, now).await?;
+    let cancelled = objected(&mut tx, &people, "unsubscribe link", now, now).await?;
     outcomes::unsubscribed(&mut tx, decision, now).await?;
     tx.commit().await?;
     tracing::info!(message = %message, cancelled, "a customer unsubscribed");
@@ -39,7 +39,7 @@ pub(super) async fn complaints(ctx: &Ctx, tx: &mut Tx, stored: &Stored) -> Resul
         let day = zone.date(at);
         let until = if zone.start_of(day) == at { day.succ_opt().map_or(at, |next| zone.start_of(next).plus(-1)) } else { at };
         // From then on, not from the import on: a later opt-in has the last word.
-        objected(tx, (complaint.customer, &people), "complaint", until.min(now), now).await?;
+        objected(tx, &people, "complaint", until.min(now), now).await?;
         let since = at.plus(-i64::from(ctx.config.experiments.complaint_days) * DAY_MS);
         counts.complaints += 1;
         counts.attributed += u64::from(outcomes::complained(tx, complaint, &people, (since, until)).await?);
@@ -47,10 +47,10 @@ pub(super) async fn complaints(ctx: &Ctx, tx: &mut Tx, stored: &Stored) -> Resul
     Ok(counts)
 }
 
-/// Records what a customer said at a moment, and cancels what waits for everybody with the address; how many messages that were. The gates and the last look before an
-/// email leaves hold it against the address too, also for customers who become known by it later.
-async fn objected(tx: &mut Tx, (customer, people): (Id, &[Id]), source: &str, at: UnixMs, now: UnixMs) -> Result<u64, StoreError> {
+/// Records what people with one address said at a moment, and cancels what waits for them; how many messages that were. All of them said it, so it stays theirs when one of
+/// them moves to another address. Whoever becomes known by the address later is told from them by the gates and by the last look before an email leaves.
+async fn objected(tx: &mut Tx, people: &[Id], source: &str, at: UnixMs, now: UnixMs) -> Result<u64, StoreError> {
     let objection = Consent { kind: ConsentKind::Objected, at, source: source.to_owned() };
-    consents::append(tx, &[(customer, &objection)]).await?;
+    consents::append(tx, &people.iter().map(|customer| (*customer, &objection)).collect::<Vec<_>>()).await?;
     messages::cancel_for(tx, people, at, now).await
 }
