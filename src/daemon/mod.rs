@@ -148,9 +148,12 @@ impl Signals {
                         Err(_) => {}
                     }
                 }
-                Some(_) = async { Some(reloaded.as_mut()?.await) } => {
+                Some(answer) = async { Some(reloaded.as_mut()?.await) } => {
                     reloaded = None;
-                    notify::ready("reloaded");
+                    match answer {
+                        Ok(Err(faults)) => notify::ready(&format!("nothing was reloaded, {} faults: the running rules stay in force", faults.len())),
+                        Ok(Ok(_)) | Err(_) => notify::ready("reloaded"),
+                    }
                 }
                 _ = beat.tick() => {
                     // A stage that hangs: let the watchdog restart us.

@@ -19,6 +19,10 @@ async fn systemd_hears_when_it_is_ready_alive_reloading_and_stopping() {
     assert!(monotonic.is_some_and(|us| us > 0), "{reloading}");
     let ready = daemon.hear("READY=1").await;
     assert!(ready.contains("STATUS=reloaded"), "{ready}");
+    shop.rule("broken", "rule(\"broken\")");
+    daemon.signal("-HUP");
+    let stays = daemon.hear("STATUS=nothing was reloaded").await;
+    assert!(stays.contains("READY=1") && stays.contains("the running rules stay in force"), "{stays}");
     // After the last reload only the stages count: it must not look like a stage that hangs.
     daemon.hear("WATCHDOG=1").await;
     daemon.signal("-TERM");
