@@ -39,7 +39,7 @@ impl Filter {
     #[must_use]
     pub fn of(predicate: &Predicate, moment: &Moment) -> Option<Self> {
         let yes = pair(predicate, moment).yes;
-        (yes != Sql::Always && yes.clauses() <= MOST_CLAUSES).then_some(Self(yes))
+        (yes != Sql::Always && yes.clauses() <= MOST_CLAUSES).then(|| Self(yes.with_lately()))
     }
 
     /// Whether it lets nobody pass who has no scores.

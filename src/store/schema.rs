@@ -40,6 +40,7 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0016_old_complaints.sql"),
         include_str!("../../migrations/postgres/0016_old_complaints.sql"),
     ),
+    (18, "lately", include_str!("../../migrations/sqlite/0018_lately.sql"), include_str!("../../migrations/postgres/0018_lately.sql")),
 ];
 
 statements! {

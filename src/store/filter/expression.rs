@@ -196,6 +196,11 @@ impl Expression {
         matches!(self, Self::Score(_))
     }
 
+    /// Whether it is the days since the last order.
+    pub(super) fn is_recency(&self) -> bool {
+        matches!(self, Self::Score("recency_days"))
+    }
+
     /// Which of the tables `c` and `s` it reads.
     pub(super) fn tables(&self) -> Tables {
         let scores = matches!(self, Self::Score(_) | Self::ScoreOrZero(_));

@@ -20,6 +20,8 @@ pub(super) enum Sql {
     Among(Expression, Vec<String>),
     /// A column of JSON holds this text, in any case of its letters.
     Holds(Expression, String),
+    /// The condition of the index `scores_lately`.
+    Lately,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +30,10 @@ pub(super) enum Value {
     Text(String),
     Moment(UnixMs),
 }
+
+/// Who ordered so many days ago at most stands in an index of its own, `scores_lately`: a rule about today's orders, asked every minute, must not look
+/// through everybody's scores. SQLite knows the index by its words alone, so that they are said besides what is asked.
+const LATELY_DAYS: i64 = 7;
 
 /// Parts of a list that people are shown.
 const SHOWN: usize = 8;
@@ -77,7 +83,24 @@ impl Sql {
             Self::All(parts) => parts.iter().any(Self::asks_for_scores),
             Self::Any(parts) => parts.iter().all(Self::asks_for_scores),
             Self::Known(of) | Self::Compare(of, ..) | Self::Between(of, ..) | Self::Among(of, _) => of.is_score(),
+            Self::Lately => true,
             Self::Always | Self::Never | Self::Not(_) | Self::Holds(..) => false,
+        }
+    }
+
+    /// With the condition of the index `scores_lately`, where it is true for nobody else.
+    pub(super) fn with_lately(self) -> Self {
+        if self.is_about_lately() { all(vec![self, Self::Lately]) } else { self }
+    }
+
+    /// Whether it is true for nobody whose last order is older than [`LATELY_DAYS`].
+    fn is_about_lately(&self) -> bool {
+        match self {
+            Self::All(parts) => parts.iter().any(Self::is_about_lately),
+            Self::Any(parts) => parts.iter().all(Self::is_about_lately),
+            Self::Compare(of, " < ", Value::Whole(days)) => of.is_recency() && *days <= LATELY_DAYS + 1,
+            Self::Compare(of, " = " | " <= ", Value::Whole(days)) => of.is_recency() && *days <= LATELY_DAYS,
+            _ => false,
         }
     }
 
@@ -87,6 +110,7 @@ impl Sql {
             Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::tables).fold(Tables::default(), Tables::and),
             Self::Not(part) => part.tables(),
             Self::Known(of) | Self::Compare(of, ..) | Self::Between(of, ..) | Self::Among(of, _) | Self::Holds(of, _) => of.tables(),
+            Self::Lately => Tables { scores: true, ..Tables::default() },
             Self::Always | Self::Never => Tables::default(),
         }
     }
@@ -97,7 +121,7 @@ impl Sql {
             Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::clauses).sum(),
             Self::Not(part) => 1 + part.clauses(),
             Self::Among(_, values) => values.len(),
-            Self::Always | Self::Never | Self::Known(_) | Self::Compare(..) | Self::Between(..) | Self::Holds(..) => 1,
+            Self::Always | Self::Never | Self::Known(_) | Self::Compare(..) | Self::Between(..) | Self::Holds(..) | Self::Lately => 1,
         }
     }
 
@@ -110,6 +134,7 @@ impl Sql {
         match self {
             Self::Always => drop(query.push("1 = 1")),
             Self::Never => drop(query.push("1 = 0")),
+            Self::Lately => drop(query.push(self)),
             Self::Known(expression) => {
                 expression.push(query);
                 query.push(" IS NOT NULL");
@@ -170,6 +195,7 @@ impl fmt::Display for Sql {
         match self {
             Self::Always => f.write_str("all"),
             Self::Never => f.write_str("none"),
+            Self::Lately => write!(f, "s.recency_days <= {LATELY_DAYS}"),
             Self::Known(expression) => write!(f, "{expression} IS NOT NULL"),
             Self::Between(expression, from, to) if from == to => write!(f, "{expression} = {from}"),
             Self::Between(expression, from, to) => write!(f, "{expression} BETWEEN {from} AND {to}"),

@@ -2,19 +2,22 @@
 
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
+use sqlx::{AssertSqlSafe, Row as _};
 use stammgast::base::id::Id;
 use stammgast::model::attribute;
 use stammgast::model::crossing::Crossing;
 use stammgast::model::customer::Locale;
 use stammgast::model::facts::{Facts, Needs};
+use stammgast::model::score::Score;
 use stammgast::rules::Evaluation;
 use stammgast::store::filter::Filter;
-use stammgast::store::{facts, own_scores, scores};
+use stammgast::store::{Db, Tx, facts, own_scores, scores};
 
 use crate::common::databases::TestDb;
-use crate::common::shop::execute;
+use crate::common::shop::{customers, execute};
 use crate::rules::example::{load, today, with_condition};
 use crate::rules::short_cut::{classes_begin, condition, customer};
+use crate::store::scores::score;
 
 /// The same customers in the database; every key is unique there.
 async fn store(test: &TestDb, people: &mut [Facts]) {
@@ -171,6 +174,10 @@ fn a_filter_says_what_the_database_is_asked() {
         ),
         ("c.rfm_weighted >= 4.50001 && c.abc != ()", "(s.rfm_weighted_e4 >= 45001 AND s.abc IS NOT NULL)"),
         ("c.month == 7 && c.weekday != 3", "none"),
+        ("c.recency_days == 0 && c.orders >= 2", "((s.recency_days = 0 AND COALESCE(s.orders, 0) >= 2) AND s.recency_days <= 7)"),
+        ("c.recency_days < 7.5 || c.recency_days < 3", "((s.recency_days < 8 OR s.recency_days < 3) AND s.recency_days <= 7)"),
+        ("c.recency_days <= 8 || c.recency_days == 7", "(s.recency_days <= 8 OR s.recency_days = 7)"),
+        ("!(c.recency_days > 7) && c.recency_days != 2", "(NOT (s.recency_days > 7) AND s.recency_days <> 2)"),
         ("c.birthday_in_days <= 1", "substr(c.birthday, 6, 5) IN ('07-01', '07-02')"),
         ("c.birthday_month == 2", "substr(c.birthday, 6, 5) IN ('02-01', '02-02', '02-03', '02-04', '02-05', '02-06', '02-07', '02-08', … 21 more)"),
         ("c.anniversary_years == 1", "(s.tenure_days BETWEEN 365 AND 729 OR s.tenure_days > 21960)"),
@@ -197,6 +204,36 @@ fn a_filter_says_what_the_database_is_asked() {
         assert_eq!(filter(condition), expected, "{condition}");
     }
 }
+
+/// How the database goes about a query.
+async fn plan(db: &Db, query: &str) -> String {
+    let lines: Vec<String> = match &mut db.read().await.unwrap() {
+        Tx::Sqlite(inner) => {
+            let steps = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}"))).fetch_all(&mut **inner).await.unwrap();
+            steps.iter().map(|step| step.get("detail")).collect()
+        }
+        Tx::Postgres(inner) => sqlx::query_scalar(AssertSqlSafe(format!("EXPLAIN {query}"))).fetch_all(&mut **inner).await.unwrap(),
+    };
+    lines.join("\n")
+}
+
+on_both!(people_who_ordered_lately_are_found_without_a_look_at_everybody, |test| {
+    let scores: Vec<_> = (1..=2_000).map(|id| Score { recency_days: if id == 1_234 { 0 } else { 8 + id % 300 }, ..score(id) }).collect();
+    customers(&test.db, 1..=2_000).await;
+    let mut tx = test.db.write().await.unwrap();
+    scores::put(&mut tx, &scores).await.unwrap();
+    tx.commit().await.unwrap();
+    execute(&test.db, "ANALYZE".to_owned()).await;
+    let set = load(&with_condition("|c| c.recency_days == 0 && c.orders >= 1")).unwrap();
+    let rule = &set.rules()[0];
+    let filter = rule.predicate().and_then(|predicate| Filter::of(predicate, &today())).unwrap();
+    let found = facts::page(&mut test.db.read().await.unwrap(), Id(0), 1_000, rule.condition_needs, Some(&filter)).await.unwrap();
+    assert_eq!(found.iter().map(|facts| facts.customer.id).collect::<Vec<_>>(), [Id(1_234)]);
+    // As that page asks.
+    let plan =
+        plan(&test.db, &format!("SELECT s.customer_id FROM scores s WHERE s.customer_id > 0 AND {filter} ORDER BY s.customer_id LIMIT 1000")).await;
+    assert!(plan.contains("scores_lately"), "{plan}");
+});
 
 #[test]
 fn a_list_that_is_too_long_for_a_database_is_not_narrowed_down() {

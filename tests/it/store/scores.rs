@@ -10,7 +10,7 @@ use stammgast::store::{score_runs, scores};
 
 use crate::common::shop::{customers, execute, order};
 
-fn score(id: i64) -> Score {
+pub(crate) fn score(id: i64) -> Score {
     let at = UnixMs(id * DAY_MS);
     Score {
         customer_id: Id(id),
