@@ -3,6 +3,7 @@
 mod customers;
 mod events;
 mod filter;
+mod full;
 mod orders;
 mod schema;
 mod scores;
