@@ -56,6 +56,8 @@ async fn the_pages_for_people_and_for_monitoring_answer() {
     let unknown = daemon.get("/no/such/page").await;
     assert!(unknown.status == 404 && unknown.head.to_lowercase().contains("content-type: application/problem+json"), "{unknown:?}");
     assert_eq!(unknown.json()["status"], 404);
+    let log = daemon.log();
+    assert!(log.contains("ready") && !log.contains('\u{1b}'), "a journal has no colours: {log}");
     daemon.stop().await;
 }
 
