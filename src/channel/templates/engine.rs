@@ -107,27 +107,54 @@ pub(super) fn problem(error: &Error) -> String {
     }
 }
 
-/// Checks that every link and picture of an HTML part is `https:`, `http:` or `mailto:`: a rule's variable must not smuggle in `javascript:`.
+/// Checks that every link and picture of an HTML part is `https:`, `http:` or `mailto:`: a rule's variable must not smuggle in `javascript:`. What stands
+/// between the tags is text, whatever it looks like.
 pub(super) fn check_links(html: &str) -> Result<(), String> {
-    // From the equals sign back to the name: one pass over a text that each customer's mail goes through.
-    for (at, _) in html.match_indices('=') {
-        let before = html[..at].trim_end();
-        let begins_word = |start: &str| start.ends_with(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));
-        let named = |name: &&str| before.strip_suffix(name).is_some_and(begins_word);
-        let Some(name) = ["href", "src", "background", "action"].into_iter().find(named) else { continue };
-        let value = html[at + 1..].trim_start();
-        let url = match value.chars().next() {
-            Some(quote @ ('"' | '\'')) => value[1..].split(quote).next().unwrap_or_default(),
-            _ => value.split(|c: char| c.is_whitespace() || c == '>').next().unwrap_or_default(),
-        };
-        let url = url.trim();
-        let allowed = |scheme: &str| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-        if !["https://", "http://", "mailto:"].into_iter().any(allowed) {
-            let shown: String = url.chars().take(60).collect();
-            return Err(format!("{name}=\"{shown}\" is no link for a mail: expected https://, http:// or mailto:"));
+    let mut rest = html;
+    while let Some(begin) = rest.find('<') {
+        rest = &rest[begin + 1..];
+        if !rest.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            continue;
+        }
+        rest = rest.trim_start_matches(|c: char| !c.is_whitespace() && !matches!(c, '>' | '/'));
+        while let Some((name, value, after)) = attribute(rest) {
+            rest = after;
+            check_link(name, value.trim())?;
         }
     }
     Ok(())
+}
+
+/// The next attribute of a tag: its name, its value, and what comes after it; `None` when the tag ends.
+fn attribute(tag: &str) -> Option<(&str, &str, &str)> {
+    let tag = tag.trim_start_matches(|c: char| c.is_whitespace() || c == '/');
+    let length = tag.find(|c: char| c.is_whitespace() || matches!(c, '=' | '>' | '/')).unwrap_or(tag.len());
+    let (name, rest) = tag.split_at(length);
+    let Some(value) = rest.trim_start().strip_prefix('=').map(str::trim_start) else {
+        return Some((name, "", rest)).filter(|_| !name.is_empty());
+    };
+    Some(match value.chars().next() {
+        Some(quote @ ('"' | '\'')) => {
+            let (value, after) = value[1..].split_once(quote).unwrap_or((&value[1..], ""));
+            (name, value, after)
+        }
+        _ => {
+            let (value, after) = value.split_at(value.find(|c: char| c.is_whitespace() || c == '>').unwrap_or(value.len()));
+            (name, value, after)
+        }
+    })
+}
+
+fn check_link(name: &str, url: &str) -> Result<(), String> {
+    if !["href", "src", "background", "action"].iter().any(|link| name.eq_ignore_ascii_case(link)) {
+        return Ok(());
+    }
+    let allowed = |scheme: &str| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    if ["https://", "http://", "mailto:"].into_iter().any(allowed) {
+        return Ok(());
+    }
+    let shown: String = url.chars().take(60).collect();
+    Err(format!("{name}=\"{shown}\" is no link for a mail: expected https://, http:// or mailto:"))
 }
 
 #[cfg(test)]
@@ -136,9 +163,15 @@ mod tests {
 
     #[test]
     fn only_web_and_mail_links_may_be_in_a_mail() {
-        for good in
-            [r#"<a href="https://x.example/?a=1&amp;b=2">"#, "<a href='mailto:a@b.example'>", r#"<p class="href">href</p>"#, r#"<img SRC="x"/>"#]
-        {
+        for good in [
+            r#"<a href="https://x.example/?a=1&amp;b=2">"#,
+            "<a href='mailto:a@b.example'>",
+            r#"<p class="href">href</p>"#,
+            // Somebody's name, and a picture's words.
+            "<p>Hello src=x Foo, href='y', &lt;img src=z&gt;</p>",
+            r#"<img alt="see src=x" SRC="https://x.example/a.png"/>"#,
+            "<td style=\"a:b\" nowrap>1 < 2 = href=x</td>",
+        ] {
             assert_eq!(check_links(good), Ok(()), "{good}");
         }
         for bad in [
@@ -149,6 +182,9 @@ mod tests {
             r#"<a title="x"href='vbscript:x'>"#,
             r#"<a href="//evil.example">"#,
             r#"<a href="">"#,
+            r#"<img SRC="x"/>"#,
+            r#"<!--[if mso]><table background="javascript:x"><![endif]-->"#,
+            "<img/src=x>",
         ] {
             assert!(check_links(bad).is_err(), "{bad}");
         }

@@ -7,7 +7,7 @@ use minijinja::value::{Serde, Value};
 use serde_json::{Map, json};
 
 use super::engine::{engine, problem};
-use super::mjml::{Shared, compile};
+use super::mjml::{Shared, compile, known_elements};
 use super::variables::variables;
 use super::{Parts, TemplateSet, part_name};
 use crate::model::customer::Locale;
@@ -74,7 +74,9 @@ impl Loader {
                 _ => format!("cannot be read: {error}"),
             })
         });
-        read.map_err(|problem| self.fault(path, None, &problem)).ok().map(|text| text.replace("\r\n", "\n"))
+        // Windows' editor begins a text with a mark of its order of bytes.
+        let plain = |text: String| text.strip_prefix('\u{feff}').unwrap_or(&text).replace("\r\n", "\n");
+        read.map_err(|problem| self.fault(path, None, &problem)).ok().map(plain)
     }
 
     fn read_shared(&mut self, folder: &Path) {
@@ -84,6 +86,9 @@ impl Loader {
             if has_ending(&path, "txt") {
                 self.add(&path, &format!("_shared/{name}"), text);
             } else if has_ending(&path, "mjml") {
+                if let Err((line, problem)) = known_elements(&text) {
+                    self.fault(&path, Some(line), &problem);
+                }
                 self.shared.0.insert(name, text);
             }
         }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::base::suggest::hint;
 use mrml::prelude::parser::loader::{IncludeLoader, IncludeLoaderError};
 use mrml::prelude::parser::{Error, Origin, ParserOptions, Span};
 use mrml::prelude::render::RenderOptions;
@@ -23,11 +24,66 @@ impl IncludeLoader for Shared {
 /// # Errors
 /// Line (if known) and what is wrong.
 pub(super) fn compile(source: &str, shared: &Shared) -> Result<String, (Option<usize>, String)> {
+    known_elements(source).map_err(|(line, problem)| (Some(line), problem))?;
     let options = ParserOptions { include_loader: Box::new(shared.clone()) };
     let parsed = mrml::parse_with_options(source, &options).map_err(|error| explain(source, &error))?;
     // No fonts from other people's servers: they would tell them who opens the mail.
     let options = RenderOptions { disable_comments: false, social_icon_origin: None, fonts: HashMap::new() };
     parsed.element.render(&options).map_err(|error| (None, error.to_string()))
+}
+
+/// The elements there are.
+const ELEMENTS: [&str; 34] = [
+    "mj-accordion",
+    "mj-accordion-element",
+    "mj-accordion-text",
+    "mj-accordion-title",
+    "mj-all",
+    "mj-attributes",
+    "mj-body",
+    "mj-breakpoint",
+    "mj-button",
+    "mj-carousel",
+    "mj-carousel-image",
+    "mj-class",
+    "mj-column",
+    "mj-divider",
+    "mj-font",
+    "mj-group",
+    "mj-head",
+    "mj-hero",
+    "mj-image",
+    "mj-include",
+    "mj-navbar",
+    "mj-navbar-link",
+    "mj-preview",
+    "mj-raw",
+    "mj-section",
+    "mj-social",
+    "mj-social-element",
+    "mj-spacer",
+    "mj-style",
+    "mj-table",
+    "mj-text",
+    "mj-title",
+    "mj-wrapper",
+    "mjml",
+];
+
+/// Whether each `<mj-…>` is one of them: the parser takes what it does not know for HTML, and it would stand in the mail as it is.
+///
+/// # Errors
+/// The line and what is wrong.
+pub(super) fn known_elements(source: &str) -> Result<(), (usize, String)> {
+    let is_comment = |at: usize| source[..at].rfind("<!--").is_some_and(|begin| !source[begin..at].contains("-->"));
+    for (at, _) in source.match_indices("<mj").filter(|(at, _)| !is_comment(*at)) {
+        let name = source[at + 1..].split(|c: char| c.is_whitespace() || matches!(c, '>' | '/')).next().unwrap_or_default();
+        if !ELEMENTS.contains(&name) {
+            let near = hint(name, ELEMENTS.into_iter(), "");
+            return Err((source[..at].matches('\n').count() + 1, format!("there is no element '{name}' in MJML{near}")));
+        }
+    }
+    Ok(())
 }
 
 fn explain(source: &str, error: &Error) -> (Option<usize>, String) {

@@ -66,6 +66,10 @@ fn a_faulty_template_is_refused_with_file_and_line() {
         ),
         ("<mjml>\n<mj-body>\n<mj-section>".to_owned(), "a/de.mjml ends too early"),
         ("<p>x</p>".to_owned(), "a/de.mjml"),
+        (
+            mjml(&format!("{footer}</mj-text><!-- <mj-none> --><mj-txt>x</mj-txt><mj-text>")),
+            "a/de.mjml:4 there is no element 'mj-txt' in MJML - did you mean 'mj-text'?",
+        ),
     ] {
         let found = faults(&[("a/de.txt", &text("x")), ("a/de.mjml", &content)]);
         assert!(found.contains(expected), "{found}\nshould contain\n{expected}");
@@ -80,6 +84,12 @@ fn all_faults_are_told_at_once() {
         "{found}"
     );
     assert!(TemplateSet::load(Path::new("/nowhere")).unwrap_err()[0].to_string().contains("/nowhere cannot be read"));
+}
+
+#[test]
+fn a_mark_of_the_order_of_bytes_is_no_part_of_a_template() {
+    let set = load(&[("a/de.txt", &format!("\u{feff}Subject: Hallo\r\n\r\nText\r\n{FOOTER}"))]);
+    assert_eq!(set.render("a", Locale::De, &vars(Locale::De, LegalBasis::Consent)).unwrap().subject, "Hallo");
 }
 
 #[test]
