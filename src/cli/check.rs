@@ -127,6 +127,11 @@ pub(super) fn run(args: &Args, app: &App) -> anyhow::Result<Done> {
             _ => format!("{told}, {warnings}."),
         };
         println!("{well}");
+        if !args.paths.is_empty() && !rules.is_empty() {
+            eprintln!(
+                "Not looked at: the templates, webhook targets, attributes and own scores that they name. Without a path, `stammgast check` does."
+            );
+        }
     }
     Ok(if errors == 0 { Done::Well } else { Done::WithFaults })
 }

@@ -9,6 +9,7 @@ use crate::base::suggest::hint;
 use crate::base::token::TokenKey;
 use crate::channel::templates::TemplateSet;
 use crate::config::Config;
+use crate::model::attribute::AttributeKind;
 use crate::model::fact::Fact;
 use crate::model::facts::Needs;
 use crate::model::fault::FileFault;
@@ -45,8 +46,9 @@ impl Campaign {
                 let targets = config.webhooks.iter().map(|target| target.name.clone()).collect();
                 let warnings = rules.warnings(&Kept::of(&config.score));
                 let mut campaign = Self { rules, scores: Arc::new(scores), templates: Arc::new(templates), targets, token_key, warnings };
-                let (mut missing, unused) = mentions::check(&campaign);
-                missing.extend(campaign.rules.unfit_for(&campaign.scores));
+                let (mut missing, unused) = mentions::check(&campaign, &config.shop);
+                let declared = |name: &str| config.attributes.0.get(name).and_then(|kind| AttributeKind::parse(kind));
+                missing.extend(campaign.rules.unfit_for(&campaign.scores, declared));
                 missing.extend(undeclared(&campaign, config));
                 missing.extend(same_seed(&campaign.rules, config));
                 campaign.warnings.extend(unused);
@@ -102,7 +104,8 @@ fn same_seed(rules: &RuleSet, config: &Config) -> Vec<FileFault> {
         rules.measure(&mut fault);
         fault
     };
-    let same = |rule: &&Rule| policy.holdout_percent > 0 && rule.spec.experiment == policy.holdout_seed;
+    // Also while nobody is held out: the day on which somebody is would be a bad one to rename an experiment.
+    let same = |rule: &&Rule| rule.spec.experiment == policy.holdout_seed;
     rules.rules().iter().filter(same).map(fault).collect()
 }
 

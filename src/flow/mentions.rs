@@ -1,13 +1,15 @@
 //! Whether the templates and webhook targets that rules name are there, and whether actions give templates what they print.
 
 use super::campaign::Campaign;
-use crate::channel::vars::STANDARD;
-use crate::model::action::Channel;
+use crate::channel::vars::{self, Recipient, STANDARD};
+use crate::config::shop::Shop;
+use crate::model::action::{Action, Channel};
+use crate::model::customer::Locale;
 use crate::model::fault::FileFault;
-use crate::rules::{Given, Mention};
+use crate::rules::{Given, Mention, Rule};
 
 /// Errors, and warnings.
-pub(super) fn check(campaign: &Campaign) -> (Vec<FileFault>, Vec<FileFault>) {
+pub(super) fn check(campaign: &Campaign, shop: &Shop) -> (Vec<FileFault>, Vec<FileFault>) {
     let (mut faults, mut warnings) = (Vec::new(), Vec::new());
     for mention in campaign.rules.rules().iter().flat_map(|rule| &rule.mentions) {
         if let Some(problem) = missing(campaign, mention) {
@@ -18,12 +20,42 @@ pub(super) fn check(campaign: &Campaign) -> (Vec<FileFault>, Vec<FileFault>) {
             warnings.extend(unused);
         }
     }
+    // What is missing altogether has been said.
+    if faults.is_empty() {
+        warnings.extend(campaign.rules.rules().iter().flat_map(|rule| unmade(campaign, shop, rule)));
+    }
     // Rules that a loop makes share their text.
     for found in [&mut faults, &mut warnings] {
         found.sort();
         found.dedup();
     }
     (faults, warnings)
+}
+
+/// Mails that cannot be made for an example customer. Perhaps they can for others, so it is no fault; a text where the template wants a voucher fails for all.
+fn unmade(campaign: &Campaign, shop: &Shop, rule: &Rule) -> Vec<FileFault> {
+    let mut warnings = Vec::new();
+    for action in rule.tried() {
+        let Action::Email { template, vars } = &action else { continue };
+        let made = [Locale::De, Locale::En].into_iter().try_for_each(|locale| {
+            let recipient = Recipient {
+                first_name: Some("Erika"),
+                last_name: Some("Mustermann"),
+                locale,
+                basis: rule.spec.basis,
+                unsubscribe_url: "https://shop.example/u/example",
+            };
+            campaign.templates.render(template, locale, &vars::standard_vars(shop, &recipient, vars)).map(drop)
+        });
+        let mention = rule.mentions.iter().find(|mention| mention.channel == Channel::Email && mention.name == *template);
+        if let (Err(problem), Some(mention)) = (made, mention) {
+            let problem = format!("the mail of template '{template}' cannot be made with what this action gives, e.g. {problem}");
+            let mut warning = FileFault::warning(&mention.file, (mention.line, mention.column), 0, problem);
+            campaign.rules.measure(&mut warning);
+            warnings.push(warning);
+        }
+    }
+    warnings
 }
 
 fn fault(campaign: &Campaign, mention: &Mention, problem: String) -> FileFault {

@@ -112,10 +112,19 @@ pub(super) fn lacks_value(error: &EvalAltResult) -> bool {
     }
 }
 
-/// An error of the compiler.
-pub(super) fn explain_syntax(error: &ParseError) -> Trouble {
+/// An error of the compiler about this text.
+pub(super) fn explain_syntax(error: &ParseError, text: &str) -> Trouble {
     let (line, column) = place(error.position());
-    Trouble { file: None, line, column, sentence: one_line(&syntax(error.err_type())), certain: true }
+    let sentence = word_for_sign(text, (line, column)).unwrap_or_else(|| syntax(error.err_type()));
+    Trouble { file: None, line, column, sentence: one_line(&sentence), certain: true }
+}
+
+/// Words of other languages for what is a sign here.
+fn word_for_sign(text: &str, (line, column): (usize, usize)) -> Option<String> {
+    let rest = text.lines().nth(line.checked_sub(1)?)?.chars().skip(column.checked_sub(1)?);
+    let word: String = rest.take_while(|c| c.is_alphanumeric() || *c == '_').take(10).collect();
+    let (_, sign) = [("and", "&&"), ("or", "||"), ("not", "!")].into_iter().find(|(known, _)| word.eq_ignore_ascii_case(known))?;
+    Some(format!("'{word}' is no word of the language: expected {sign}"))
 }
 
 fn syntax(kind: &ParseErrorType) -> String {

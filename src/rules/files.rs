@@ -68,7 +68,9 @@ fn read_text(path: &Path) -> Result<String, String> {
     }
     let file = std::fs::File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
     file.take(sandbox::MAX_SOURCE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
-    String::from_utf8(bytes).map_err(|_| "is not UTF-8 text: expected a text file, saved as UTF-8".to_owned())
+    let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8 text: expected a text file, saved as UTF-8".to_owned())?;
+    // Windows' editor begins a text with a mark of its order of bytes.
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// Compiles the files that count and what they import.
@@ -94,7 +96,7 @@ fn compile(engine: &Engine, module: &str, source: &Source) -> Result<Unit, FileF
     }
     let compiled = sandbox::guarded(sandbox::COMPILING, || engine.compile(&source.text));
     let compiled = compiled.map_err(|problem| FileFault::new(&source.file, (0, 0), problem))?;
-    let mut ast = compiled.map_err(|error| from_trouble(&source.file, explain_syntax(&error)))?;
+    let mut ast = compiled.map_err(|error| from_trouble(&source.file, explain_syntax(&error, &source.text)))?;
     ast.set_source(source.file.as_str());
     let outline = internals::outline(&ast);
     Ok(Unit { file: source.file.clone(), module: module.to_owned(), text: source.text.clone(), ast, outline })

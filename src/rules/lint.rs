@@ -1,6 +1,7 @@
 //! Checks a file's outline before it runs: unknown names with the nearest known one, wrong numbers of arguments, writing to the customer.
 
 use std::collections::BTreeSet;
+use std::ops::{Range, RangeInclusive};
 
 use rhai::Dynamic;
 
@@ -9,7 +10,7 @@ use super::modules::{Unit, Units};
 use super::registry;
 use super::suggest::hint;
 use super::{builder, score_verbs, words};
-use crate::model::fact::{About, Fact, Kind};
+use crate::model::fact::{About, Fact, Kind, Takes};
 use crate::model::fault::FileFault;
 
 /// Functions that the language itself knows.
@@ -229,11 +230,18 @@ impl<'a> Lint<'a> {
         }
         let (Some(one), Some(other)) = (one, other) else { return };
         if !of_customer(&one) && !of_customer(&other) {
+            let kinds = [one.kind, other.kind];
+            if ["<", "<=", ">", ">="].contains(&operator.as_str()) && kinds.contains(&Some(Kind::Flag)) && kinds.contains(&Some(Kind::Whole)) {
+                let problem =
+                    "a comparison gives true or false, which is never less or more than a number: expected two, as in c.orders > 2 && c.orders < 5";
+                self.fault(*at, problem.to_owned());
+            }
             return;
         }
         let alike = match (one.kind, other.kind) {
-            (item, Kind::Texts) if operator == "in" => item == Kind::Text,
-            (Kind::Whole | Kind::Decimal, Kind::Whole | Kind::Decimal) | (Kind::Any, _) | (_, Kind::Any) => true,
+            (None, _) | (_, None) => false,
+            (Some(item), Some(Kind::Texts)) if operator == "in" => item == Kind::Text,
+            (Some(Kind::Whole | Kind::Decimal), Some(Kind::Whole | Kind::Decimal)) | (Some(Kind::Any), _) | (_, Some(Kind::Any)) => true,
             (one, other) => one == other,
         };
         if alike {
@@ -247,32 +255,31 @@ impl<'a> Lint<'a> {
         };
         let example = this.field.map(|field| format!("; e.g. {}", field.example)).unwrap_or_default();
         let word = if operator == "??" { "gets" } else { "is compared with" };
-        self.fault(*at, format!("{} is {} and {word} {}: {told}{example}", this.name, what(this.kind), that.words));
+        let kind = this.kind.map_or("no value", what);
+        self.fault(*at, format!("{} is {kind} and {word} {}: {told}{example}", this.name, that.words));
     }
 
     /// What a side of a comparison is; `None` when the text does not tell.
     fn side(&self, side: &Side, function: Option<&Function>) -> Option<Told> {
         let value = |name: String, literal: &Dynamic| {
             let kind = match literal {
-                _ if literal.is_string() || literal.is_char() => Kind::Text,
-                _ if literal.is_int() || literal.is_decimal() => Kind::Whole,
-                _ if literal.is_bool() => Kind::Flag,
-                _ if literal.is_array() => Kind::Texts,
+                _ if literal.is_string() || literal.is_char() => Some(Kind::Text),
+                _ if literal.is_int() || literal.is_decimal() => Some(Kind::Whole),
+                _ if literal.is_bool() => Some(Kind::Flag),
+                _ if literal.is_array() => Some(Kind::Texts),
+                _ if literal.is::<Range<i64>>() || literal.is::<RangeInclusive<i64>>() => None,
                 _ => return None,
             };
             Some(Told { words: format!("{name}{}", super::helpers::kind(literal)), name, kind, field: None })
         };
+        let fact = |variable: &String, fact: Option<Fact>| {
+            let about = function.filter(|function| function.parameters.contains(variable)).and(fact).map(Fact::about)?;
+            let name = format!("'{}'", about.name);
+            Some(Told { words: format!("{name}, which is {}", what(about.kind)), name, kind: Some(about.kind), field: Some(about) })
+        };
         match side {
-            Side::Field { variable, property } => {
-                let field =
-                    function.filter(|function| function.parameters.contains(variable)).and_then(|_| Fact::field(property)).map(Fact::about)?;
-                Some(Told {
-                    words: format!("'{property}', which is {}", what(field.kind)),
-                    name: format!("'{property}'"),
-                    kind: field.kind,
-                    field: Some(field),
-                })
-            }
+            Side::Field { variable, property } => fact(variable, Fact::field(property)),
+            Side::Asked { variable, name } => fact(variable, Fact::named(name).filter(|fact| fact.about().takes != Takes::Nothing)),
             Side::Value(literal) => value(String::new(), literal),
             Side::Name(name) => {
                 // What a closure captures is among its parameters; other functions do not see constants.
@@ -280,7 +287,8 @@ impl<'a> Lint<'a> {
                     function.is_some_and(|function| self.customers.contains(function.name.as_str()) && function.parameters.last() != Some(name));
                 self.unit.outline.constants.get(name).filter(|_| captures).and_then(|literal| value(format!("'{name}', "), literal))
             }
-            Side::Made(kind) => Some(Told { words: what(*kind).to_owned(), name: String::new(), kind: *kind, field: None }),
+            Side::Made(kind) => Some(Told { words: what(*kind).to_owned(), name: String::new(), kind: Some(*kind), field: None }),
+            Side::Thing(words) => Some(Told { words: (*words).to_owned(), name: String::new(), kind: None, field: None }),
             Side::Unknown => None,
         }
     }
@@ -296,7 +304,8 @@ struct Told {
     name: String,
     /// As the other side of a sentence.
     words: String,
-    kind: Kind,
+    /// `None`: what no fact ever is.
+    kind: Option<Kind>,
     field: Option<&'static About>,
 }
 
@@ -306,7 +315,7 @@ fn what(kind: Kind) -> &'static str {
         Kind::Whole | Kind::Decimal => "a number",
         Kind::Flag => "true or false",
         Kind::Texts => "a list",
-        Kind::Any => "any value",
+        Kind::Any => "a text, a number, or true or false",
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whether rules and own scores fit: names that there are, and values of the kind that a score has.
+//! Whether rules and own scores fit: names that there are, and values of the kind that a score or an attribute has.
 
 use super::rule::{OwnMention, Rule};
 use super::scores::ScoreSet;
@@ -11,10 +11,11 @@ use crate::model::fault::FileFault;
 use crate::model::predicate::{Clause, Leaf, Literal};
 
 impl RuleSet {
-    /// Own scores that the rules name and that there are not, and those that they compare with a value of another kind: that would never be true.
+    /// Own scores that the rules name and that there are not, and scores and attributes (whose kinds `attributes` tells) that they compare with a value of
+    /// another kind: that would never be true.
     #[must_use]
-    pub fn unfit_for(&self, scores: &ScoreSet) -> Vec<FileFault> {
-        let mut faults: Vec<FileFault> = self.rules().iter().flat_map(|rule| unfit(rule, scores)).collect();
+    pub fn unfit_for(&self, scores: &ScoreSet, attributes: impl Fn(&str) -> Option<AttributeKind>) -> Vec<FileFault> {
+        let mut faults: Vec<FileFault> = self.rules().iter().flat_map(|rule| unfit(rule, scores, &attributes)).collect();
         for fault in &mut faults {
             self.measure(fault);
         }
@@ -25,20 +26,24 @@ impl RuleSet {
     }
 }
 
-fn unfit(rule: &Rule, scores: &ScoreSet) -> Vec<FileFault> {
+fn unfit(rule: &Rule, scores: &ScoreSet, attributes: &impl Fn(&str) -> Option<AttributeKind>) -> Vec<FileFault> {
     let names: Vec<&str> = scores.scores().into_iter().map(|score| score.name.as_str()).collect();
     let named = rule.own.iter().filter(|mention| mention.fact == Fact::Score && scores.score(&mention.name).is_none());
     let mut faults: Vec<FileFault> = named.map(|mention| unknown(mention, &names)).collect();
-    let kind = |fact: &Reading| match fact.fact {
-        Fact::Score => scores.score(fact.of.as_deref()?).map(|score| (score.name.clone(), score.kind)),
-        _ => None,
+    let kind = |fact: &Reading| {
+        let name = fact.of.as_deref()?;
+        match fact.fact {
+            Fact::Score => scores.score(name).map(|score| (format!("score '{name}'"), score.kind)),
+            Fact::Attr => attributes(name).map(|kind| (format!("attribute '{name}'"), kind)),
+            _ => None,
+        }
     };
     if let Some(clauses) = &rule.clauses {
         for (leaf, script) in clauses.predicate.leaves().into_iter().zip(&clauses.scripts) {
             let wrong = compared(leaf).and_then(|(fact, literals)| {
                 let (name, kind) = kind(fact)?;
                 let other = literals.into_iter().map(AttributeKind::of).find(|other| *other != kind)?;
-                Some(format!("score '{name}' is {} and is compared with {}: that is never true", kind.word(), other.word()))
+                Some(format!("{name} is {} and is compared with {}: that is never true", kind.word(), other.word()))
             });
             faults.extend(wrong.map(|problem| FileFault { length: script.length, ..FileFault::new(&script.file, script.at, problem) }));
         }
@@ -46,7 +51,7 @@ fn unfit(rule: &Rule, scores: &ScoreSet) -> Vec<FileFault> {
     for example in &rule.examples {
         for (reading, value) in example.facts.stated.iter().flat_map(|stated| stated.iter()) {
             if let Some((name, kind)) = kind(reading).filter(|(_, kind)| !fits(*kind, value)) {
-                let problem = format!("score('{name}'): expected {}", kind.word());
+                let problem = format!("{name}: expected {}", kind.word());
                 faults.push(FileFault::new(&example.file, (example.line, example.column), problem));
             }
         }

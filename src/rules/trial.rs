@@ -4,10 +4,11 @@ use chrono::NaiveDate;
 
 use super::explain::Trouble;
 use super::registry::View;
-use super::rule::{Rule, judge, perform};
+use super::rule::{ActJob, Rule, judge, perform};
 use crate::base::id::Id;
 use crate::base::money::Cents;
 use crate::base::time::{DAY_MS, UnixMs, Zone};
+use crate::model::action::Action;
 use crate::model::attribute::Attributes;
 use crate::model::customer::{Customer as Record, Locale};
 use crate::model::email_address::EmailAddress;
@@ -26,6 +27,17 @@ pub(super) fn run(rule: &Rule) -> Vec<Trouble> {
     let condition = judge(&mut rule.condition.calls(&rule.engine), customer.clone()).err().filter(|trouble| trouble.certain);
     let actions = rule.actions.iter().filter_map(|action| perform(&mut action.calls(&rule.engine), customer.clone(), &[0; 32], moment).err());
     condition.into_iter().chain(actions).collect()
+}
+
+impl Rule {
+    /// What its actions make for an example customer who has everything.
+    #[must_use]
+    pub fn tried(&self) -> Vec<Action> {
+        let (facts, moment) = (example(), Moment { now: NOW, zone: Zone(chrono_tz::Tz::UTC) });
+        let jobs: Vec<ActJob<'_>> =
+            self.spec.variants.iter().map(|variant| ActJob { facts: &facts, variant: &variant.name, code_seed: [0; 32] }).collect();
+        self.act(&jobs, moment).into_iter().flatten().map(|acted| acted.action).collect()
+    }
 }
 
 /// Somebody who has everything.

@@ -4,6 +4,7 @@ use super::certain::{Certain, certain};
 use super::ranges;
 use super::rule::Rule;
 use super::set::RuleSet;
+use super::suggest::hint;
 use crate::config::sections::Score;
 use crate::model::fact::{Fact, Source, Takes};
 use crate::model::fault::FileFault;
@@ -36,7 +37,9 @@ impl RuleSet {
     /// What is perhaps not what was meant, in the order of files and lines.
     #[must_use]
     pub fn warnings(&self, kept: &Kept) -> Vec<FileFault> {
-        let of = |rule| of_rule(rule).into_iter().chain(of_condition(rule, kept.buckets)).chain(of_classes(rule, kept));
+        let names: Vec<&str> = self.rules().iter().map(|rule| rule.spec.name.as_str()).collect();
+        let of =
+            |rule| of_rule(rule).into_iter().chain(of_condition(rule, kept.buckets)).chain(of_classes(rule, kept)).chain(of_emails(rule, &names));
         let mut warnings: Vec<FileFault> = self.rules().iter().flat_map(of).collect();
         for warning in &mut warnings {
             self.measure(warning);
@@ -166,6 +169,21 @@ fn of_classes(rule: &Rule, kept: &Kept) -> Vec<FileFault> {
                 continue;
             };
             let problem = format!("'{reading}' is missing for everybody: {reason}");
+            warnings.push(FileFault::warning(&script.file, script.at, script.length, problem));
+        }
+    }
+    warnings
+}
+
+/// Emails of a rule that there is not: perhaps one of former times, perhaps a slip, and then there are none of it.
+fn of_emails(rule: &Rule, names: &[&str]) -> Vec<FileFault> {
+    let Some(condition) = &rule.clauses else { return Vec::new() };
+    let mut warnings = Vec::new();
+    for (leaf, script) in condition.predicate.leaves().into_iter().zip(&condition.scripts) {
+        let named = leaf.reads.iter().filter(|reading| reading.fact == Fact::EmailsOf).filter_map(|reading| reading.of.as_deref());
+        for name in named.filter(|name| !names.contains(name)) {
+            let near = hint(name, names.iter().copied(), "");
+            let problem = format!("there is no rule '{name}'{near}: unless it wrote in former times, it has written to nobody");
             warnings.push(FileFault::warning(&script.file, script.at, script.length, problem));
         }
     }

@@ -21,12 +21,16 @@ pub(in crate::rules) struct Compared {
 pub(in crate::rules) enum Side {
     /// `variable.property`
     Field { variable: String, property: String },
+    /// `variable.name(…)`
+    Asked { variable: String, name: String },
     /// A literal.
     Value(Dynamic),
     /// A variable or constant.
     Name(String),
     /// What an operator or a method gives, whatever it is given.
     Made(Kind),
+    /// What a word gives that is no value of any fact, e.g. "a length of time".
+    Thing(&'static str),
     /// The text does not tell.
     Unknown,
 }
@@ -55,6 +59,16 @@ pub(super) fn compared(operator: &str, sides: &[Expr], at: Place) -> Vec<Compare
     }
 }
 
+/// `field.contains(item)`
+pub(super) fn contained(expression: &Expr) -> Option<Compared> {
+    let Expr::Dot(outer, ..) = expression else { return None };
+    let Expr::Dot(inner, ..) = &outer.rhs else { return None };
+    let (Expr::Property(property, _), Expr::MethodCall(call, _)) = (&inner.lhs, &inner.rhs) else { return None };
+    let ("contains", [item]) = (call.name.as_str(), call.args.as_slice()) else { return None };
+    let field = Side::Field { variable: variable(&outer.lhs)?, property: property.2.to_string() };
+    Some(Compared { left: side(item), right: field, operator: "in".to_owned(), at: place(item.start_position()) })
+}
+
 /// `field ?? default`
 fn stand_in(expression: &Expr) -> Option<Compared> {
     let Expr::Coalesce(parts, _) = expression else { return None };
@@ -77,9 +91,18 @@ fn side(expression: &Expr) -> Side {
             ("+", [left, right]) if text(left).is_some() || text(right).is_some() => Side::Made(Kind::Text),
             ("!", _) => Side::Made(Kind::Flag),
             (sign, _) if COMPARE.contains(&sign) => Side::Made(Kind::Flag),
+            (".." | "..=", _) => Side::Thing("a range"),
+            _ => Side::Unknown,
+        },
+        Expr::FnCall(call, _) if call.namespace.is_empty() => match call.name.as_str() {
+            "hours" | "days" | "weeks" => Side::Thing("a length of time"),
+            "percent" | "amount" | "eur" => Side::Thing("a voucher's worth"),
+            "voucher" => Side::Thing("a voucher"),
             _ => Side::Unknown,
         },
         Expr::Dot(sides, ..) => match &sides.rhs {
+            // `c.fact(…)`
+            Expr::MethodCall(call, _) => variable(&sides.lhs).map_or(Side::Unknown, |variable| Side::Asked { variable, name: call.name.to_string() }),
             // `c.field.method()`
             Expr::Dot(inner, ..) if matches!(inner.lhs, Expr::Property(..)) => match &inner.rhs {
                 Expr::MethodCall(call, _) => method(&call.name),

@@ -169,6 +169,7 @@ impl Code {
             Some(ASTNode::Expr(expression @ Expr::Property(property, at))) => {
                 self.properties.push(Property { name: property.2.to_string(), of: receiver(path, expression), at: place(*at) });
             }
+            Some(ASTNode::Expr(expression @ Expr::Dot(..))) => self.compared.extend(compared::contained(expression)),
             Some(ASTNode::Expr(Expr::Map(map, _))) => self.keys.extend(map.0.iter().map(|(key, _)| key.name.to_string())),
             Some(ASTNode::Expr(Expr::DynamicConstant(value, at))) => self.note_constant(value, *at, path),
             Some(ASTNode::Stmt(Stmt::Assignment(parts))) => {

@@ -175,6 +175,7 @@ rule("c")
     .send(|c| email("t"))
     .goal("order", days(14));
 rule("d").every("0 9 * * *").basis("consent").when(|c| true).once_per("ever").send(|c| email("t"));
+rule("f").every("0 9 * * *").basis("consent").when(|c| c.emails_of("ee", days(30)) == 0 && c.emails_of("e", days(3)) == 0).once_per("ever").send(|c| email("t"));
 rule("e").every("0 9 * * *").basis("consent").when(|c| c.orders >= 0 || c.locale == "fr").once_per("ever").send(|c| email("t"));
 "#,
     );
@@ -230,6 +231,12 @@ fn what_an_action_gives_its_template_and_what_that_prints_are_compared() {
     let told = rule("made", ", #{ title: 1, sign: 2 } + #{ more: 3 }");
     let well = format!("{}{told}", rule("all", r#", #{ title: "x", sign: "y", note: 1 }"#));
     assert_eq!(check(&well), ("2 rules, all well.\n".to_owned(), Some(0)));
+    // A text where a voucher is printed: it fails for everybody, but only when the mails are made.
+    std::fs::write(at("templates/letter/en.txt"), format!("{letter}{{{{ voucher.code }}}}")).unwrap();
+    let (text, code) = check(&rule("gift", r#", #{ title: "x", sign: "y", voucher: "WB10" }"#));
+    assert_eq!(code, Some(0));
+    insta::assert_snapshot!("a_mail_that_cannot_be_made", text);
+    std::fs::write(at("templates/letter/en.txt"), letter).unwrap();
     let (text, code) = check(&rule("more", r#", #{ title: "x", sign: "y", shop: 1, voucher: voucher("A", percent(5), days(5)) }"#));
     assert_eq!(code, Some(0));
     insta::assert_snapshot!("variables_that_are_not_printed", text);

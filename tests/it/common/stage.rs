@@ -58,7 +58,7 @@ impl Stage {
         let scores = Arc::new(loaded.unwrap_or_else(|faults| panic!("{faults:#?}")));
         let rules = rule_set(&self.in_force.get().rules.rules().first().map(|rule| rule.source.clone()).unwrap_or_default());
         let campaign = Campaign { scores: Arc::clone(&scores), ..self.in_force.get().with_rules(rules) };
-        assert_eq!(campaign.rules.unfit_for(&scores), []);
+        assert_eq!(campaign.rules.unfit_for(&scores, |_| None), []);
         self.in_force.put(campaign);
         self.ctx.own.put(Some(scores));
         self

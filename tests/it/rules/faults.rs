@@ -137,9 +137,32 @@ fn what_is_wrong_with_a_condition() {
         "Fn(\"loyal\")",
         "|c| c[\"orders\"] > 3",
         "|c| { if c.orders > 1 { rule(\"x\"); } true }",
+        "|c| !(c.recency_days <= days(60))",
+        "|c| c.revenue > eur(5) && c.average_order_value > amount(5)",
+        "|c| c.orders_in(days(30)) > weeks(2)",
+        "|c| c.attr(\"points\") > percent(5)",
+        "|c| c.bought(\"P-1\") == \"yes\"",
+        "|c| c.tags.contains(5)",
+        "|c| c.abc.contains(5)",
+        "|c| 2 < c.orders < 5",
+        "|c| c.orders in [2..5]",
+        "|c| c.orders > 1 and c.r > 2",
+        "|c| c.orders > 1 or c.r > 2",
+        "|c| not c.has_email",
     ];
     let told: Vec<String> = wrong.iter().map(|text| format!("{text}\n    {}", condition(text).replace('\n', "\n    "))).collect();
     insta::assert_snapshot!("conditions", told.join("\n"));
+}
+
+#[test]
+fn comparisons_of_like_with_like_are_no_fault() {
+    for good in [
+        "|c| c.orders in 2..5 && c.orders in [1, 2] && c.tags.contains(\"vip\") && c.first_name.contains(\"a\")",
+        "|c| c.orders_in(days(30)) > 2 && c.abc_was(days(90)) == \"A\" && c.attr(\"x\") == 5 && c.attr(\"x\") == \"y\"",
+        "|c| c.bought(\"P-1\") == true && (c.days_since(\"nps\") ?? 0) > 2.5 && [2, 3].contains(c.orders)",
+    ] {
+        assert_eq!(condition(good).split(':').next(), Some("no fault"), "{good}\n{}", condition(good));
+    }
 }
 
 #[test]

@@ -18,6 +18,14 @@ fn from(files: &[(&str, &str)]) -> Result<RuleSet, Vec<String>> {
 }
 
 #[test]
+fn a_mark_of_the_order_of_bytes_is_no_part_of_a_rule() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.rhai");
+    std::fs::write(&file, "\u{feff}// Windows\r\nrule(\"a\").basis(\"consent\").when(|c| true).send(|c| email(\"t\"));\r\n").unwrap();
+    assert_eq!(RuleSet::load(&file).unwrap().rules().len(), 1);
+}
+
+#[test]
 fn a_rule_may_use_what_a_neighbour_defines() {
     let set = from(&[("shared.rhai", SHARED), ("user.rhai", USER)]).unwrap();
     let Evaluation::Match { inputs } = set.rules()[0].evaluate(&[regular()], today()).remove(0) else { panic!("a match") };

@@ -187,7 +187,8 @@ fn a_rule_that_names_a_score_that_there_is_not_or_compares_it_with_another_kind_
     let scores = set("score(\"lead\").number(|c| 1); score(\"tier\").text(|c| \"A\"); score(\"vip\").flag(|c| true);");
     let unfit = |condition: &str| -> Vec<String> {
         let rules = load(&with_condition(&format!("|c| {condition}"))).unwrap_or_else(|faults| panic!("{faults:#?}"));
-        rules.unfit_for(&scores).iter().map(|fault| fault.message.clone()).collect()
+        let attributes = |name: &str| [("points", AttributeKind::Number), ("city", AttributeKind::Text)].into_iter().find(|(own, _)| *own == name);
+        rules.unfit_for(&scores, |name| attributes(name).map(|(_, kind)| kind)).iter().map(|fault| fault.message.clone()).collect()
     };
     assert_eq!(
         unfit("c.score(\"lead\") > 3 && c.score(\"tier\") in [\"A\", \"B\"] && c.score(\"vip\") == true && c.score(\"lead\") != ()"),
@@ -198,6 +199,9 @@ fn a_rule_that_names_a_score_that_there_is_not_or_compares_it_with_another_kind_
     assert_eq!(unfit("c.score(\"tier\") >= 3"), ["score 'tier' is a text and is compared with a number: that is never true"]);
     assert_eq!(unfit("(c.score(\"lead\") ?? \"A\") == \"A\""), ["score 'lead' is a number and is compared with a text: that is never true"]);
     assert_eq!(unfit("c.score(\"vip\") in [\"yes\"]"), ["score 'vip' is true or false and is compared with a text: that is never true"]);
+    assert_eq!(unfit("c.attr(\"points\") >= 100 && c.attr(\"city\") == \"Ulm\" && c.attr(\"other\") == 5"), Vec::<String>::new());
+    assert_eq!(unfit("c.attr(\"points\") >= \"100\""), ["attribute 'points' is a number and is compared with a text: that is never true"]);
+    assert_eq!(unfit("c.attr(\"city\") in [5]"), ["attribute 'city' is a text and is compared with a number: that is never true"]);
 }
 
 #[test]
