@@ -46,6 +46,11 @@ const DAYS_BACK: i64 = 42;
 const POSITION: &str = "demo_position";
 
 pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
+    if !args.no_serve {
+        // Half a minute of work is no time to learn that it cannot be shown.
+        let free = std::net::TcpListener::bind(("127.0.0.1", args.port));
+        free.with_context(|| format!("--port {}: the status page cannot be there; expected a free port, e.g. --port 0 for any", args.port))?;
+    }
     shipped::write(&args.dir, Some(&demo_config(&args.dir, args.port)?))?;
     let config = Config::load(Some(&args.dir.join("config/stammgast.toml")))?;
     super::logging::start(&crate::config::sections::Log { filter: "warn".to_owned(), json: false });

@@ -10,6 +10,7 @@ use crate::base::id::Id;
 use crate::channel::message::Sender;
 use crate::flow::Ctx;
 use crate::model::message::MessageState;
+use crate::store::Tx;
 use crate::store::messages;
 use crate::store::outbox::{self, Listed};
 
@@ -62,6 +63,7 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
         Action::Resolve { id, state } => {
             let state = MessageState::parse(&state).context("--as")?;
             let mut tx = ctx.db.write().await?;
+            there(&mut tx, Id(id)).await?;
             let done = messages::resolve(&mut tx, Id(id), state, "resolved by a person", ctx.clock.now()).await?;
             tx.commit().await?;
             anyhow::ensure!(done, "message {id} is not in doubt: nothing was changed");
@@ -69,6 +71,7 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
         }
         Action::Retry { id } => {
             let mut tx = ctx.db.write().await?;
+            there(&mut tx, Id(id)).await?;
             let done = messages::requeue(&mut tx, Id(id), ctx.clock.now()).await?;
             tx.commit().await?;
             anyhow::ensure!(done, "message {id} has neither failed nor is it in doubt: nothing was changed");
@@ -114,9 +117,13 @@ async fn list(ctx: &Ctx, app: &App, state: Option<&str>, limit: i64) -> anyhow::
     Ok(())
 }
 
+async fn there(tx: &mut Tx, id: Id) -> anyhow::Result<Listed> {
+    outbox::one(tx, id).await?.with_context(|| format!("there is no message {id}"))
+}
+
 async fn show(ctx: &Ctx, app: &App, id: Id) -> anyhow::Result<()> {
     let mut tx = ctx.db.read().await?;
-    let message = outbox::one(&mut tx, id).await?.with_context(|| format!("there is no message {id}"))?;
+    let message = there(&mut tx, id).await?;
     let attempts = outbox::attempts(&mut tx, id).await?;
     if app.json {
         println!("{}", json!({ "message": message, "attempts": attempts }));

@@ -204,14 +204,20 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// `stammgast facts | head` ends when `head` has seen enough, without a word, as other programs do: with the code of SIGPIPE.
+/// `stammgast facts | head` ends when `head` has seen enough, without a word, as other programs do: with the code of SIGPIPE. Where the output finds no room
+/// for another reason, that is said.
 fn end_with_the_reader() {
     const SIGPIPE: i32 = 128 + 13;
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let said = panic.payload().downcast_ref::<String>();
-        if said.is_some_and(|said| said.starts_with("failed printing to stdout: Broken pipe")) {
-            std::process::exit(SIGPIPE);
+        match said.and_then(|said| said.strip_prefix("failed printing to stdout: ")) {
+            Some(fault) if fault.starts_with("Broken pipe") => std::process::exit(SIGPIPE),
+            Some(fault) => {
+                eprintln!("error: the output cannot be written: {fault}");
+                std::process::exit(1);
+            }
+            None => {}
         }
         usual(panic);
     }));

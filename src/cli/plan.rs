@@ -55,7 +55,7 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
         plans.push(plan);
     }
     ctx.db.close().await;
-    let faults = plans.iter().any(|plan| plan.refused.contains_key(Refusal::RuleFailed.code()));
+    let faults = plans.iter().any(|plan| plan.refused.contains_key(Refusal::RuleFailed.code()) || plan.previews.iter().any(|preview| preview.fails));
     if app.json {
         let one = plans.first().filter(|_| args.rule.is_some());
         println!("{}", one.map_or_else(|| json!({ "plans": plans }), |plan| json!(plan)));
@@ -93,7 +93,16 @@ fn print(ctx: &Ctx, plan: &Plan, args: &Args) {
     if let Some(pause) = &plan.paused {
         println!("  the rule is {}", pause.sentence(shop.zone()));
     }
-    println!("  {} customers, the condition is true for {}{}", plan.customers, plan.people.len(), share(plan.people.len()));
+    if let Some(hold) = &plan.waits_for {
+        println!(
+            "  an earlier run is held, and none begins before it has ended (stammgast holds): {}",
+            hold.sentence(shop.zone(), shop.currency.code())
+        );
+    }
+    let failed = plan.refused.get(Refusal::RuleFailed.code()).copied().unwrap_or_default();
+    let found = plan.people.len() - failed;
+    let fails = if failed > 0 { format!(", the rule fails for {failed}{}", share(failed)) } else { String::new() };
+    println!("  {} customers, the condition is true for {found}{}{fails}", plan.customers, share(found));
     let arms: Vec<String> = plan.variants.iter().map(|arm| format!("{} {}", arm.name, arm.people)).collect();
     println!("  messages {}{}: {}", plan.messages(), share(plan.messages()), arms.join(", "));
     if let Some(switch) = &plan.switch {
@@ -141,7 +150,10 @@ fn print(ctx: &Ctx, plan: &Plan, args: &Args) {
     for person in reached.into_iter().chain(refused).take(args.people) {
         println!("  {}", line(person));
     }
-    for preview in plan.previews.iter().filter(|_| args.preview) {
+    for preview in plan.previews.iter().filter(|preview| preview.fails) {
+        println!("  the message of variant {} cannot be made, e.g. for {}: {}", preview.variant, preview.customer, preview.text);
+    }
+    for preview in plan.previews.iter().filter(|preview| args.preview && !preview.fails) {
         println!("\n  {} to {}: {}\n", preview.variant, preview.customer, preview.subject);
         for line in preview.text.lines() {
             println!("    | {line}");

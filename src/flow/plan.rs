@@ -20,12 +20,13 @@ use crate::base::time::UnixMs;
 use crate::model::action::Action;
 use crate::model::decision::{Refusal, Verdict};
 use crate::model::facts::{Facts, Moment};
+use crate::model::hold::Hold;
 use crate::model::pause::Pause;
 use crate::model::rule::RuleSpec;
 use crate::model::switch::Switch;
 use crate::policy::guard::Meter;
 use crate::store::decisions::Entry;
-use crate::store::pauses;
+use crate::store::{holds, pauses};
 
 /// What a rule would do at a moment.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -36,6 +37,8 @@ pub struct Plan {
     pub hash: String,
     /// The pause that it is in at present: then nothing of all this happens.
     pub paused: Option<Pause>,
+    /// An earlier run that is held at present: until it has ended no other begins.
+    pub waits_for: Option<Hold>,
     /// The moment.
     pub as_of: UnixMs,
     /// Customers there are.
@@ -109,6 +112,8 @@ pub struct Preview {
     pub subject: String,
     /// An email's text part, or a webhook's body; the fault when it cannot be made.
     pub text: String,
+    /// It cannot be made: the message would fail.
+    pub fails: bool,
 }
 
 /// What a rule of `campaign` would do at the present moment of `ctx`, compared with a version of it in `other`.
@@ -116,7 +121,10 @@ pub async fn plan(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, other: Option
     let mut plan = Plan { rule: name.to_owned(), as_of: ctx.clock.now(), ..Plan::default() };
     let Some(spec) = campaign.rules.rule(name).map(|rule| rule.spec.clone()) else { return Ok(plan) };
     plan.hash.clone_from(&spec.hash);
-    plan.paused = pauses::one(&mut ctx.db.read().await?, name).await?;
+    let mut tx = ctx.db.read().await?;
+    plan.paused = pauses::one(&mut tx, name).await?;
+    plan.waits_for = holds::open_of(&mut tx, name).await?;
+    drop(tx);
     plan.variants = spec.variants.iter().map(|variant| Arm { name: variant.name.clone(), people: 0 }).collect();
     let needs = campaign.rules.rule(name).map(|rule| campaign.with_own(rule.needs)).unwrap_or_default();
     let needs = other.and_then(|other| Some(needs.and(other.with_own(other.rules.rule(name)?.needs)))).unwrap_or(needs);
@@ -220,7 +228,8 @@ impl Plan {
 }
 
 fn shown(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, facts: &Facts, entry: &Entry, (variant, action): (&str, &Action)) -> Preview {
-    let made = |subject: String, text: String| Preview { variant: variant.to_owned(), customer: facts.customer.external_id.clone(), subject, text };
+    let customer = facts.customer.external_id.clone();
+    let made = |subject: String, text: String| Preview { variant: variant.to_owned(), customer, subject, text, fails: false };
     match action {
         Action::Webhook { target, .. } => made(format!("webhook {target}"), entry.body.clone().unwrap_or_default()),
         Action::Email { template, vars } => {
@@ -228,7 +237,7 @@ fn shown(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, facts: &Facts, entry: 
             let reader = Reader { first_name: customer.first_name.as_deref(), last_name: customer.last_name.as_deref(), locale: customer.locale };
             match preview::mail(ctx, campaign, spec.basis, reader, (template, vars)) {
                 Ok(rendered) => made(rendered.subject, rendered.text),
-                Err(problem) => made(String::new(), problem),
+                Err(problem) => Preview { fails: true, ..made(String::new(), problem) },
             }
         }
     }

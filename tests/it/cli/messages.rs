@@ -66,8 +66,8 @@ on_both!(a_person_sees_what_is_in_doubt_and_says_what_became_of_it, |test| {
 on_both!(wrong_ids_and_words_are_refused_with_a_sentence, |test| {
     for (arguments, code, words) in [
         (&["show", "42"][..], 1, "there is no message 42"),
-        (&["resolve", "42", "--as", "sent"], 1, "message 42 is not in doubt"),
-        (&["retry", "42"], 1, "message 42 has neither failed nor is it in doubt"),
+        (&["resolve", "42", "--as", "sent"], 1, "there is no message 42"),
+        (&["retry", "42"], 1, "there is no message 42"),
         (&["list", "--state", "lost"], 1, "'lost' is no state: expected one of queued, claimed, data, sent, failed, in_doubt, cancelled"),
         (&["show", "first"], 2, "invalid value 'first'"),
         (&["resolve", "42", "--as", "queued"], 2, "[possible values: sent, failed]"),
