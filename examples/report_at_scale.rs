@@ -82,9 +82,12 @@ async fn fill(db: &Db, decisions: i64) -> Outcome<()> {
             execute(&mut tx, format!("INSERT INTO {of} VALUES ({text})")).await?;
         }
     }
-    let messages = "INSERT INTO messages (id, decision_id, customer_id, rule, variant, occasion, channel, basis, action, state, due_at, created_at, attempts, fence, done_at)
-        SELECT id, id, customer_id, rule, variant, occasion, 'email', 'consent', '{}', 'sent', effective_at, effective_at, 1, 1, effective_at + 1000 FROM decisions WHERE verdict = 'send'";
+    let messages = "INSERT INTO messages (id, decision_id, customer_id, rule, variant, occasion, channel, basis, action, created_at)
+        SELECT id, id, customer_id, rule, variant, occasion, 'email', 'consent', '{}', effective_at FROM decisions WHERE verdict = 'send'";
     execute(&mut tx, messages.to_owned()).await?;
+    let deliveries = "INSERT INTO deliveries (message_id, channel, rule, state, due_at, attempts, fence, done_at)
+        SELECT id, 'email', rule, 'sent', effective_at, 1, 1, effective_at + 1000 FROM decisions WHERE verdict = 'send'";
+    execute(&mut tx, deliveries.to_owned()).await?;
     let vouchers = "INSERT INTO vouchers (code, decision_id, customer_id, rule, percent, amount_cents, valid_until, created_at)
         SELECT 'V' || CAST(id % 1000000000 AS TEXT), id, customer_id, rule, 10, NULL, '2026-12-31', effective_at FROM decisions WHERE verdict = 'send' AND id % 10 = 3";
     execute(&mut tx, vouchers.to_owned()).await?;

@@ -174,6 +174,25 @@ impl Drop for Whole {
     }
 }
 
+/// A connection to PostgreSQL that its user keeps from one statement to the next: the pool's question whether it is still alive is a trip of its own, and
+/// each of its connections has to get to know the plans and the pages.
+#[derive(Debug, Default)]
+pub(super) struct Kept(Option<PoolConnection<Postgres>>);
+
+impl Kept {
+    /// The kept connection, or one of the pool's. Is only kept on if it is put back, which is for those that did what was asked of them.
+    pub(super) async fn take(&mut self, pool: &PgPool) -> Result<PoolConnection<Postgres>, StoreError> {
+        Ok(match self.0.take() {
+            Some(connection) => connection,
+            None => pool.acquire().await?,
+        })
+    }
+
+    pub(super) fn put_back(&mut self, connection: PoolConnection<Postgres>) {
+        self.0 = Some(connection);
+    }
+}
+
 statements! {
     /// Statements look rows up by key, whatever they are bound to, and planning anew takes as long as the work of a small group of marks.
     PLAN_ONCE = { postgres: "SET plan_cache_mode = force_generic_plan" };

@@ -9,8 +9,8 @@ use crate::model::rule::RuleSpec;
 
 statements! {
     COUNT = "SELECT COUNT(*) FROM decisions";
-    OF_CUSTOMER = "SELECT d.last_at, d.slot, d.variant, d.detail, d.times, d.holdout, m.state, m.reply
-                   FROM decisions d LEFT JOIN messages m ON m.decision_id = d.id WHERE d.customer_id = $1 AND d.rule = $2
+    OF_CUSTOMER = "SELECT d.last_at, d.slot, d.variant, d.detail, d.times, d.holdout, s.state, s.reply
+                   FROM decisions d LEFT JOIN messages m ON m.decision_id = d.id LEFT JOIN deliveries s ON s.message_id = m.id WHERE d.customer_id = $1 AND d.rule = $2
                    ORDER BY d.last_at DESC, d.id DESC LIMIT $3";
     OF_RUN = "SELECT c.external_id, c.first_name, c.last_name, c.locale, d.slot, d.variant, d.effective_at, d.detail, m.action
               FROM decisions d JOIN customers c ON c.id = d.customer_id LEFT JOIN messages m ON m.decision_id = d.id
@@ -122,10 +122,10 @@ async fn insert(tx: &mut Tx, rule: &RuleSpec, tick_at: UnixMs, now: UnixMs, entr
 }
 
 async fn insert_messages(tx: &mut Tx, rule: &RuleSpec, now: UnixMs, sends: &[(&Entry, &str, &Action)]) -> Result<(), StoreError> {
-    for chunk in sends.chunks(MAX_BINDS / 15) {
+    for chunk in sends.chunks(MAX_BINDS / 11) {
         on!(tx, |c| {
             let mut insert = sqlx::QueryBuilder::new(
-                "INSERT INTO messages (id, decision_id, customer_id, rule, variant, occasion, channel, basis, action, body, state, due_at, created_at, attempts, fence) ",
+                "INSERT INTO messages (id, decision_id, customer_id, rule, variant, occasion, channel, basis, action, body, created_at) ",
             );
             insert.push_values(chunk, |mut row, (entry, variant, action)| {
                 row.push_bind(entry.message_id.0)
@@ -138,9 +138,18 @@ async fn insert_messages(tx: &mut Tx, rule: &RuleSpec, now: UnixMs, sends: &[(&E
                     .push_bind(rule.basis.code())
                     .push_bind(serde_json::to_string(action).unwrap_or_default())
                     .push_bind(entry.body.as_deref())
+                    .push_bind(now.0);
+            });
+            insert.build().persistent(false).execute(c).await.map(drop)
+        })?;
+        on!(tx, |c| {
+            let mut insert = sqlx::QueryBuilder::new("INSERT INTO deliveries (message_id, channel, rule, state, due_at, attempts, fence) ");
+            insert.push_values(chunk, |mut row, (entry, _, action)| {
+                row.push_bind(entry.message_id.0)
+                    .push_bind(action.channel().code())
+                    .push_bind(&rule.name)
                     .push_bind("queued")
                     .push_bind(entry.decision.effective_at.0)
-                    .push_bind(now.0)
                     .push_bind(0_i64)
                     .push_bind(0_i64);
             });

@@ -1,10 +1,8 @@
 //! The durable marks around a send, written in groups: "its bytes may be with the receiver now", and how each try ended.
 
 use serde_json::{Value, json};
-use sqlx::Postgres;
-use sqlx::pool::PoolConnection;
 
-use super::db::{Db, StoreError, Whole};
+use super::db::{Db, Kept, StoreError, Whole};
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
 use crate::model::message::MessageState;
@@ -12,7 +10,7 @@ use crate::model::message::MessageState;
 /// What a row `v` of the list makes of its message, on both databases.
 macro_rules! change {
     () => {
-        "UPDATE messages SET state = v.state, due_at = COALESCE(v.due_at, messages.due_at), done_at = v.done_at, fault = v.fault, reply = v.reply,
+        "UPDATE deliveries SET state = v.state, due_at = COALESCE(v.due_at, deliveries.due_at), done_at = v.done_at, fault = v.fault, reply = v.reply,
                 last_started_at = v.started_at, last_result = CASE WHEN v.done_at IS NOT NULL THEN v.result END,
                 lease_owner = CASE WHEN v.state = 'data' THEN lease_owner END, lease_until = CASE WHEN v.state = 'data' THEN lease_until END"
     };
@@ -22,7 +20,7 @@ macro_rules! change {
 /// suppressed. $2 is now.
 macro_rules! allowed {
     () => {
-        "((messages.basis = 'contract' OR ((
+        "(SELECT (messages.basis = 'contract' OR ((
                 SELECT 1 FROM consents o WHERE o.customer_id = messages.customer_id AND o.kind = 'objected' AND o.at <= $2 AND (
                     SELECT 1 FROM consents d WHERE d.customer_id = messages.customer_id AND d.kind = 'double_opt_in' AND d.at > o.at AND d.at <= $2 LIMIT 1
                 ) IS NULL LIMIT 1) IS NULL AND (
@@ -30,14 +28,14 @@ macro_rules! allowed {
                 JOIN consents o ON o.customer_id = k.id AND o.kind = 'objected' AND o.at <= $2 WHERE c.id = messages.customer_id AND (
                     SELECT 1 FROM consents d WHERE d.customer_id = messages.customer_id AND d.kind = 'double_opt_in' AND d.at > o.at AND d.at <= $2 LIMIT 1
                 ) IS NULL LIMIT 1) IS NULL))
-             AND (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = messages.customer_id LIMIT 1) IS NULL)"
+             AND (SELECT 1 FROM customers k JOIN suppressions s ON s.email_key = k.email_key WHERE k.id = messages.customer_id LIMIT 1) IS NULL FROM messages WHERE messages.id = v.id)"
     };
 }
 
 /// Which message a row `v` of the list speaks of: the one whose claim still stands.
 macro_rules! of_the_claim {
     () => {
-        "messages.id = v.id AND messages.fence = v.fence AND messages.state IN ('claimed', 'data')"
+        "deliveries.message_id = v.id AND deliveries.fence = v.fence AND deliveries.state IN ('claimed', 'data')"
     };
 }
 
@@ -63,33 +61,43 @@ statements! {
                        FROM jsonb_each($1)) AS v
                  WHERE ", of_the_claim!(), " AND (v.state <> 'data' OR ", allowed!(), ");
                  INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
-                 SELECT m.id, m.fence, v.value->>8, v.value->>9, v.value->>7, m.fault, m.reply
-                 FROM jsonb_each($3) AS v JOIN messages m ON m.id = v.value->>0 AND m.fence = v.value->>1 AND m.state = 'queued' AND m.due_at = v.value->>3
+                 SELECT d.message_id, d.fence, v.value->>8, v.value->>9, v.value->>7, d.fault, d.reply
+                 FROM jsonb_each($3) AS v
+                 JOIN deliveries d ON d.message_id = v.value->>0 AND d.fence = v.value->>1 AND d.state = 'queued' AND d.due_at = v.value->>3
                  WHERE TRUE ON CONFLICT (message_id, number) DO NOTHING;
                  INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
-                 SELECT m.decision_id, 'bounced', 0, m.done_at, NULL
-                 FROM jsonb_each($4) AS v JOIN messages m ON m.id = v.value->>0 AND m.fence = v.value->>1 AND m.last_result = v.value->>7
+                 SELECT m.decision_id, 'bounced', 0, d.done_at, NULL
+                 FROM jsonb_each($4) AS v JOIN deliveries d ON d.message_id = v.value->>0 AND d.fence = v.value->>1 AND d.last_result = v.value->>7
+                 JOIN messages m ON m.id = d.message_id
                  WHERE TRUE ON CONFLICT (decision_id, kind, ref) DO NOTHING;
-                 SELECT json_group_array(messages.id)
-                 FROM (SELECT value->>0 AS id, value->>1 AS fence FROM jsonb_each($5)) AS v CROSS JOIN messages
-                 WHERE ", of_the_claim!(), " AND messages.state = 'data' AND ", allowed!(), ";
+                 SELECT json_group_array(v.id)
+                 FROM (SELECT value->>0 AS id, value->>1 AS fence FROM jsonb_each($5)) AS v CROSS JOIN deliveries
+                 WHERE ", of_the_claim!(), " AND deliveries.state = 'data' AND ", allowed!(), ";
                  COMMIT"),
         postgres: concat!("WITH changed AS (", change!(), "
                      FROM (SELECT * FROM UNNEST($1::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[],
                                                 $10::bigint[], $11::bigint[], $12::boolean[])
                                          AS v (id, fence, state, due_at, done_at, fault, reply, result, started_at, ended_at, bounced)
-                           WHERE v.state <> 'data' OR (SELECT ", allowed!(), " FROM messages WHERE messages.id = v.id)) AS v
+                           WHERE v.state <> 'data' OR ", allowed!(), ") AS v
                      WHERE ", of_the_claim!(), "
-                     RETURNING messages.decision_id, v.*),
+                     RETURNING v.*),
                  tried AS (
                      INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
                      SELECT id, fence, started_at, ended_at, result, fault, reply FROM changed WHERE state = 'queued'
                      ON CONFLICT (message_id, number) DO NOTHING),
                  noted AS (
                      INSERT INTO outcomes (decision_id, kind, ref, at, value_cents)
-                     SELECT decision_id, 'bounced', 0, ended_at, NULL FROM changed WHERE bounced ON CONFLICT (decision_id, kind, ref) DO NOTHING)
+                     SELECT (SELECT decision_id FROM messages WHERE messages.id = changed.id), 'bounced', 0, ended_at, NULL
+                     FROM changed WHERE bounced ON CONFLICT (decision_id, kind, ref) DO NOTHING)
                  SELECT id FROM changed WHERE state = 'data'")
     };
+    /// The same for a group of plain ends, as a crowd of webhooks makes them. PostgreSQL sets up every part of a statement, needed or not, and keeps what the
+    /// parts tell each other.
+    END = { postgres: "UPDATE deliveries SET state = v.state, done_at = v.done_at, fault = v.fault, reply = v.reply, last_started_at = v.started_at,
+                              last_result = v.result, lease_owner = NULL, lease_until = NULL
+                       FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::bigint[])
+                            AS v (id, fence, state, done_at, fault, reply, result, started_at)
+                       WHERE deliveries.message_id = v.id AND deliveries.fence = v.fence AND deliveries.state IN ('claimed', 'data')" };
 }
 
 /// How a try ended, ready to be written.
@@ -122,14 +130,14 @@ pub struct Finish {
 #[derive(Debug)]
 pub struct Recorder {
     db: Db,
-    kept: Option<PoolConnection<Postgres>>,
+    kept: Kept,
 }
 
 impl Recorder {
     /// Opens nothing yet.
     #[must_use]
     pub fn new(db: Db) -> Self {
-        Self { db, kept: None }
+        Self { db, kept: Kept::default() }
     }
 
     /// Marks messages as "its bytes may be with the receiver" (id and fence of the claim), and writes how other tries ended. Returns the messages whose
@@ -157,14 +165,28 @@ impl Recorder {
                 ids.map_err(|error| StoreError::Unfit(format!("marks cannot be read: {error}")))?.concat()
             }
             Db::Postgres(pool) => {
-                let mut connection = match self.kept.take() {
-                    Some(connection) => connection,
-                    None => pool.acquire().await?,
-                };
+                let mut connection = self.kept.take(pool).await?;
+                let ids = column(&list, |row| row.id);
+                let fences = column(&list, |row| row.fence);
+                if list.iter().all(Row::is_plain_end) {
+                    sqlx::query(END.postgres)
+                        .bind(ids)
+                        .bind(fences)
+                        .bind(column(&list, |row| row.state.code()))
+                        .bind(column(&list, |row| row.done_at))
+                        .bind(column(&list, |row| row.end.and_then(|end| end.fault)))
+                        .bind(column(&list, |row| row.end.map(|end| end.reply.as_str())))
+                        .bind(column(&list, |row| row.end.map(|end| end.result)))
+                        .bind(column(&list, |row| row.end.map(|end| end.started_at.0)))
+                        .execute(&mut *connection)
+                        .await?;
+                    self.kept.put_back(connection);
+                    return Ok(Vec::new());
+                }
                 let rows = sqlx::query_scalar(RECORD.postgres)
-                    .bind(column(&list, |row| row.id))
+                    .bind(ids)
                     .bind(now.0)
-                    .bind(column(&list, |row| row.fence))
+                    .bind(fences)
                     .bind(column(&list, |row| row.state.code()))
                     .bind(column(&list, |row| row.end.and_then(|end| end.due_at).map(|at| at.0)))
                     .bind(column(&list, |row| row.done_at))
@@ -176,7 +198,7 @@ impl Recorder {
                     .bind(column(&list, |row| row.end.is_some_and(|end| end.bounced)))
                     .fetch_all(&mut *connection)
                     .await?;
-                self.kept = Some(connection);
+                self.kept.put_back(connection);
                 rows
             }
         };
@@ -201,6 +223,11 @@ impl<'group> Row<'group> {
     fn end(end: &'group Finish) -> Self {
         let done_at = (end.state != MessageState::Queued).then_some(end.ended_at.0);
         Self { id: end.id.0, fence: end.fence, state: end.state, done_at, end: Some(end) }
+    }
+
+    /// Whether the message's own row says all about it: nothing is to be noted elsewhere, and nobody asks for leave.
+    fn is_plain_end(&self) -> bool {
+        self.end.is_some_and(|end| self.done_at.is_some() && !end.bounced)
     }
 
     fn json(&self) -> Value {

@@ -25,7 +25,7 @@ statements! {
                          WHERE o.customer_id = e.customer_id AND o.ordered_at > e.since AND o.ordered_at <= $2 AND o.status = 'paid' GROUP BY e.customer_id),
                    spent AS (SELECT customer_id, SUM(worth) AS worth, COUNT(*) AS used FROM redeemed GROUP BY customer_id),
                    mailed AS (SELECT d.customer_id AS customer_id, COUNT(*) AS messages FROM messages m JOIN decisions d ON d.id = m.decision_id
-                         WHERE d.holdout = 0 AND d.decided_at >= $1 AND d.decided_at <= $2 AND m.state IN ('sent', 'in_doubt') GROUP BY d.customer_id)
+                         JOIN deliveries s ON s.message_id = m.id WHERE d.holdout = 0 AND d.decided_at >= $1 AND d.decided_at <= $2 AND s.state IN ('sent', 'in_doubt') GROUP BY d.customer_id)
                    SELECT c.external_id, e.since, b.revenue, b.margin, CAST(b.without_cost AS BIGINT), s.worth, s.used, m.messages
                    FROM entered e JOIN customers c ON c.id = e.customer_id LEFT JOIN bought b ON b.customer_id = e.customer_id
                    LEFT JOIN spent s ON s.customer_id = e.customer_id LEFT JOIN mailed m ON m.customer_id = e.customer_id";

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::db::{StoreError, Tx, id_list};
+use super::db::{Db, Kept, StoreError, Tx, id_list};
 use super::leases::family;
 use crate::base::id::Id;
 use crate::base::time::UnixMs;
@@ -15,15 +15,32 @@ use crate::model::message::{Content, LeasedMessage, MessageState};
 /// What may be claimed at $1: at most $2 of channel $3.
 macro_rules! due {
     () => {
-        "SELECT id FROM messages WHERE state = 'queued' AND done_at IS NULL AND due_at <= $1 AND channel = $3
-            AND rule NOT IN (SELECT rule FROM rule_pauses WHERE resumed_at IS NULL) ORDER BY due_at, id LIMIT $2"
+        " FROM deliveries WHERE state = 'queued' AND done_at IS NULL AND due_at <= $1 AND channel = $3
+            AND rule NOT IN (SELECT rule FROM rule_pauses WHERE resumed_at IS NULL) ORDER BY due_at, message_id LIMIT $2"
     };
 }
 
 /// What a claim by $4 until $5 makes of a message.
 macro_rules! claimed {
     () => {
-        "UPDATE messages SET state = 'claimed', lease_owner = $4, lease_until = $5, fence = fence + 1, attempts = attempts + 1 WHERE id"
+        "UPDATE deliveries SET state = 'claimed', lease_owner = $4, lease_until = $5, fence = fence + 1, attempts = attempts + 1 WHERE "
+    };
+}
+
+/// Cancels what waits for whom …
+macro_rules! cancelled {
+    () => {
+        "UPDATE deliveries SET state = 'cancelled', done_at = $2, reply = 'the customer objected' WHERE state = 'queued' AND message_id "
+    };
+}
+
+/// … objected at $3 and has not opted in anew until now ($2).
+macro_rules! theirs {
+    () => {
+        "SELECT m.id FROM messages m
+         WHERE m.basis <> 'contract'
+           AND NOT EXISTS (SELECT 1 FROM consents d WHERE d.customer_id = m.customer_id AND d.kind = 'double_opt_in' AND d.at > $3 AND d.at <= $2)
+           AND m.customer_id "
     };
 }
 
@@ -32,26 +49,28 @@ statements! {
     /// SQLite's thread than to be found.
     ///
     /// What paused rules want to send waits: the list, which is nearly always empty, is read once for a claim, from an index that holds nothing else.
-    DUE = { sqlite: concat!("SELECT json_group_array(id) FROM (", due!(), ")") };
-    /// Takes and loads: on SQLite those of the list $1. PostgreSQL finds them in the same trip, and its daemons step over each other's rows. It
-    /// looks messages and customers (whose address only an email needs) up by key, because the text leaves it no other way: it would rather read either
-    /// table whole.
+    DUE = { sqlite: concat!("SELECT json_group_array(message_id) FROM (SELECT message_id", due!(), ")") };
+    /// Takes and loads: on SQLite those of the list $1. PostgreSQL finds them in the same trip, by their place (a row that moved meanwhile waits for the next
+    /// claim), and its daemons step over each other's rows. It looks messages and customers (whose address only an email needs) up by key, because the text
+    /// leaves it no other way: it would rather read either table whole.
     CLAIM = {
-        sqlite: concat!(claimed!(), " IN (SELECT value FROM json_each($1));
-                 SELECT json_group_array(json_array(m.id, m.customer_id, m.rule, m.variant, m.basis, m.action, m.body, m.created_at, m.attempts, m.fence,
-                                                    c.email, c.first_name, c.last_name, c.locale) ORDER BY m.due_at, m.id)
-                 FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.id IN (SELECT value FROM json_each($1))"),
-        postgres: concat!("WITH m AS (", claimed!(), " = ANY (ARRAY(", due!(), " FOR UPDATE SKIP LOCKED)) RETURNING messages.*)
-                   SELECT m.id, m.customer_id, m.rule, m.variant, m.basis, m.action, m.body, m.created_at, m.attempts, m.fence,
+        sqlite: concat!(claimed!(), "message_id IN (SELECT value FROM json_each($1));
+                 SELECT json_group_array(json_array(m.id, m.customer_id, m.rule, m.variant, m.basis, m.action, m.body, m.created_at, d.attempts, d.fence,
+                                                    c.email, c.first_name, c.last_name, c.locale) ORDER BY d.due_at, m.id)
+                 FROM deliveries d JOIN messages m ON m.id = d.message_id JOIN customers c ON c.id = m.customer_id
+                 WHERE d.message_id IN (SELECT value FROM json_each($1))"),
+        postgres: concat!("WITH d AS (", claimed!(), "ctid = ANY (ARRAY(SELECT ctid", due!(), " FOR UPDATE SKIP LOCKED)) RETURNING message_id, due_at, attempts, fence)
+                   SELECT m.id, m.customer_id, m.rule, m.variant, m.basis, m.action, m.body, m.created_at, d.attempts, d.fence,
                           c.email, c.first_name, c.last_name, c.locale
-                   FROM m LEFT JOIN LATERAL (SELECT email, first_name, last_name, locale FROM customers
-                                             WHERE id = m.customer_id AND $3 = 'email' LIMIT 1) AS c ON TRUE
-                   ORDER BY m.due_at, m.id")
+                   FROM d JOIN LATERAL (SELECT * FROM messages WHERE id = d.message_id LIMIT 1) AS m ON TRUE
+                   LEFT JOIN LATERAL (SELECT email, first_name, last_name, locale FROM customers
+                                      WHERE id = m.customer_id AND $3 = 'email' LIMIT 1) AS c ON TRUE
+                   ORDER BY d.due_at, m.id")
     };
-    RELEASE = ["UPDATE messages SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1, due_at = COALESCE($3, due_at)
-                WHERE state = 'claimed' AND lease_owner = $2 AND id ", ids "$1"];
+    RELEASE = ["UPDATE deliveries SET state = 'queued', lease_owner = NULL, lease_until = NULL, attempts = attempts - 1, due_at = COALESCE($3, due_at)
+                WHERE state = 'claimed' AND lease_owner = $2 AND message_id ", ids "$1"];
     /// One look at all that is open: it may be much, as after quiet hours.
-    EXPIRE = "UPDATE messages SET lease_owner = NULL, lease_until = NULL,
+    EXPIRE = "UPDATE deliveries SET lease_owner = NULL, lease_until = NULL,
                      state = CASE state WHEN 'data' THEN 'in_doubt' ELSE 'queued' END,
                      attempts = CASE state WHEN 'data' THEN attempts ELSE attempts - 1 END,
                      done_at = CASE state WHEN 'data' THEN CAST($3 AS BIGINT) END,
@@ -59,43 +78,73 @@ statements! {
                      last_result = CASE state WHEN 'data' THEN 'in_doubt' ELSE last_result END,
                      reply = CASE state WHEN 'data' THEN 'the daemon ended while the receiver was taking the message' ELSE reply END
               WHERE state IN ('claimed', 'data') AND done_at IS NULL AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2) RETURNING state";
-    CANCEL_FOR = ["UPDATE messages SET state = 'cancelled', done_at = $2, reply = 'the customer objected'
-                   WHERE customer_id ", ids "$1", " AND state = 'queued' AND basis <> 'contract'
-                     AND NOT EXISTS (SELECT 1 FROM consents d WHERE d.customer_id = messages.customer_id AND d.kind = 'double_opt_in' AND d.at > $3 AND d.at <= $2)"];
-    DISCARD = "UPDATE messages SET state = 'cancelled', done_at = $2, reply = 'discarded while its rule was paused'
+    CANCEL_FOR = {
+        sqlite: concat!(cancelled!(), "IN (", theirs!(), "IN (SELECT value FROM json_each($1)))"),
+        postgres: concat!(cancelled!(), "= ANY (ARRAY(", theirs!(), "= ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text($1::json)))))")
+    };
+    DISCARD = "UPDATE deliveries SET state = 'cancelled', done_at = $2, reply = 'discarded while its rule was paused'
                WHERE rule = $1 AND state = 'queued' AND done_at IS NULL";
-    OPEN_BY_RULE = "SELECT rule, SUM(CASE WHEN state = 'queued' THEN 1 ELSE 0 END), COUNT(*), MIN(created_at) FROM messages
-                    WHERE done_at IS NULL GROUP BY rule";
+    OPEN_BY_RULE = "SELECT d.rule, SUM(CASE WHEN d.state = 'queued' THEN 1 ELSE 0 END), COUNT(*), MIN(m.created_at)
+                    FROM deliveries d JOIN messages m ON m.id = d.message_id WHERE d.done_at IS NULL GROUP BY d.rule";
     /// Before a person changes what the last try left.
     KEEP_LAST = "INSERT INTO attempts (message_id, number, started_at, ended_at, result, fault, detail)
-                 SELECT id, fence, last_started_at, done_at, last_result, fault, reply FROM messages
-                 WHERE id = $1 AND last_result IS NOT NULL AND state IN ('in_doubt', $2) ON CONFLICT (message_id, number) DO NOTHING";
-    RESOLVE = "UPDATE messages SET state = $2, done_at = $3, reply = $4, last_result = NULL WHERE id = $1 AND state = 'in_doubt'";
-    REQUEUE = "UPDATE messages SET state = 'queued', due_at = $2, done_at = NULL, fault = NULL, reply = NULL, last_result = NULL WHERE id = $1 AND state IN ('in_doubt', 'failed')";
-    NEXT_DUE = "SELECT MIN(due_at) FROM messages WHERE state = 'queued' AND done_at IS NULL";
+                 SELECT message_id, fence, last_started_at, done_at, last_result, fault, reply FROM deliveries
+                 WHERE message_id = $1 AND last_result IS NOT NULL AND state IN ('in_doubt', $2) ON CONFLICT (message_id, number) DO NOTHING";
+    RESOLVE = "UPDATE deliveries SET state = $2, done_at = $3, reply = $4, last_result = NULL WHERE message_id = $1 AND state = 'in_doubt'";
+    REQUEUE = "UPDATE deliveries SET state = 'queued', due_at = $2, done_at = NULL, fault = NULL, reply = NULL, last_result = NULL WHERE message_id = $1 AND state IN ('in_doubt', 'failed')";
+    NEXT_DUE = "SELECT MIN(due_at) FROM deliveries WHERE state = 'queued' AND done_at IS NULL";
     LOCALE = "SELECT c.locale FROM messages m JOIN customers c ON c.id = m.customer_id WHERE m.id = $1";
     OWNER = "SELECT decision_id, customer_id FROM messages WHERE id = $1";
 }
 
-/// Claims up to `limit` messages that are due at `now` for one worker; `until` is when the lease ends, by the machine's clock.
-pub async fn claim(tx: &mut Tx, owner: &str, until: UnixMs, now: UnixMs, limit: i64, channel: Channel) -> Result<Vec<LeasedMessage>, StoreError> {
-    let rows: Vec<LeasedRow> = match tx {
-        Tx::Sqlite(inner) => {
-            let due: String = sqlx::query_scalar(DUE.sqlite).bind(now.0).bind(limit).bind(channel.code()).fetch_one(&mut **inner).await?;
-            if due == "[]" {
-                return Ok(Vec::new());
-            }
-            let claim = sqlx::query_scalar(CLAIM.sqlite).bind(due).bind(None::<i64>).bind(None::<i64>).bind(owner).bind(until.0);
-            let rows: String = claim.fetch_one(&mut **inner).await?;
-            serde_json::from_str(&rows).map_err(|error| StoreError::Unfit(format!("claimed messages cannot be read: {error}")))?
-        }
-        Tx::Postgres(inner) => {
-            let claim = sqlx::query_as(CLAIM.postgres).bind(now.0).bind(limit).bind(channel.code()).bind(owner).bind(until.0);
-            claim.fetch_all(&mut **inner).await?
-        }
-    };
-    rows.into_iter().map(|row| leased(row, channel)).collect()
+/// Claims messages for one owner, each time in a transaction of its own, which on PostgreSQL is one trip.
+#[derive(Debug)]
+pub struct Claimer {
+    db: Db,
+    owner: String,
+    kept: Kept,
 }
+
+impl Claimer {
+    /// Opens nothing yet.
+    #[must_use]
+    pub fn new(db: Db, owner: String) -> Self {
+        Self { db, owner, kept: Kept::default() }
+    }
+
+    /// Claims up to `limit` messages that are due at `now`; `until` is when the lease ends, by the machine's clock.
+    ///
+    /// # Errors
+    /// When the database fails; then nothing is claimed, unless the connection was lost in this very call.
+    pub async fn claim(&mut self, until: UnixMs, now: UnixMs, limit: i64, channel: Channel) -> Result<Vec<LeasedMessage>, StoreError> {
+        let rows: Vec<LeasedRow> = match &self.db {
+            Db::Sqlite { .. } => {
+                let Tx::Sqlite(mut tx) = self.db.write().await? else { return Ok(Vec::new()) };
+                let due: String = sqlx::query_scalar(DUE.sqlite).bind(now.0).bind(limit).bind(channel.code()).fetch_one(&mut *tx).await?;
+                if due == "[]" {
+                    return Ok(Vec::new());
+                }
+                let claim = sqlx::query_scalar(CLAIM.sqlite).bind(due).bind(None::<i64>).bind(None::<i64>).bind(&self.owner).bind(until.0);
+                let rows: String = claim.fetch_one(&mut *tx).await?;
+                tx.commit().await?;
+                serde_json::from_str(&rows).map_err(|error| StoreError::Unfit(format!("claimed messages cannot be read: {error}")))?
+            }
+            Db::Postgres(pool) => {
+                let mut connection = self.kept.take(pool).await?;
+                let claim = sqlx::query_as(CLAIM.postgres).bind(now.0).bind(limit).bind(channel.code()).bind(&self.owner).bind(until.0);
+                let rows = claim.fetch_all(&mut *connection).await?;
+                if pool.options().get_max_connections() >= SPARE {
+                    self.kept.put_back(connection);
+                }
+                rows
+            }
+        };
+        rows.into_iter().map(|row| leased(row, channel)).collect()
+    }
+}
+
+/// From so many connections on two claimers and the writer of ends may each keep one, and there is one left for everybody else.
+const SPARE: u32 = 4;
 
 #[derive(sqlx::FromRow, Deserialize)]
 struct LeasedRow(

@@ -7,15 +7,17 @@ use crate::base::id::Id;
 use crate::base::time::UnixMs;
 
 statements! {
-    LIST = "SELECT m.id, m.state, m.channel, m.rule, m.variant, m.occasion, c.external_id, m.attempts, m.created_at, m.due_at, m.fault, m.reply,
-                   CASE WHEN m.state = 'queued' THEN p.rule END
-            FROM messages m JOIN customers c ON c.id = m.customer_id LEFT JOIN rule_pauses p ON p.rule = m.rule AND p.resumed_at IS NULL
-            WHERE m.state = $1 OR $1 = ''
-            ORDER BY CASE m.state WHEN 'in_doubt' THEN 0 WHEN 'failed' THEN 1 WHEN 'data' THEN 2 WHEN 'claimed' THEN 3 WHEN 'queued' THEN 4 ELSE 5 END, m.id DESC
+    LIST = "SELECT m.id, d.state, m.channel, m.rule, m.variant, m.occasion, c.external_id, d.attempts, m.created_at, d.due_at, d.fault, d.reply,
+                   CASE WHEN d.state = 'queued' THEN p.rule END
+            FROM deliveries d JOIN messages m ON m.id = d.message_id JOIN customers c ON c.id = m.customer_id
+            LEFT JOIN rule_pauses p ON p.rule = m.rule AND p.resumed_at IS NULL
+            WHERE d.state = $1 OR $1 = ''
+            ORDER BY CASE d.state WHEN 'in_doubt' THEN 0 WHEN 'failed' THEN 1 WHEN 'data' THEN 2 WHEN 'claimed' THEN 3 WHEN 'queued' THEN 4 ELSE 5 END, m.id DESC
             LIMIT $2";
-    ONE = "SELECT m.id, m.state, m.channel, m.rule, m.variant, m.occasion, c.external_id, m.attempts, m.created_at, m.due_at, m.fault, m.reply,
-                  CASE WHEN m.state = 'queued' THEN p.rule END
-           FROM messages m JOIN customers c ON c.id = m.customer_id LEFT JOIN rule_pauses p ON p.rule = m.rule AND p.resumed_at IS NULL
+    ONE = "SELECT m.id, d.state, m.channel, m.rule, m.variant, m.occasion, c.external_id, d.attempts, m.created_at, d.due_at, d.fault, d.reply,
+                  CASE WHEN d.state = 'queued' THEN p.rule END
+           FROM messages m JOIN deliveries d ON d.message_id = m.id JOIN customers c ON c.id = m.customer_id
+           LEFT JOIN rule_pauses p ON p.rule = m.rule AND p.resumed_at IS NULL
            WHERE m.id = $1";
     ATTEMPTS = "SELECT number, started_at, ended_at, result, fault, detail FROM attempt_log WHERE message_id = $1 ORDER BY number";
 }

@@ -21,13 +21,14 @@ statements! {
     UNSUBSCRIBED = "INSERT INTO outcomes (decision_id, kind, ref, at, value_cents) VALUES ($1, 'unsubscribed', 0, $2, NULL)
                     ON CONFLICT (decision_id, kind, ref) DO NOTHING";
     COMPLAINED_ABOUT = ["INSERT INTO outcomes (decision_id, kind, ref, at)
-        SELECT decision_id, 'complained', CAST($1 AS BIGINT), CAST($2 AS BIGINT) FROM messages
-        WHERE customer_id ", ids "$3", " AND channel = 'email' AND state IN ('sent', 'in_doubt') AND id = $4
+        SELECT m.decision_id, 'complained', CAST($1 AS BIGINT), CAST($2 AS BIGINT) FROM messages m JOIN deliveries d ON d.message_id = m.id
+        WHERE m.customer_id ", ids "$3", " AND m.channel = 'email' AND d.state IN ('sent', 'in_doubt') AND m.id = $4
         ON CONFLICT (decision_id, kind, ref) DO NOTHING"];
     COMPLAINED = ["INSERT INTO outcomes (decision_id, kind, ref, at)
-        SELECT decision_id, 'complained', CAST($1 AS BIGINT), CAST($2 AS BIGINT) FROM messages
-        WHERE customer_id ", ids "$3", " AND channel = 'email' AND state IN ('sent', 'in_doubt') AND done_at > $4 AND done_at <= $5 AND ($6 = '' OR rule = $6)
-        ORDER BY done_at DESC, id DESC LIMIT 1
+        SELECT m.decision_id, 'complained', CAST($1 AS BIGINT), CAST($2 AS BIGINT) FROM messages m JOIN deliveries d ON d.message_id = m.id
+        WHERE m.customer_id ", ids "$3", " AND m.channel = 'email' AND d.state IN ('sent', 'in_doubt') AND d.done_at > $4 AND d.done_at <= $5
+          AND ($6 = '' OR m.rule = $6)
+        ORDER BY d.done_at DESC, m.id DESC LIMIT 1
         ON CONFLICT (decision_id, kind, ref) DO NOTHING"];
     WITHDRAWN = ["DELETE FROM outcomes WHERE kind = 'complained' AND ref = $1 AND decision_id IN (SELECT id FROM decisions WHERE customer_id ", ids "$2", ")"];
 }

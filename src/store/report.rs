@@ -54,7 +54,7 @@ statements! {
     ASSIGNED = { sqlite: assigned!("IN (SELECT value FROM json_each($1))"), postgres: assigned!("= ANY (ARRAY(SELECT json_array_elements_text($1::json)))") };
     /// Arms in which somebody was decided about more than once.
     AGAIN = { sqlite: again!("IN (SELECT value FROM json_each($1))"), postgres: again!("= ANY (ARRAY(SELECT json_array_elements_text($1::json)))") };
-    MESSAGES = "SELECT rule, variant, state, COUNT(*) FROM messages GROUP BY rule, variant, state";
+    MESSAGES = "SELECT m.rule, m.variant, d.state, COUNT(*) FROM messages m JOIN deliveries d ON d.message_id = m.id GROUP BY m.rule, m.variant, d.state";
     /// Somebody may complain of a message twice.
     LEFT = "SELECT d.rule, COALESCE(d.variant, ''), COUNT(DISTINCT CASE WHEN x.kind = 'unsubscribed' THEN d.id END), COUNT(DISTINCT CASE WHEN x.kind = 'complained' THEN d.id END)
             FROM outcomes x JOIN decisions d ON d.id = x.decision_id
@@ -89,7 +89,7 @@ statements! {
                    SELECT rule, variant, SUM(margin), SUM(margin * margin), SUM((margin - worth) * (margin - worth)), SUM(worth),
                           CAST(SUM(used) AS BIGINT), CAST(SUM(outside) AS BIGINT), CAST(SUM(without_cost) AS BIGINT)
                    FROM people GROUP BY rule, variant";
-    STATES = "SELECT state, COUNT(*) FROM messages GROUP BY state";
+    STATES = "SELECT state, COUNT(*) FROM deliveries GROUP BY state";
 }
 
 /// Which decisions count.

@@ -40,12 +40,13 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0016_old_complaints.sql"),
         include_str!("../../migrations/postgres/0016_old_complaints.sql"),
     ),
+    (17, "deliveries", include_str!("../../migrations/sqlite/0017_deliveries.sql"), include_str!("../../migrations/postgres/0017_deliveries.sql")),
     (18, "lately", include_str!("../../migrations/sqlite/0018_lately.sql"), include_str!("../../migrations/postgres/0018_lately.sql")),
 ];
 
 statements! {
     ANALYZE_SHOP = { postgres: "ANALYZE customers, consents, orders, order_lines, events" };
-    ANALYZE_CAMPAIGN = { postgres: "ANALYZE decisions, messages, vouchers" };
+    ANALYZE_CAMPAIGN = { postgres: "ANALYZE decisions, messages, deliveries, vouchers" };
 }
 
 /// Names of the migrations as their files are called, without `.sql`.

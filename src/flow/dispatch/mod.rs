@@ -31,7 +31,7 @@ use crate::model::facts::Moment;
 use crate::model::message::{LeasedMessage, MessageState};
 use crate::policy::quiet;
 use crate::store::deliveries::Finish;
-use crate::store::messages;
+use crate::store::messages::{self, Claimer};
 use paused::Paused;
 use queue::Queue;
 use writer::Change;
@@ -168,12 +168,13 @@ impl Dispatcher {
     async fn drain_channel(self: &Arc<Self>, pass: &Arc<Pass>, channel: Channel, workers: usize) -> Result<(), FlowError> {
         let batch = self.ctx.config.dispatch.batch as usize;
         let (feed, queue) = Queue::new();
+        let mut claimer = Claimer::new(self.ctx.db.clone(), self.owner.clone());
         let mut crew = JoinSet::new();
         let claimed = loop {
             if pass.is_halted(channel) {
                 break Ok(());
             }
-            let claimed = match self.claim(&pass.campaign, channel, batch).await {
+            let claimed = match self.claim(&mut claimer, &pass.campaign, channel, batch).await {
                 Ok(claimed) => claimed,
                 Err(error) => break Err(error),
             };
@@ -212,13 +213,12 @@ impl Dispatcher {
 
     /// Claims the next messages that may leave now. Emails whose time came at night (tried again, or kept by a relay that was down) are put off to the
     /// end of the quiet hours.
-    async fn claim(&self, campaign: &Campaign, channel: Channel, batch: usize) -> Result<Vec<LeasedMessage>, FlowError> {
+    async fn claim(&self, claimer: &mut Claimer, campaign: &Campaign, channel: Channel, batch: usize) -> Result<Vec<LeasedMessage>, FlowError> {
         let limit = i64::try_from(batch).unwrap_or(200);
         loop {
             let (now, zone) = (self.ctx.clock.now(), self.ctx.config.shop.zone());
             let until = Clock::System.now().plus(i64::try_from(self.ctx.config.dispatch.lease_s).unwrap_or(900) * 1000);
-            let mut tx = self.ctx.db.write().await?;
-            let mut claimed = messages::claim(&mut tx, &self.owner, until, now, limit, channel).await?;
+            let mut claimed = claimer.claim(until, now, limit, channel).await?;
             let all = claimed.len();
             let mut late: BTreeMap<UnixMs, Vec<Id>> = BTreeMap::new();
             if channel == Channel::Email {
@@ -231,10 +231,13 @@ impl Dispatcher {
                     loud_at <= now
                 });
             }
-            for (loud_at, ids) in &late {
-                messages::release(&mut tx, &self.owner, ids, Some(*loud_at)).await?;
+            if !late.is_empty() {
+                let mut tx = self.ctx.db.write().await?;
+                for (loud_at, ids) in &late {
+                    messages::release(&mut tx, &self.owner, ids, Some(*loud_at)).await?;
+                }
+                tx.commit().await?;
             }
-            tx.commit().await?;
             if all == 0 || !claimed.is_empty() {
                 return Ok(claimed);
             }

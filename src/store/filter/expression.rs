@@ -98,8 +98,8 @@ const CATEGORIES: Source = Source {
 };
 const REFERRALS: Source = Source { select: "SELECT COUNT(*) FROM customers r WHERE r.referred_by = c.external_id", at: "r.created_at", ..ORDERS };
 const EMAILS: Source = Source {
-    select: "SELECT COUNT(*) FROM messages m JOIN decisions d ON d.id = m.decision_id
-             WHERE m.customer_id = c.id AND m.channel = 'email' AND m.state NOT IN ('failed', 'cancelled')",
+    select: "SELECT COUNT(*) FROM messages m JOIN decisions d ON d.id = m.decision_id JOIN deliveries s ON s.message_id = m.id
+             WHERE m.customer_id = c.id AND m.channel = 'email' AND s.state NOT IN ('failed', 'cancelled')",
     at: "d.tick_at",
     of: &["d.rule"],
     then: "",

@@ -135,7 +135,7 @@ on_both!(a_marketer_hits_the_brake_and_lets_it_go, |test| {
     told.push(text(test, folder, &["rules", "pause", "hello", "--discard", "--by", ""]));
     told.push(text(test, folder, &["rules", "resume", "hello", "--discard"]));
     insta::assert_snapshot!("brake", told.join("\n"));
-    assert_eq!(texts(&test.db, "SELECT DISTINCT state FROM messages").await, ["cancelled"]);
+    assert_eq!(texts(&test.db, "SELECT DISTINCT state FROM deliveries").await, ["cancelled"]);
 
     let paused = document(test, folder, &["rules", "pause", "hello", "--reason", "why not"]);
     assert_eq!((&paused["state"], &paused["changed"], &paused["pause"]["reason"]), (&json!("paused"), &json!(true), &json!("why not")));

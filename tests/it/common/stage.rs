@@ -122,15 +122,19 @@ impl Stage {
     pub async fn messages(&self) -> Vec<String> {
         texts(
             &self.ctx.db,
-            "SELECT c.external_id || ' ' || m.state || ' ' || CAST(m.attempts AS TEXT) || ' ' || COALESCE(m.fault, '-')
-             FROM messages m JOIN customers c ON c.id = m.customer_id ORDER BY c.id, m.created_at",
+            "SELECT c.external_id || ' ' || d.state || ' ' || CAST(d.attempts AS TEXT) || ' ' || COALESCE(d.fault, '-')
+             FROM messages m JOIN deliveries d ON d.message_id = m.id JOIN customers c ON c.id = m.customer_id ORDER BY c.id, m.created_at",
         )
         .await
     }
 
     /// When the messages are due, in the shop's zone, by customer.
     pub async fn due_times(&self) -> Vec<String> {
-        let texts = texts(&self.ctx.db, "SELECT CAST(due_at AS TEXT) FROM messages ORDER BY customer_id, created_at").await;
+        let texts = texts(
+            &self.ctx.db,
+            "SELECT CAST(d.due_at AS TEXT) FROM messages m JOIN deliveries d ON d.message_id = m.id ORDER BY m.customer_id, m.created_at",
+        )
+        .await;
         texts.iter().map(|text| self.ctx.config.shop.zone().format(UnixMs(text.parse().unwrap()))[..16].to_owned()).collect()
     }
 }

@@ -181,7 +181,7 @@ impl Shop {
 
     /// How many messages are in a state.
     pub(super) async fn count(&self, state: &str) -> usize {
-        self.number(&format!("SELECT COUNT(*) FROM messages WHERE state = '{state}'")).await
+        self.number(&format!("SELECT COUNT(*) FROM deliveries WHERE state = '{state}'")).await
     }
 
     /// How many outcomes of a kind were logged.
@@ -191,7 +191,7 @@ impl Shop {
 
     /// The state of each message.
     pub(super) async fn states(&self) -> BTreeMap<String, String> {
-        let rows = self.look(async |db| texts(db, "SELECT CAST(id AS TEXT) || ' ' || state FROM messages").await).await;
+        let rows = self.look(async |db| texts(db, "SELECT CAST(message_id AS TEXT) || ' ' || state FROM deliveries").await).await;
         rows.iter().map(|row| row.split_once(' ').unwrap()).map(|(id, state)| (id.to_owned(), state.to_owned())).collect()
     }
 }

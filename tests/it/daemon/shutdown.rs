@@ -22,7 +22,7 @@ async fn stop_while_waiting_at(step: Step, words: &'static [u8]) {
     assert_eq!(sink.messages().len(), 2, "open transactions end, no further one begins");
     assert_eq!(shop.states().await, states([("queued", 5), ("sent", 2)]));
     let Db::Sqlite { read, .. } = &shop.db else { panic!("SQLite") };
-    let row = sqlx::query("SELECT SUM(attempts), COUNT(lease_owner) FROM messages WHERE state = 'queued'").fetch_one(read).await.unwrap();
+    let row = sqlx::query("SELECT SUM(attempts), COUNT(lease_owner) FROM deliveries WHERE state = 'queued'").fetch_one(read).await.unwrap();
     assert_eq!((row.get::<i64, _>(0), row.get::<i64, _>(1)), (0, 0), "what was not begun was not tried");
 
     let second = Daemon::start(&shop).await;

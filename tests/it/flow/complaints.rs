@@ -15,6 +15,8 @@ use crate::common::smtp::SmtpSink;
 use crate::common::stage::{MONDAY_NINE, Stage, people, to_sink};
 use crate::store::{number, texts};
 
+const STATES: &str = "SELECT CAST(m.customer_id AS TEXT) || ' ' || m.rule || ' ' || d.state FROM messages m JOIN deliveries d ON d.message_id = m.id
+     ORDER BY m.customer_id, m.rule";
 const RULES: &str = "rule(\"hello\").basis(\"consent\").when(|c| c.orders >= 1).send(|c| email(\"win-back-plain\"));
                      rule(\"later\").basis(\"consent\").when(|c| c.orders >= 1).send(|c| email(\"win-back-plain\"));
                      rule(\"again\").basis(\"consent\").when(|c| c.orders >= 1).send(|c| email(\"win-back-plain\"));
@@ -119,7 +121,7 @@ on_both!(whoever_complains_has_objected_from_then_on, |test| {
     let confirmed = stage.moment("2024-06-25T09:00").0;
     execute(&test.db, format!("INSERT INTO consents (customer_id, at, kind, source) VALUES (2, {confirmed}, 'double_opt_in', 'form')")).await;
     told(&stage, &[complaint("1", 1, None, before), complaint("2", 2, None, before), complaint("3", 3, None, tomorrow)]).await;
-    let states = texts(&test.db, "SELECT CAST(customer_id AS TEXT) || ' ' || rule || ' ' || state FROM messages ORDER BY customer_id, rule").await;
+    let states = texts(&test.db, STATES).await;
     assert_eq!(states, ["1 hello cancelled", "1 receipt queued", "2 hello queued", "2 receipt queued", "3 hello cancelled", "3 receipt queued"]);
     stage.tick("again").await;
     let decided = texts(&test.db, "SELECT CAST(customer_id AS TEXT) || ' ' || slot FROM decisions WHERE rule = 'again' ORDER BY customer_id").await;
@@ -198,7 +200,7 @@ on_both!(what_waits_does_not_leave_once_the_address_turns_out_to_be_an_objectors
     }
     execute(&test.db, "UPDATE customers SET email_key = (SELECT email_key FROM customers WHERE id = 1) WHERE id = 2".to_owned()).await;
     stage.drain().await;
-    let states = texts(&test.db, "SELECT CAST(customer_id AS TEXT) || ' ' || rule || ' ' || state FROM messages ORDER BY customer_id, rule").await;
+    let states = texts(&test.db, STATES).await;
     assert_eq!(states, ["1 receipt sent", "2 hello cancelled", "2 receipt sent", "3 hello sent", "3 receipt sent"]);
 });
 

@@ -8,7 +8,7 @@ use stammgast::flow::object;
 use stammgast::model::action::Channel;
 use stammgast::model::message::MessageState;
 use stammgast::store::deliveries::{Finish, Recorder};
-use stammgast::store::messages;
+use stammgast::store::messages::{self, Claimer};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -61,7 +61,7 @@ on_both!(a_mail_that_is_asked_to_come_later_is_tried_after_a_minute, |test| {
     let (stage, sink) = faulty(test, 1, Step::Rcpt, Act::Say(b"451 4.7.1 greylisted\r\n")).await;
     assert_eq!(stage.drain().await.retried, 1);
     assert_eq!((stage.messages().await, sink.messages().len()), (vec!["1 queued 1 busy".to_owned()], 0));
-    let due_at = number(&test.db, "SELECT due_at FROM messages").await - stage.ctx.clock.now().0;
+    let due_at = number(&test.db, "SELECT due_at FROM deliveries").await - stage.ctx.clock.now().0;
     assert!((48_000..=72_000).contains(&due_at), "a minute, give or take a fifth: {due_at}");
     assert!(stage.drain().await.idle(), "not before");
     let (later, sink) = mended(test, "2024-07-01T09:01:12").await;
@@ -144,7 +144,7 @@ on_both!(a_relay_that_is_down_loses_nothing_and_burns_no_tries, |test| {
     let report = stage.drain().await;
     assert!(report.relay_fault.is_some_and(|fault| fault.starts_with("connect: ")));
     assert!((1..=2).contains(&report.retried), "each of two workers found out: {}", report.retried);
-    let untouched = number(&test.db, "SELECT COUNT(*) FROM messages WHERE state = 'queued' AND attempts = 0").await;
+    let untouched = number(&test.db, "SELECT COUNT(*) FROM deliveries WHERE state = 'queued' AND attempts = 0").await;
     assert_eq!(u64::try_from(untouched).unwrap() + report.retried, 50);
     let (later, sink) = mended(test, "2024-07-01T09:30").await;
     assert_eq!(later.drain().await.sent, 50);
@@ -204,12 +204,7 @@ on_both!(a_worker_that_lost_its_lease_changes_nothing, |test| {
     let (stage, _sink) = mended(test, MONDAY_NINE).await;
     stage.tick("hello").await;
     let (now, real) = (stage.ctx.clock.now(), Clock::System.now());
-    let claim = async |owner: &'static str| {
-        let mut tx = test.db.write().await.unwrap();
-        let claimed = messages::claim(&mut tx, owner, real.plus(60_000), now, 10, Channel::Email).await.unwrap();
-        tx.commit().await.unwrap();
-        claimed
-    };
+    let claim = async |owner: &str| Claimer::new(test.db.clone(), owner.to_owned()).claim(real.plus(60_000), now, 10, Channel::Email).await.unwrap();
     let recover = async |owner: &'static str, at| {
         let mut tx = test.db.write().await.unwrap();
         let found = messages::recover(&mut tx, owner, at, now).await.unwrap();
@@ -253,7 +248,7 @@ on_both!(a_relay_that_takes_few_connections_gets_all_mails_over_those, |test| {
     let report = stage.drain().await;
     assert_eq!((report.sent, report.retried, report.relay_fault), (60, 0, None));
     assert_eq!((sink.messages().len(), sink.connections() > 2), (60, true));
-    assert_eq!(number(&test.db, "SELECT COUNT(*) FROM messages WHERE attempts = 1").await, 60);
+    assert_eq!(number(&test.db, "SELECT COUNT(*) FROM deliveries WHERE attempts = 1").await, 60);
 });
 
 on_both!(a_relay_that_takes_one_connection_gets_even_the_mail_that_found_no_worker, |test| {
@@ -286,9 +281,7 @@ on_both!(a_failing_record_leaves_nothing_half_done_and_the_database_usable, |tes
     let (stage, _sink) = mended(test, MONDAY_NINE).await;
     stage.tick("hello").await;
     let now = stage.ctx.clock.now();
-    let mut tx = test.db.write().await.unwrap();
-    let claimed = messages::claim(&mut tx, "berlin/1", now.plus(60_000), now, 10, Channel::Email).await.unwrap();
-    tx.commit().await.unwrap();
+    let claimed = Claimer::new(test.db.clone(), "berlin/1".to_owned()).claim(now.plus(60_000), now, 10, Channel::Email).await.unwrap();
     let (first, second) = (&claimed[0], &claimed[1]);
     // Claimed by nobody: no row of the table may be like that.
     let impossible = Finish {
@@ -341,7 +334,7 @@ on_both!(a_mail_that_cannot_be_rendered_fails_with_the_template_named, |test| {
     stage.tick("gift").await;
     let report = stage.drain().await;
     assert_eq!((report.failed, report.sent, stage.messages().await), (1, 1, vec!["1 failed 1 render".to_owned(), "2 sent 1 -".to_owned()]));
-    let why = texts(&test.db, "SELECT reply FROM messages WHERE state = 'failed'").await;
+    let why = texts(&test.db, "SELECT reply FROM deliveries WHERE state = 'failed'").await;
     assert!(why[0].contains("win-back/"), "{why:?}");
 });
 
@@ -352,7 +345,7 @@ on_both!(a_stop_gives_back_what_was_not_begun, |test| {
     let stop = CancellationToken::new();
     stop.cancel();
     assert!(stage.dispatcher("test/1").drain(&stop).await.unwrap().idle());
-    assert_eq!((sink.messages().len(), number(&test.db, "SELECT COUNT(*) FROM messages WHERE state = 'queued' AND attempts = 0").await), (0, 20));
+    assert_eq!((sink.messages().len(), number(&test.db, "SELECT COUNT(*) FROM deliveries WHERE state = 'queued' AND attempts = 0").await), (0, 20));
 });
 
 on_both!(mails_wait_while_sender_or_imprint_is_not_filled_in, |test| {
@@ -368,6 +361,6 @@ on_both!(mails_wait_while_sender_or_imprint_is_not_filled_in, |test| {
         stage.ctx.config = Arc::new(config);
         assert!(stage.drain().await.relay_fault.unwrap_or_default().contains(expected), "{expected}");
     }
-    let waiting = number(&test.db, "SELECT COUNT(*) FROM messages WHERE state = 'queued' AND attempts = 0").await;
+    let waiting = number(&test.db, "SELECT COUNT(*) FROM deliveries WHERE state = 'queued' AND attempts = 0").await;
     assert_eq!((sink.messages().len(), waiting), (0, 2));
 });

@@ -60,8 +60,8 @@ pub(super) async fn redeem(test: &TestDb, stage: &Stage) {
         // A voucher that nobody used, and an order with a code of the shop's own.
         vouchers("50, NULL", "'V' || customer_id", &of("A", 9)),
         format!("UPDATE orders SET voucher_code = 'SUMMER' WHERE {}", theirs("A", 1)),
-        "UPDATE messages SET state = 'sent', done_at = 0 WHERE variant = 'A'".to_owned(),
-        "UPDATE messages SET state = 'in_doubt', done_at = 0 WHERE variant = 'B'".to_owned(),
+        "UPDATE deliveries SET state = 'sent', done_at = 0 WHERE message_id IN (SELECT id FROM messages WHERE variant = 'A')".to_owned(),
+        "UPDATE deliveries SET state = 'in_doubt', done_at = 0 WHERE message_id IN (SELECT id FROM messages WHERE variant = 'B')".to_owned(),
     ] {
         execute(&test.db, statement).await;
     }

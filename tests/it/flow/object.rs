@@ -47,7 +47,11 @@ on_both!(one_click_stops_what_waits_and_all_that_would_follow, |test| {
         texts(&test.db, "SELECT m.rule FROM messages m JOIN outcomes o ON o.decision_id = m.decision_id WHERE o.kind = 'unsubscribed'").await,
         ["hello"]
     );
-    let states = texts(&test.db, "SELECT rule || ' ' || state FROM messages WHERE customer_id = 1 ORDER BY rule").await;
+    let states = texts(
+        &test.db,
+        "SELECT m.rule || ' ' || d.state FROM messages m JOIN deliveries d ON d.message_id = m.id WHERE m.customer_id = 1 ORDER BY m.rule",
+    )
+    .await;
     assert_eq!(states, ["hello cancelled", "later cancelled", "receipt queued"], "order mails still come");
     site.stage.drain().await;
     let to: Vec<String> = sink.messages().into_iter().map(|mail| mail.to).collect();

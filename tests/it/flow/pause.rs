@@ -121,7 +121,7 @@ on_both!(messages_of_a_paused_rule_wait_and_those_of_others_leave, |test| {
     let after = halt(&stage).await;
     assert_eq!((after.open.waiting, after.open.on_the_way, after.open.oldest_at), (4, 0, Some(stage.ctx.clock.now())));
     assert_eq!((stage.drain().await.sent, stage.drain().await.idle()), (4, true));
-    assert_eq!(texts(&test.db, "SELECT DISTINCT rule || ' ' || state FROM messages ORDER BY 1").await, ["daily queued", "other sent"]);
+    assert_eq!(texts(&test.db, "SELECT DISTINCT rule || ' ' || state FROM deliveries ORDER BY 1").await, ["daily queued", "other sent"]);
     resume(&stage).await;
     assert_eq!((stage.drain().await.sent, sink.messages().len()), (4, 8));
 });
@@ -137,7 +137,7 @@ on_both!(discarded_messages_are_cancelled_in_sight_and_nothing_comes_after_them,
     let discarded = pause::pause(&stage.ctx, "daily", "anna", "", true).await.unwrap();
     assert_eq!((discarded.changed, discarded.discarded, discarded.open.waiting), (false, 3, 0));
     assert_eq!(stage.messages().await, ["1 cancelled 0 -", "2 cancelled 0 -", "3 cancelled 0 -"]);
-    assert_eq!(texts(&test.db, "SELECT DISTINCT reply FROM messages").await, ["discarded while its rule was paused"]);
+    assert_eq!(texts(&test.db, "SELECT DISTINCT reply FROM deliveries").await, ["discarded while its rule was paused"]);
     resume(&stage).await;
     stage.set("2024-07-02T09:00");
     assert_eq!((stage.tick("daily").await.messages, stage.drain().await.sent, sink.messages().len()), (0, 0, 0));
@@ -158,12 +158,12 @@ on_both!(messages_that_a_daemon_has_claimed_stop_within_a_second_or_so, |test| {
     assert!(after.open.on_the_way > 50, "claimed all at once: {after:?}");
     let sent = usize::try_from(report.sent).unwrap();
     assert!((1..100).contains(&sent) && sink.messages().len() == sent, "{report:?}");
-    let queued = "SELECT COUNT(*) FROM messages WHERE state = 'queued' AND attempts = 0 AND lease_owner IS NULL";
+    let queued = "SELECT COUNT(*) FROM deliveries WHERE state = 'queued' AND attempts = 0 AND lease_owner IS NULL";
     assert_eq!(number(&test.db, queued).await, 100 - report.sent.cast_signed());
     assert_eq!((report.cancelled, report.in_doubt, report.relay_fault), (0, 0, None));
     resume(&stage).await;
     stage.drain().await;
-    assert_eq!(number(&test.db, "SELECT COUNT(*) FROM messages WHERE state = 'sent'").await, 100);
+    assert_eq!(number(&test.db, "SELECT COUNT(*) FROM deliveries WHERE state = 'sent'").await, 100);
     assert_eq!(sink.messages().len(), 100, "each once");
 });
 

@@ -23,7 +23,7 @@ on_both!(a_webhook_is_repeated_with_the_same_id_and_the_same_bytes, |test| {
     let stage = hooked(test, MONDAY_NINE, &busy);
     stage.tick("tell").await;
     assert_eq!(stage.drain().await.retried, 1);
-    let due_at = number(&test.db, "SELECT due_at FROM messages").await;
+    let due_at = number(&test.db, "SELECT due_at FROM deliveries").await;
     assert_eq!(due_at, stage.moment("2024-07-01T09:01:30").0, "as the receiver asks");
     let well = HttpReceiver::start(Act::Say(b"HTTP/1.1 204 No Content\r\n\r\n")).await;
     let later = hooked(test, "2024-07-01T09:01:30", &well);

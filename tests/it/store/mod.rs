@@ -1,6 +1,7 @@
 //! Tests of the store: schema and statements.
 
 mod customers;
+mod deliveries;
 mod events;
 mod filter;
 mod full;
