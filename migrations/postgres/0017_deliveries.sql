@@ -17,7 +17,7 @@ CREATE TABLE deliveries (
     last_result TEXT COLLATE "C",
     CHECK ((state IN ('claimed', 'data')) = (lease_until IS NOT NULL)),
     CHECK ((state IN ('sent', 'failed', 'in_doubt', 'cancelled')) = (done_at IS NOT NULL))
-) WITH (fillfactor = 30);   -- room for the claimed version of a row and its end beside it
+) WITH (fillfactor = 40);   -- room for the claimed version of a row and its end beside it
 INSERT INTO deliveries (message_id, channel, rule, state, due_at, attempts, fence, lease_owner, lease_until, done_at, fault, reply, last_started_at, last_result)
     SELECT id, channel, rule, state, due_at, attempts, fence, lease_owner, lease_until, done_at, fault, reply, last_started_at, last_result
     FROM messages ORDER BY id;

@@ -1,7 +1,7 @@
 //! Customers and orders put straight into the tables, for tests of what reads them.
 
 use sqlx::AssertSqlSafe;
-use stammgast::store::Db;
+use stammgast::store::{Db, StoreError};
 
 /// Runs a statement outside any transaction of the program.
 pub(crate) async fn execute(db: &Db, statement: String) {
@@ -10,6 +10,15 @@ pub(crate) async fn execute(db: &Db, statement: String) {
         Db::Postgres(pool) => sqlx::query(AssertSqlSafe(statement.clone())).execute(pool).await.map(|_| ()),
     };
     done.unwrap_or_else(|error| panic!("{error}: {statement}"));
+}
+
+/// Several statements in one transaction.
+pub(crate) async fn together(db: &Db, statements: &[String]) -> Result<(), StoreError> {
+    let mut tx = db.write().await?;
+    for statement in statements {
+        stammgast::on!(&mut tx, |c| sqlx::query(AssertSqlSafe(statement.clone())).execute(c).await.map(drop))?;
+    }
+    tx.commit().await
 }
 
 /// Customers with these ids; the external id is the same number.

@@ -10,7 +10,7 @@ use stammgast::store::messages::{self, Claimer};
 use stammgast::store::{Db, StoreError};
 
 use crate::common::databases::TestDb;
-use crate::common::shop::execute;
+use crate::common::shop::{execute, together};
 use crate::common::stage::people;
 use crate::store::{number, texts};
 
@@ -120,16 +120,9 @@ on_both!(the_database_refuses_a_message_without_its_delivery, |test| {
                    VALUES (1, 1, 1, 'hello', 'A', '1', 'email', 'consent', '{}', 0)";
     let delivery =
         "INSERT INTO deliveries (message_id, channel, rule, state, due_at, attempts, fence) VALUES (1, 'email', 'hello', 'queued', 0, 0, 0)";
-    let refused = async |statements: &[&'static str]| {
-        let mut tx = test.db.write().await.unwrap();
-        let mut done = Ok(());
-        for statement in statements {
-            done = done.and(stammgast::on!(&mut tx, |c| sqlx::query(*statement).execute(c).await.map(drop)));
-        }
-        match done {
-            Ok(()) => matches!(tx.commit().await, Err(StoreError::Conflict(_))),
-            Err(error) => matches!(error, StoreError::Conflict(_)),
-        }
+    let refused = async |statements: &[&str]| {
+        let statements: Vec<String> = statements.iter().map(ToString::to_string).collect();
+        matches!(together(&test.db, &statements).await, Err(StoreError::Conflict(_)))
     };
     assert!(refused(&[message]).await);
     assert!(refused(&[delivery]).await);
@@ -157,7 +150,6 @@ on_both!(after_a_restored_backup_nothing_that_was_open_is_sent_by_itself, |test|
 on_both!(a_claim_takes_what_is_due_first_and_no_message_twice, |test| {
     decided(&test.db).await;
     for (id, due_at) in [(1, 30), (2, 10), (3, 20), (4, 10), (5, 99)] {
-        let mut tx = test.db.write().await.unwrap();
         let statements = [
             format!(
                 "INSERT INTO messages (id, decision_id, customer_id, rule, variant, occasion, channel, basis, action, created_at)
@@ -167,10 +159,7 @@ on_both!(a_claim_takes_what_is_due_first_and_no_message_twice, |test| {
                 "INSERT INTO deliveries (message_id, channel, rule, state, due_at, attempts, fence) VALUES ({id}, 'webhook', 'hello', 'queued', {due_at}, 0, 0)"
             ),
         ];
-        for statement in statements {
-            stammgast::on!(&mut tx, |c| sqlx::query(sqlx::AssertSqlSafe(statement.clone())).execute(c).await.map(drop)).unwrap();
-        }
-        tx.commit().await.unwrap();
+        together(&test.db, &statements).await.unwrap();
     }
     let until = Clock::System.now().plus(60_000);
     let (mut berlin, mut hamburg) = (Claimer::new(test.db.clone(), "berlin/1".to_owned()), Claimer::new(test.db.clone(), "hamburg/1".to_owned()));

@@ -14,7 +14,7 @@ use stammgast::store::filter::Filter;
 use stammgast::store::{Db, Tx, facts, own_scores, scores};
 
 use crate::common::databases::TestDb;
-use crate::common::shop::{customers, execute};
+use crate::common::shop::{customers, execute, together};
 use crate::rules::example::{load, today, with_condition};
 use crate::rules::short_cut::{classes_begin, condition, customer};
 use crate::store::scores::score;
@@ -68,7 +68,7 @@ async fn store(test: &TestDb, people: &mut [Facts]) {
 /// Their orders with lines, the emails they got, events, and the classes they were in.
 async fn history(test: &TestDb, people: &[Facts]) {
     let word = |text: Option<&str>| text.map_or("NULL".to_owned(), |text| format!("'{text}'"));
-    let (mut orders, mut lines, mut decisions, mut messages) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut orders, mut lines, mut decisions, mut messages, mut deliveries) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut events, mut crossings, mut classes) = (Vec::new(), Vec::new(), Vec::new());
     for facts in people {
         let (Id(customer), history) = (facts.customer.id, facts.history());
@@ -99,10 +99,9 @@ async fn history(test: &TestDb, people: &[Facts]) {
                 "({id}, {customer}, '{rule}', '#{number}', 'arm', 'h', {at}, {at}, 'send', 'A', '', {at}, '{{}}', 1, {at})",
                 at = email.at.0
             ));
-            messages.push(format!(
-                "({id}, {id}, {customer}, '{rule}', 'A', '#{number}', '{}', 'consent', '{{}}', '{state}', 0, 0, 0, 0, {done})",
-                if number % 7 == 6 { "webhook" } else { "email" }
-            ));
+            let channel = if number % 7 == 6 { "webhook" } else { "email" };
+            messages.push(format!("({id}, {id}, {customer}, '{rule}', 'A', '#{number}', '{channel}', 'consent', '{{}}', 0)"));
+            deliveries.push(format!("({id}, '{channel}', '{rule}', '{state}', 0, 0, 0, {done})"));
         }
     }
     let put = async |table: &str, rows: Vec<String>| execute(&test.db, format!("INSERT INTO {table} VALUES {}", rows.join(", "))).await;
@@ -117,11 +116,11 @@ async fn history(test: &TestDb, people: &[Facts]) {
         decisions,
     )
     .await;
-    put(
-        "messages (id, decision_id, customer_id, rule, variant, occasion, channel, basis, action, state, due_at, created_at, attempts, fence, done_at)",
-        messages,
-    )
-    .await;
+    let columns = "id, decision_id, customer_id, rule, variant, occasion, channel, basis, action, created_at";
+    let messages = format!("INSERT INTO messages ({columns}) VALUES {}", messages.join(", "));
+    let columns = "message_id, channel, rule, state, due_at, attempts, fence, done_at";
+    let deliveries = format!("INSERT INTO deliveries ({columns}) VALUES {}", deliveries.join(", "));
+    together(&test.db, &[messages, deliveries]).await.unwrap();
 }
 
 on_both!(what_is_read_for_a_condition_gives_the_answers_that_everything_gives_and_a_filter_loses_nobody, |test| {
