@@ -81,7 +81,7 @@ pub async fn serve(parts: Parts, stop: CancellationToken, on_ready: impl FnOnce(
     reload::log_warnings(&in_force.get());
     let tasks = TaskTracker::new();
     tasks.spawn(web::server::serve(listener, web::router(page_source), stop.clone()));
-    let (wake, changed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (wake, changed) = (stages::Wake::default(), Arc::new(Notify::new()));
     let reloader = reload::Reloader {
         ctx: ctx.clone(),
         in_force: Arc::clone(&in_force),

@@ -13,14 +13,39 @@ use crate::flow::campaign::InForce;
 use crate::flow::dispatch::{DispatchReport, Dispatcher};
 use crate::flow::share::Round;
 use crate::flow::{Ctx, FlowError, evaluate, pause, record, trigger, watch};
+use crate::model::action::Channel;
 use crate::model::hold::Hold;
 use crate::model::pause::Pause;
 use crate::web::pulse::{Health, Pulse, Warning};
 
 /// The stages by which the watchdog tells whether we are alive.
-pub(super) const WATCHED: [&str; 2] = ["decide", "dispatch"];
+pub(super) const WATCHED: [&str; 3] = ["decide", EMAILS, WEBHOOKS];
+/// The stages that empty the outbox, one for each channel: whoever is slow at the end of one holds up nothing of the other.
+const EMAILS: &str = "dispatch";
+const WEBHOOKS: &str = "webhooks";
 /// How often a long step shows that it moves.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+
+/// Signals for those who empty the outbox.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wake {
+    emails: Arc<Notify>,
+    webhooks: Arc<Notify>,
+}
+
+impl Wake {
+    fn all(&self) {
+        self.emails.notify_one();
+        self.webhooks.notify_one();
+    }
+
+    fn of(&self, channel: Channel) -> &Notify {
+        match channel {
+            Channel::Email => &self.emails,
+            Channel::Webhook => &self.webhooks,
+        }
+    }
+}
 
 /// What the loops share.
 #[derive(Clone)]
@@ -28,8 +53,8 @@ pub(super) struct Shared {
     pub(super) ctx: Ctx,
     pub(super) in_force: Arc<InForce>,
     pub(super) pulse: Arc<Pulse>,
-    /// "Look now": carries no data.
-    pub(super) wake: Arc<Notify>,
+    /// "Look now", for each channel; carries no data.
+    pub(super) wake: Wake,
     /// Other rules are in force.
     pub(super) changed: Arc<Notify>,
     pub(super) stop: CancellationToken,
@@ -144,18 +169,31 @@ async fn run_due(shared: &Shared, lease: &evaluate::Lease) -> Result<String, Flo
         shared.note("decide", Ok(format!("{} {became}", report.rule)));
         messages += report.messages;
         if messages > 0 {
-            shared.wake.notify_one();
+            shared.wake.all();
         }
     }
     let converted = record::conversions(&shared.ctx).await?;
     Ok(format!("{runs} runs, {messages} messages, {converted} conversions"))
 }
 
-/// Empties the outbox.
+/// Empties the outbox, by both channels.
 pub(super) async fn dispatch(shared: Shared, dispatcher: Arc<Dispatcher>) {
+    tokio::join!(dispatch_one(&shared, &dispatcher, Channel::Email), dispatch_one(&shared, &dispatcher, Channel::Webhook));
+    dispatcher.close().await;
+}
+
+async fn dispatch_one(shared: &Shared, dispatcher: &Arc<Dispatcher>, channel: Channel) {
+    let stage = if channel == Channel::Email { EMAILS } else { WEBHOOKS };
     let mut pause = Duration::ZERO;
+    // Why the relay cannot be used, as it was last told.
+    let mut told: Option<String> = None;
     while !shared.stop.is_cancelled() {
-        let result = drain(&shared, &dispatcher).await;
+        let result = drain(shared, dispatcher, channel, stage).await;
+        let fault = result.as_ref().ok().and_then(|report| report.relay_fault.clone());
+        if let Some(fault) = fault.filter(|fault| told.as_ref() != Some(fault)) {
+            tracing::warn!(fault, "the mail relay cannot be used: mails wait");
+            told = Some(fault);
+        }
         let said = result.as_ref().map(|report| match &report.relay_fault {
             Some(fault) => format!("the mail relay cannot be used: {fault}"),
             None => format!("{} sent, {} later, {} failed, {} in doubt", report.sent, report.retried, report.failed, report.in_doubt),
@@ -164,36 +202,40 @@ pub(super) async fn dispatch(shared: Shared, dispatcher: Arc<Dispatcher>) {
         let untried = !pause.is_zero() && matches!(&result, Ok(report) if report.idle());
         let relay_down = untried || matches!(&result, Ok(report) if report.relay_fault.is_some());
         if untried {
-            shared.pulse.note("dispatch", Clock::System.now(), Health::Fails, "the mail relay could not be used; nothing is due for another try yet");
+            let why = told.as_deref().map(|fault| format!(" ({fault})")).unwrap_or_default();
+            let said = format!("the mail relay could not be used{why}; nothing is due for another try yet");
+            shared.pulse.note(stage, Clock::System.now(), Health::Fails, said);
         } else if relay_down {
             // 5 s, 10 s … 5 min: a relay that is down is not hammered.
             pause = (pause * 2).clamp(Duration::from_secs(5), Duration::from_mins(5));
-            shared.pulse.note("dispatch", Clock::System.now(), Health::Fails, said.unwrap_or_default());
+            shared.pulse.note(stage, Clock::System.now(), Health::Fails, said.unwrap_or_default());
         } else {
+            if told.take_if(|_| said.is_ok()).is_some() {
+                tracing::info!("the mail relay can be used again");
+            }
             pause = Duration::ZERO;
-            shared.note("dispatch", said);
+            shared.note(stage, said);
         }
         let wait = if relay_down { pause } else { shared.poll() };
         tokio::select! {
             () = shared.stop.cancelled() => {}
-            () = shared.wake.notified(), if !relay_down => {}
+            () = shared.wake.of(channel).notified(), if !relay_down => {}
             () = tokio::time::sleep(wait) => {}
         }
     }
-    dispatcher.close().await;
 }
 
-/// A pass over the outbox, which may take hours: as long as messages come to an end, it is alive.
-async fn drain(shared: &Shared, dispatcher: &Arc<Dispatcher>) -> Result<DispatchReport, FlowError> {
+/// A pass over a channel's part of the outbox, which may take hours: as long as messages come to an end, it is alive.
+async fn drain(shared: &Shared, dispatcher: &Arc<Dispatcher>, channel: Channel, stage: &'static str) -> Result<DispatchReport, FlowError> {
     let mut seen = dispatcher.ended();
-    let mut pass = std::pin::pin!(dispatcher.drain(&shared.stop));
+    let mut pass = std::pin::pin!(dispatcher.drain_channel(channel, &shared.stop));
     loop {
         tokio::select! {
             result = &mut pass => return result,
             () = tokio::time::sleep(SIGN_OF_LIFE) => {
                 let ended = dispatcher.ended();
                 if ended != seen {
-                    shared.note("dispatch", Ok(format!("at work: {ended} messages ended since the start")));
+                    shared.note(stage, Ok(format!("at work: {ended} messages ended since the start")));
                     seen = ended;
                 }
             }

@@ -230,6 +230,14 @@ pub(super) async fn itself(tx: &mut Tx, rule: &RuleSpec, reason: &str, failure: 
     Ok(pause)
 }
 
+/// Pauses a rule whose mails cannot be made; messages that wait stay, and leave when it goes on.
+pub(super) async fn unmade(ctx: &Ctx, rule: &RuleSpec, failed: usize, problem: &str) -> Result<(), FlowError> {
+    let mut tx = ctx.db.write().await?;
+    let reason = format!("made {failed} mails that could not be filled in (`stammgast messages retry` sends them when the template is mended)");
+    itself(&mut tx, rule, &reason, problem, ctx.clock.now()).await?;
+    Ok(tx.commit().await?)
+}
+
 /// Whether the rule failed for this customer.
 pub(super) fn is_failure(entry: &Entry) -> bool {
     entry.decision.verdict.refusal() == Some(Refusal::RuleFailed)

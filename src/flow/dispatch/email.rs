@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, oneshot};
 use tokio::time::Instant;
 
 use super::compose::compose;
-use super::queue::Queue;
+use super::queue::{Held, Queue};
 use super::settle::{Patience, settle};
 use super::writer::{Change, Permit, Suppress};
 use super::{Dispatcher, Ordering, Pass};
@@ -19,7 +19,7 @@ use crate::channel::message::Sender;
 use crate::channel::smtp::{SmtpClient, SmtpSession};
 use crate::config::Config;
 use crate::config::mail::Transport;
-use crate::model::action::Channel;
+use crate::flow::pause;
 use crate::model::attempt::{Delivery, Fault};
 use crate::model::email_address::EmailAddress;
 use crate::model::message::LeasedMessage;
@@ -132,7 +132,7 @@ impl Drop for Beginning<'_> {
 
 /// A message and what it becomes as a mail.
 struct Draft {
-    message: LeasedMessage,
+    message: Held,
     mail: Result<(String, EmailAddress), Delivery>,
 }
 
@@ -150,9 +150,9 @@ pub(super) async fn work(dispatcher: &Dispatcher, pass: &Pass, queue: &Queue) {
     let mut desk = Desk::default();
     loop {
         let draft = match desk.ahead.take() {
-            Some(draft) if !pass.may_begin(&draft.message, Channel::Email).await => continue,
+            Some(draft) if !pass.may_begin(&draft.message).await => continue,
             Some(draft) => draft,
-            None => match pass.next(queue, Channel::Email).await {
+            None => match pass.next(queue).await {
                 Some(message) => draft(dispatcher, pass, message),
                 None => break,
             },
@@ -176,22 +176,43 @@ pub(super) async fn work(dispatcher: &Dispatcher, pass: &Pass, queue: &Queue) {
     }
 }
 
-fn draft(dispatcher: &Dispatcher, pass: &Pass, message: LeasedMessage) -> Draft {
-    let mail = compose(&dispatcher.ctx, &pass.campaign, &dispatcher.post, &message);
+fn draft(dispatcher: &Dispatcher, pass: &Pass, message: Held) -> Draft {
+    let mail = compose(&dispatcher.ctx, &pass.in_force.get(), &dispatcher.post, &message);
+    if mail.is_ok() {
+        let _ = pass.makes(&message.rule, true, 0);
+    }
     Draft { message, mail }
 }
 
-/// Hands the end of a try to the writer. Does not wait: the mark of this worker's next message is committed after it or with it.
+/// A rule whose mails cannot be made pauses itself, as one whose condition fails: each that fails is lost until somebody tries it again.
+async fn unmade(dispatcher: &Dispatcher, pass: &Pass, rule: &str, problem: &str) {
+    let ctx = &dispatcher.ctx;
+    let Some(failed) = pass.makes(rule, false, ctx.config.rules.pause_after_failures) else { return };
+    let campaign = pass.in_force.get();
+    let Some(rule) = campaign.rules.rule(rule) else { return };
+    match pause::unmade(ctx, &rule.spec, failed, problem).await {
+        Ok(()) => {
+            pass.paused.begin(&rule.spec.name).await;
+            tracing::error!(rule = rule.spec.name, "its mails cannot be made: the rule pauses itself; `stammgast rules list` says why");
+        }
+        // The next one that cannot be made does not ask again, but the next pass does.
+        Err(error) => tracing::error!(%error, rule = rule.spec.name, "its mails cannot be made, and it cannot be paused"),
+    }
+}
+
+/// Hands the end of a try to the writer.
 async fn record(dispatcher: &Dispatcher, pass: &Pass, message: &LeasedMessage, delivery: &Delivery, started_at: UnixMs) {
     let give_up_after_days = dispatcher.ctx.config.dispatch.give_up_after_days;
     let patience = Patience { curve: Curve::Email, give_up_after_days, jitter_ratio: rand::random() };
     let end = settle(message, delivery, started_at, dispatcher.ctx.clock.now(), patience);
+    if let Delivery::Refused { fault: Fault::Render, detail } = delivery {
+        unmade(dispatcher, pass, &message.rule, detail).await;
+    }
     let dead = matches!(delivery, Delivery::Refused { fault: Fault::BadAddress, .. });
     let address = message.email.as_deref().filter(|_| dead).and_then(|text| EmailAddress::parse(text).ok());
     let suppress = address.map(|address| Suppress { email_key: address.key(), reason: Fault::BadAddress.code() });
-    pass.tally.count(&end);
     dispatcher.ended.fetch_add(1, Ordering::Relaxed);
-    let _ = pass.changes.send(Change::Finish { end: Box::new(end), suppress }).await;
+    pass.end(message, end, suppress).await;
 }
 
 /// `None`: the relay gives us no further connection while others of ours are open. Many allow some ten from one client; that is no fault.
@@ -218,7 +239,7 @@ async fn deliver(dispatcher: &Dispatcher, pass: &Pass, draft: &Draft, queue: &Qu
         None => match post.connection(client).await {
             Ok(kept) => kept,
             Err((Delivery::Retry { fault, detail, .. }, true)) => {
-                tracing::info!(fault = fault.code(), detail, "the relay gives us no further connection; those that are open go on");
+                tracing::info!(fault = fault.code(), detail, "no further connection to the relay was to be had; the others of this pass go on");
                 return None;
             }
             Err((delivery, _)) => return Some(delivery),

@@ -5,6 +5,7 @@
 
 pub(super) mod compose;
 mod email;
+mod pass;
 mod paused;
 mod queue;
 mod settle;
@@ -13,10 +14,11 @@ mod writer;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use tokio::sync::{Mutex, mpsc};
-use tokio::task::JoinSet;
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::campaign::{Campaign, InForce};
@@ -28,13 +30,16 @@ use crate::base::time::UnixMs;
 use crate::channel::webhook::WebhookClient;
 use crate::model::action::Channel;
 use crate::model::facts::Moment;
-use crate::model::message::{LeasedMessage, MessageState};
+use crate::model::message::LeasedMessage;
 use crate::policy::quiet;
-use crate::store::deliveries::Finish;
 use crate::store::messages::{self, Claimer};
-use paused::Paused;
+use pass::Pass;
 use queue::Queue;
-use writer::Change;
+
+/// How often a pass looks for what has become due while something is on its way.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// So long a message waits whose target is down, in milliseconds; it is no try of it.
+const PUT_OFF_MS: i64 = 60_000;
 
 /// What a pass over the outbox did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -56,35 +61,23 @@ pub struct DispatchReport {
 }
 
 impl DispatchReport {
+    /// That of both.
+    fn and(self, other: Self) -> Self {
+        Self {
+            sent: self.sent + other.sent,
+            retried: self.retried + other.retried,
+            failed: self.failed + other.failed,
+            in_doubt: self.in_doubt + other.in_doubt,
+            cancelled: self.cancelled + other.cancelled,
+            recovered: self.recovered + other.recovered,
+            relay_fault: self.relay_fault.or(other.relay_fault),
+        }
+    }
+
     /// Whether nothing was there to do.
     #[must_use]
     pub fn idle(&self) -> bool {
         *self == Self::default()
-    }
-}
-
-/// Counts while workers run.
-#[derive(Debug, Default)]
-struct Tally {
-    sent: AtomicU64,
-    retried: AtomicU64,
-    failed: AtomicU64,
-    in_doubt: AtomicU64,
-    cancelled: AtomicU64,
-}
-
-impl Tally {
-    /// Counts what became of the message: a try that was the last one has failed, though the receiver said "later".
-    fn count(&self, end: &Finish) {
-        let counter = match end.state {
-            MessageState::Sent => &self.sent,
-            MessageState::Failed => &self.failed,
-            MessageState::InDoubt => &self.in_doubt,
-            MessageState::Cancelled => &self.cancelled,
-            MessageState::Queued | MessageState::Claimed | MessageState::Data => &self.retried,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
-        metrics::counter!("stammgast_attempts_total", "result" => end.result).increment(1);
     }
 }
 
@@ -100,24 +93,6 @@ pub struct Dispatcher {
     ended: AtomicU64,
 }
 
-/// What the workers of one pass share.
-#[derive(Debug)]
-struct Pass {
-    campaign: Arc<Campaign>,
-    changes: mpsc::Sender<Change>,
-    /// Emails that a worker has begun and not yet asked the writer's mark for.
-    beginning: Arc<AtomicUsize>,
-    tally: Tally,
-    stop: CancellationToken,
-    paused: Paused,
-    /// No more emails in this pass: the relay is down, or our database.
-    no_more_emails: AtomicBool,
-    relay_fault: Mutex<Option<String>>,
-    unused: Mutex<Vec<Id>>,
-    /// Messages of workers that got no connection, for those that have one.
-    handed_back: Mutex<Vec<LeasedMessage>>,
-}
-
 impl Dispatcher {
     /// Makes a dispatcher for the configured channels. `owner` is `NAME/PROCESS`, what messages are leased as.
     ///
@@ -130,28 +105,27 @@ impl Dispatcher {
     }
 
     /// Sends everything that is due, until nothing is or `stop`: then messages that were not begun are given back and open transactions end.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn drain(self: &Arc<Self>, stop: &CancellationToken) -> Result<DispatchReport, FlowError> {
-        let recovered = self.recover().await?;
+        let (emails, webhooks) = tokio::join!(self.drain_channel(Channel::Email, stop), self.drain_channel(Channel::Webhook, stop));
+        Ok(emails?.and(webhooks?))
+    }
+
+    /// The same of one channel: whoever is slow at the end of one holds the other up by nothing.
+    ///
+    /// # Errors
+    /// As [`Self::drain`].
+    pub async fn drain_channel(self: &Arc<Self>, channel: Channel, stop: &CancellationToken) -> Result<DispatchReport, FlowError> {
+        let recovered = self.recover(channel).await?;
         let (changes, changed) = mpsc::channel(1024);
-        let beginning = Arc::new(AtomicUsize::new(0));
-        let writer = tokio::spawn(writer::run(self.ctx.clone(), changed, Arc::clone(&beginning)));
-        let pass = Arc::new(Pass {
-            campaign: self.in_force.get(),
-            changes,
-            beginning,
-            tally: Tally::default(),
-            stop: stop.clone(),
-            paused: Paused::new(self.ctx.db.clone()),
-            no_more_emails: AtomicBool::new(false),
-            relay_fault: Mutex::new(None),
-            unused: Mutex::new(Vec::new()),
-            handed_back: Mutex::new(Vec::new()),
-        });
-        let emails = self.drain_channel(&pass, Channel::Email, self.ctx.config.mail.connections);
-        let webhooks = self.drain_channel(&pass, Channel::Webhook, self.ctx.config.webhook.connections);
-        let (emails, webhooks) = tokio::join!(emails, webhooks);
+        let pass = Arc::new(Pass::new(channel, Arc::clone(&self.in_force), changes, stop.clone(), self.ctx.db.clone()));
+        let writer = tokio::spawn(writer::run(self.ctx.clone(), changed, Arc::clone(&pass.beginning)));
+        let done = self.feed(&pass).await;
+        let put_off = self.put_back(&pass).await;
         let unused = std::mem::take(&mut *pass.unused.lock().await);
-        let report = report(&pass, recovered).await;
+        let report = pass.report(recovered).await;
         // The last sender goes, so the writer ends when all is written. It comes first: no end of a try may outlive the pass.
         drop(pass);
         writer.await.map_err(|error| FlowError::Worker(error.to_string()))?;
@@ -160,28 +134,41 @@ impl Dispatcher {
             messages::release(&mut tx, &self.owner, &unused, None).await?;
             tx.commit().await?;
         }
-        emails.and(webhooks)?;
+        done.and(put_off)?;
         Ok(report)
     }
 
-    /// Claims batches and feeds them to workers until nothing is due.
-    async fn drain_channel(self: &Arc<Self>, pass: &Arc<Pass>, channel: Channel, workers: usize) -> Result<(), FlowError> {
-        let batch = self.ctx.config.dispatch.batch as usize;
+    /// Claims batches and feeds them to workers until nothing is due and nothing is on its way: one receiver that is slow keeps nobody else waiting.
+    async fn feed(self: &Arc<Self>, pass: &Arc<Pass>) -> Result<(), FlowError> {
+        let (channel, config) = (pass.channel, &self.ctx.config);
+        let batch = config.dispatch.batch as usize;
+        let workers = if channel == Channel::Email { config.mail.connections } else { config.webhook.connections };
         let (feed, queue) = Queue::new();
         let mut claimer = Claimer::new(self.ctx.db.clone(), self.owner.clone());
         let mut crew = JoinSet::new();
-        let claimed = loop {
-            if pass.is_halted(channel) {
+        let ended = loop {
+            while let Some(ended) = crew.try_join_next() {
+                tell(ended);
+            }
+            if pass.is_halted() {
                 break Ok(());
             }
-            let claimed = match self.claim(&mut claimer, &pass.campaign, channel, batch).await {
+            if let Err(error) = self.put_back(pass).await {
+                break Err(error);
+            }
+            let claimed = match self.claim(&mut claimer, &pass.in_force.get(), channel, batch).await {
                 Ok(claimed) => claimed,
                 Err(error) => break Err(error),
             };
             if claimed.is_empty() {
-                break Ok(());
+                // What was handed back is for those who are left when the queue ends.
+                if crew.is_empty() || pass.under_way.is_none() || !pass.handed_back.lock().await.is_empty() {
+                    break Ok(());
+                }
+                pass.under_way.end_or(LOOK_AGAIN, &pass.stop).await;
+                continue;
             }
-            if let Some(missing) = self.post.missing(&self.ctx.config).filter(|_| channel == Channel::Email) {
+            if let Some(missing) = self.post.missing(config).filter(|_| channel == Channel::Email) {
                 // A setting that is not filled in yet is no fault of the mails: they wait.
                 pass.unused.lock().await.extend(claimed.iter().map(|message| message.id));
                 *pass.relay_fault.lock().await = Some(missing);
@@ -195,20 +182,28 @@ impl Dispatcher {
                 };
             }
             // The workers hold the other end until the feed is dropped.
-            let _ = feed.send(claimed).await;
+            let _ = feed.send(claimed.into_iter().map(|message| pass.under_way.begin(message)).collect()).await;
         };
         drop(feed);
         while let Some(ended) = crew.join_next().await {
-            if let Err(error) = ended {
-                // Its message stays claimed (or marked) until the lease ends; nothing is lost, nothing is sent twice.
-                tracing::error!(%error, "a delivery worker ended unexpectedly");
-            }
+            tell(ended);
         }
         if channel == Channel::Email {
             // Whoever got no connection may have handed its message back when all others had ended: theirs are kept, so it goes over one of them.
             Box::pin(email::work(self, pass, &queue)).await;
         }
-        claimed
+        ended
+    }
+
+    /// Puts messages off whose target is down.
+    async fn put_back(&self, pass: &Pass) -> Result<(), FlowError> {
+        let ids = std::mem::take(&mut *pass.put_off.lock().await);
+        if !ids.is_empty() {
+            let mut tx = self.ctx.db.write().await?;
+            messages::release(&mut tx, &self.owner, &ids, Some(self.ctx.clock.now().plus(PUT_OFF_MS))).await?;
+            tx.commit().await?;
+        }
+        Ok(())
     }
 
     /// Claims the next messages that may leave now. Emails whose time came at night (tried again, or kept by a relay that was down) are put off to the
@@ -245,10 +240,10 @@ impl Dispatcher {
     }
 
     /// Puts back what expired leases left, and shows what is in doubt.
-    async fn recover(&self) -> Result<u64, FlowError> {
+    async fn recover(&self, channel: Channel) -> Result<u64, FlowError> {
         let now = self.ctx.clock.now();
         let mut tx = self.ctx.db.write().await?;
-        let (waiting, doubtful) = messages::recover(&mut tx, &self.owner, Clock::System.now(), now).await?;
+        let (waiting, doubtful) = messages::recover(&mut tx, &self.owner, channel, Clock::System.now(), now).await?;
         if doubtful > 0 {
             tracing::warn!(messages = doubtful, "messages in doubt after a daemon ended: `stammgast messages` lists them");
         }
@@ -268,49 +263,9 @@ impl Dispatcher {
     }
 }
 
-async fn report(pass: &Pass, recovered: u64) -> DispatchReport {
-    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    DispatchReport {
-        sent: count(&pass.tally.sent),
-        retried: count(&pass.tally.retried),
-        failed: count(&pass.tally.failed),
-        in_doubt: count(&pass.tally.in_doubt),
-        cancelled: count(&pass.tally.cancelled),
-        recovered,
-        relay_fault: pass.relay_fault.lock().await.clone(),
-    }
-}
-
-impl Pass {
-    /// The next message for a worker; `None` when the pass is over. After a stop, or when no more emails can go, the rest is set aside to be given back, and
-    /// so is what a rule wants to send that was paused meanwhile.
-    async fn next(&self, queue: &Queue, channel: Channel) -> Option<LeasedMessage> {
-        loop {
-            let message = match self.handed_back(channel).await {
-                Some(message) => message,
-                None => queue.next().await?,
-            };
-            if self.may_begin(&message, channel).await {
-                return Some(message);
-            }
-        }
-    }
-
-    /// Whether this message is to be begun; else it is set aside to be given back.
-    async fn may_begin(&self, message: &LeasedMessage, channel: Channel) -> bool {
-        if !self.is_halted(channel) && !self.paused.has(&message.rule).await {
-            return true;
-        }
-        self.unused.lock().await.push(message.id);
-        false
-    }
-
-    async fn handed_back(&self, channel: Channel) -> Option<LeasedMessage> {
-        if channel == Channel::Email { self.handed_back.lock().await.pop() } else { None }
-    }
-
-    /// Whether nothing more is to be begun: somebody wants to stop, or no email can leave.
-    fn is_halted(&self, channel: Channel) -> bool {
-        self.stop.is_cancelled() || (channel == Channel::Email && self.no_more_emails.load(Ordering::Relaxed))
+fn tell(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        // Its message stays claimed (or marked) until the lease ends; nothing is lost, nothing is sent twice.
+        tracing::error!(%error, "a delivery worker ended unexpectedly");
     }
 }

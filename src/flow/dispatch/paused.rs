@@ -40,6 +40,11 @@ impl Paused {
         rules.contains(rule)
     }
 
+    /// Takes a pause for begun without a look.
+    pub(super) async fn begin(&self, rule: &str) {
+        self.known.lock().await.1.insert(rule.to_owned());
+    }
+
     async fn look(&self) -> Result<HashSet<String>, StoreError> {
         Ok(pauses::open(&mut self.db.read().await?).await?.into_iter().map(|pause| pause.rule).collect())
     }

@@ -180,6 +180,20 @@ async fn hesitant(reached: Arc<Notify>, go: Arc<Notify>) -> (u16, tokio::task::J
     (port, heard)
 }
 
+on_both!(a_rule_whose_mails_cannot_be_made_pauses_itself_before_all_are_lost, |test| {
+    people(&test.db, 1..=20).await;
+    let sink = SmtpSink::start().await;
+    let rule = "rule(\"hello\").basis(\"consent\").when(|c| c.orders >= 1).send(|c| email(\"win-back\", #{ voucher: \"WB10\" }));";
+    let stage = Stage::new(&test.db, MONDAY_NINE, rule, &format!("{}[dispatch]\nbatch = 4\n", to_sink(&sink)));
+    stage.tick("hello").await;
+    let report = stage.drain().await;
+    assert!((3..=8).contains(&report.failed) && report.sent == 0, "no more than were begun: {report:?}");
+    let paused = texts(&test.db, "SELECT reason FROM rule_pauses WHERE resumed_at IS NULL").await;
+    assert!(paused.len() == 1 && paused[0].contains("mails that could not be filled in"), "{paused:?}");
+    assert_eq!(number(&test.db, "SELECT COUNT(*) FROM deliveries WHERE state = 'queued'").await, 20 - i64::try_from(report.failed).unwrap());
+    assert!(stage.drain().await.idle(), "what waits stays");
+});
+
 on_both!(whoever_unsubscribes_while_the_mail_is_on_its_way_gets_none, |test| {
     people(&test.db, 1..=1).await;
     let (reached, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -207,12 +221,16 @@ on_both!(a_worker_that_lost_its_lease_changes_nothing, |test| {
     let claim = async |owner: &str| Claimer::new(test.db.clone(), owner.to_owned()).claim(real.plus(60_000), now, 10, Channel::Email).await.unwrap();
     let recover = async |owner: &'static str, at| {
         let mut tx = test.db.write().await.unwrap();
-        let found = messages::recover(&mut tx, owner, at, now).await.unwrap();
+        let found = messages::recover(&mut tx, owner, Channel::Email, at, now).await.unwrap();
         tx.commit().await.unwrap();
         found
     };
     let old = claim("berlin/1").await.remove(0);
     assert_eq!(recover("hamburg/1", real).await, (0, 0), "the lease still runs");
+    let mut tx = test.db.write().await.unwrap();
+    // Who sends webhooks knows nothing of the mails that the same process is at work on.
+    assert_eq!(messages::recover(&mut tx, "berlin/1", Channel::Webhook, real.plus(60_000), now).await.unwrap(), (0, 0));
+    tx.commit().await.unwrap();
     assert_eq!(recover("hamburg/1", real.plus(60_000)).await, (1, 0));
     let new = claim("hamburg/1").await.remove(0);
     assert_eq!((old.fence, new.fence), (1, 2));

@@ -36,6 +36,54 @@ on_both!(a_webhook_is_repeated_with_the_same_id_and_the_same_bytes, |test| {
     assert_eq!(later.messages().await, ["1 sent 2 -"]);
 });
 
+/// A rule for each of two targets.
+fn two_targets(test: &TestDb, slow: &str, well: &HttpReceiver, settings: &str) -> Stage {
+    let target = |name: &str, address: &str| {
+        format!(
+            "[[webhooks]]\nname = \"{name}\"\nurl = \"http://{address}/in\"\nallow_http = true\nallow_private = [\"127.0.0.1/32\"]\n\
+             secret = \"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\"\n"
+        )
+    };
+    let rules = "rule(\"tell\").basis(\"consent\").when(|c| c.orders >= 1).send(|c| webhook(\"crm\"));
+                 rule(\"other\").basis(\"consent\").when(|c| c.orders >= 1).send(|c| webhook(\"erp\"));";
+    Stage::new(&test.db, MONDAY_NINE, rules, &format!("{settings}\n{}{}", target("crm", slow), target("erp", &well.address().to_string())))
+}
+
+on_both!(what_becomes_due_while_a_receiver_hangs_does_not_wait_for_it, |test| {
+    people(&test.db, 1..=1).await;
+    let hangs = HttpReceiver::start(Act::Hang).await;
+    let well = HttpReceiver::start(Act::Say(b"HTTP/1.1 204 No Content\r\n\r\n")).await;
+    let stage = two_targets(test, &hangs.address().to_string(), &well, "");
+    stage.tick("tell").await;
+    let meanwhile = async {
+        hangs.arrivals().wait_for(|count| *count > 0).await.unwrap();
+        stage.tick("other").await;
+        well.arrivals().wait_for(|count| *count > 0).await.unwrap();
+    };
+    tokio::select! {
+        report = stage.drain() => panic!("the first one was given up before: {report:?}"),
+        () = meanwhile => {}
+    }
+});
+
+on_both!(a_target_that_cannot_be_reached_is_left_alone_for_a_minute, |test| {
+    people(&test.db, 1..=8).await;
+    let closed = { std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap() };
+    let well = HttpReceiver::start(Act::Say(b"HTTP/1.1 204 No Content\r\n\r\n")).await;
+    let stage = two_targets(test, &closed.to_string(), &well, "[webhook]\nconnections = 1");
+    stage.tick("tell").await;
+    stage.tick("other").await;
+    let report = stage.drain().await;
+    assert_eq!((report.sent, report.retried), (8, 8));
+    let tried = number(&test.db, "SELECT COUNT(*) FROM deliveries WHERE rule = 'tell' AND attempts = 1").await;
+    let put_off = number(
+        &test.db,
+        &format!("SELECT COUNT(*) FROM deliveries WHERE rule = 'tell' AND attempts = 0 AND due_at = {}", stage.ctx.clock.now().0 + 60_000),
+    )
+    .await;
+    assert_eq!((tried, put_off), (3, 5));
+});
+
 on_both!(a_receiver_that_is_gone_for_good_is_not_asked_again, |test| {
     people(&test.db, 1..=1).await;
     let gone = HttpReceiver::start(Act::Say(b"HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n")).await;

@@ -21,7 +21,7 @@ fn from(files: &[(&str, &str)]) -> Result<RuleSet, Vec<String>> {
 fn a_mark_of_the_order_of_bytes_is_no_part_of_a_rule() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.rhai");
-    std::fs::write(&file, "\u{feff}// Windows\r\nrule(\"a\").basis(\"consent\").when(|c| true).send(|c| email(\"t\"));\r\n").unwrap();
+    fs::write(&file, "\u{feff}// Windows\r\nrule(\"a\").basis(\"consent\").when(|c| true).send(|c| email(\"t\"));\r\n").unwrap();
     assert_eq!(RuleSet::load(&file).unwrap().rules().len(), 1);
 }
 
