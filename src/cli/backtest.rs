@@ -1,5 +1,6 @@
 //! `stammgast backtest`: a rule replayed over the stored history.
 
+use std::io::{BufWriter, Write as _};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -59,7 +60,11 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
     bar.finish_and_clear();
     ctx.db.close().await;
     if app.json {
-        println!("{}", serde_json::to_string(&found)?);
+        // A wide rule reaches a million people: they are told one after the other.
+        let mut out = BufWriter::new(std::io::stdout().lock());
+        serde_json::to_writer(&mut out, &found)?;
+        writeln!(out)?;
+        out.flush()?;
     } else {
         print(&ctx, &found, app.signs);
     }
@@ -67,7 +72,7 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
 }
 
 fn print(ctx: &Ctx, found: &Backtest, signs: Signs) {
-    let count = |verdict: &str| found.people.iter().filter(|reached| reached.verdict == verdict).count();
+    let sum = |of: fn(&Day) -> usize| found.days.iter().map(of).sum::<usize>();
     println!(
         "{} {} from {} to {}: {} runs; nothing is written or sent",
         found.rule,
@@ -77,11 +82,11 @@ fn print(ctx: &Ctx, found: &Backtest, signs: Signs) {
         found.runs
     );
     println!("{}", chart(&found.days, signs));
-    let holdout = match count("holdout") {
+    let holdout = match sum(|day| day.holdout) {
         0 => String::new(),
         people => format!(", held out from all rules {people}"),
     };
-    println!("  messages {}, held out {}{holdout}; {} people reached more than once", count("send"), count("control"), found.repeated);
+    println!("  messages {}, held out {}{holdout}; {} people reached more than once", sum(|day| day.sent), sum(|day| day.control), found.repeated);
     for (reason, times) in &found.refused {
         println!("  not written to {times} times: {}", Refusal::parse(reason).map_or(*reason, Refusal::sentence));
     }

@@ -7,6 +7,7 @@ use super::{Ctx, FlowError};
 use crate::base::id;
 use crate::base::time::{HOUR_MS, UnixMs, Zone};
 use crate::config::sections::Guards;
+use crate::model::decision::{Refusal, Verdict};
 use crate::model::hold::{Barrier, Ending, Guard, Hold};
 use crate::model::rule::RuleSpec;
 use crate::policy::guard::{self, Meter, SizeLimits, Stop, Usual, Window};
@@ -194,8 +195,8 @@ impl<'a> Rehearsed<'a> {
     }
 
     /// Where the run for `tick_at` would be held, and the limits that it has to keep to; then it counts as written whole.
-    pub(super) fn run(&mut self, tick_at: UnixMs, entries: &[Entry]) -> (Option<Foreseen>, Meter) {
-        let voucher_cents: Vec<i64> = cents(entries).collect();
+    pub(super) fn run(&mut self, tick_at: UnixMs, decided: &[impl Weighed]) -> (Option<Foreseen>, Meter) {
+        let voucher_cents: Vec<i64> = cents(decided).collect();
         let (messages, cents) = (voucher_cents.len(), voucher_cents.iter().fold(0_i64, |sum, cents| sum.saturating_add(*cents)));
         if messages == 0 {
             return (None, Meter::default());
@@ -234,14 +235,45 @@ impl<'a> Rehearsed<'a> {
     }
 }
 
+/// What counts of a decision for guards and pauses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weight<'a> {
+    /// A message, with what its vouchers cost.
+    Message(i64),
+    /// Held out on purpose.
+    HeldOut,
+    /// Stopped by a gate.
+    Stopped,
+    /// The rule failed, with this sentence.
+    Failed(&'a str),
+}
+
+/// A decision, or what a replay keeps of one.
+pub(super) trait Weighed {
+    /// What counts of it.
+    fn weight(&self) -> Weight<'_>;
+}
+
+impl Weighed for Entry {
+    fn weight(&self) -> Weight<'_> {
+        match &self.decision.verdict {
+            Verdict::Send { .. } => Weight::Message(self.voucher_cents),
+            Verdict::Control | Verdict::Holdout => Weight::HeldOut,
+            Verdict::Refused(Refusal::RuleFailed) => Weight::Failed(&self.decision.detail),
+            Verdict::Refused(_) => Weight::Stopped,
+        }
+    }
+}
+
 /// What the vouchers of the messages among these cost, message by message.
-pub(super) fn cents(entries: &[Entry]) -> impl Iterator<Item = i64> {
-    entries.iter().filter(|entry| entry.is_message()).map(|entry| entry.voucher_cents)
+pub(super) fn cents(decided: &[impl Weighed]) -> impl Iterator<Item = i64> {
+    decided.iter().filter_map(|one| if let Weight::Message(cents) = one.weight() { Some(cents) } else { None })
 }
 
 /// Where a page is cut of which so many messages fit: at the next one. `None`: it has no more.
-pub(super) fn cut_at(entries: &[Entry], messages: usize) -> Option<usize> {
-    entries.iter().enumerate().filter(|(_, entry)| entry.is_message()).nth(messages).map(|(place, _)| place)
+pub(super) fn cut_at(decided: &[impl Weighed], messages: usize) -> Option<usize> {
+    let is_message = |(_, one): &(usize, &_)| matches!(Weighed::weight(*one), Weight::Message(_));
+    decided.iter().enumerate().filter(is_message).nth(messages).map(|(place, _)| place)
 }
 
 /// When the configuration wants to be asked about the size of a run.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use serde_json::{Map, Value, json};
 
 use super::campaign::Campaign;
@@ -16,8 +17,9 @@ use crate::model::facts::{Facts, Moment};
 use crate::model::rule::{QuietHours, RuleSpec};
 use crate::model::switch::Switch;
 use crate::policy::gates::{self, Limits, Standing};
-use crate::policy::{bucket, exposure, holdout, occasion, quiet};
-use crate::rules::{ActJob, Acted};
+use crate::policy::occasion::{self, Key};
+use crate::policy::{bucket, exposure, holdout, quiet};
+use crate::rules::{ActJob, Acted, Rule};
 use crate::store::decisions::Entry;
 
 /// A customer that a rule wants to write to.
@@ -88,38 +90,87 @@ pub async fn decide(
     if candidates.is_empty() {
         return Ok(Vec::new());
     }
-    let standings = recall::standings(ctx, &spec, &candidates, moment.now, past).await?;
-    let limits = limits(&ctx.config.policy);
+    let recalled = recall::recall(ctx, &spec, &candidates, moment.now, past).await?;
+    let standing = |candidate: &Candidate| recalled.standing(&candidate.facts);
+    let (entries, cases) = split(ctx, campaign, &Gates::new(ctx, &spec, moment), candidates, standing, arms);
+    let (cases, acted) = act(campaign, rule, moment, cases).await?;
+    Ok(settled(ctx, campaign, &spec, moment, entries, cases.into_iter().zip(acted)))
+}
+
+/// The same about candidates whose standing is known, on this thread, which it blocks.
+pub(super) fn decide_here<'a>(
+    ctx: &Ctx,
+    campaign: &Campaign,
+    rule: &Rule,
+    moment: Moment,
+    candidates: Vec<Candidate>,
+    standing: impl Fn(&Candidate) -> Standing<'a>,
+    arms: &Arms,
+) -> Vec<Entry> {
+    let spec = &rule.spec;
+    let (entries, cases) = split(ctx, campaign, &Gates::new(ctx, spec, moment), candidates, standing, arms);
+    let acted = if cases.is_empty() { Vec::new() } else { make(rule, &cases, moment) };
+    settled(ctx, campaign, spec, moment, entries, cases.into_iter().zip(acted))
+}
+
+/// What a rule's gates up to the frequency cap ask at a moment.
+pub(super) struct Gates<'a> {
+    spec: &'a RuleSpec,
+    limits: Limits,
+    moment: Moment,
+    today: NaiveDate,
+}
+
+impl<'a> Gates<'a> {
+    pub(super) fn new(ctx: &Ctx, spec: &'a RuleSpec, moment: Moment) -> Self {
+        Self { spec, limits: limits(&ctx.config.policy), moment, today: moment.today() }
+    }
+
+    /// The occasion of a proposal.
+    pub(super) fn key(&self, standing: &Standing<'_>) -> Key {
+        occasion::key(self.spec.occasion, self.today, standing.taken.times(), standing.last_order_at)
+    }
+
+    /// A proposal's occasion, and the first gate that stops it.
+    pub(super) fn judge(&self, standing: &Standing<'_>) -> (Key, Result<(), Refusal>) {
+        let key = self.key(standing);
+        (key, gates::judge(self.spec, key, standing, &self.limits, self.moment.now))
+    }
+
+    /// Each gate, with whether it lets the proposal pass.
+    pub(super) fn each(&self, standing: &Standing<'_>) -> [(Refusal, bool); 5] {
+        gates::each(self.spec, self.key(standing), standing, &self.limits, self.moment.now)
+    }
+}
+
+/// Whom a gate stops, and the cases of the rest.
+fn split<'a>(
+    ctx: &Ctx,
+    campaign: &Campaign,
+    gates: &Gates<'_>,
+    candidates: Vec<Candidate>,
+    standing: impl Fn(&Candidate) -> Standing<'a>,
+    arms: &Arms,
+) -> (Vec<Entry>, Vec<Case>) {
+    let spec = gates.spec;
     let (mut entries, mut cases) = (Vec::with_capacity(candidates.len()), Vec::new());
-    for (candidate, standing) in candidates.into_iter().zip(standings) {
-        let (key, judged) = judge(&spec, &standing, &limits, &moment);
+    for candidate in candidates {
+        let (key, judged) = gates.judge(&standing(&candidate));
         let stopped = match &candidate.failure {
             Some(sentence) => Some((Refusal::RuleFailed, sentence.clone())),
             None => judged.err().map(|reason| (reason, String::new())),
         };
         match stopped {
-            Some((reason, detail)) => entries.push(refused(candidate, key, reason, detail, moment.now)),
-            None if *arms != Arms::Each => cases.push(case(ctx, campaign, &spec, candidate, key, arms)),
+            Some((reason, detail)) => entries.push(refused(candidate, key.to_string(), reason, detail, gates.moment.now)),
+            None if *arms != Arms::Each => cases.push(case(ctx, campaign, spec, candidate, key.to_string(), arms)),
             None => cases.extend(spec.variants.iter().map(|variant| Case {
                 arm: Arm::Variant(variant.name.clone()),
                 shown: variant.name.clone(),
-                ..case(ctx, campaign, &spec, candidate.clone(), key.clone(), arms)
+                ..case(ctx, campaign, spec, candidate.clone(), key.to_string(), arms)
             })),
         }
     }
-    let (cases, acted) = act(campaign, rule, moment, cases).await?;
-    for (case, acted) in cases.into_iter().zip(acted) {
-        entries.push(settle(ctx, campaign, &spec, moment, case, acted));
-    }
-    entries.sort_by_key(|entry| entry.decision.customer_id);
-    Ok(entries)
-}
-
-/// A proposal's occasion, and what the gates up to the frequency cap say to it.
-pub(super) fn judge(spec: &RuleSpec, standing: &Standing, limits: &Limits, moment: &Moment) -> (String, Result<(), Refusal>) {
-    let key = occasion::key(spec.occasion, moment, standing.taken.len(), standing.last_order_at);
-    let judged = gates::judge(spec, &key, standing, limits, moment.now);
-    (key, judged)
+    (entries, cases)
 }
 
 fn case(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, candidate: Candidate, occasion: String, arms: &Arms) -> Case {
@@ -145,13 +196,30 @@ async fn act(campaign: &Arc<Campaign>, rule: &str, moment: Moment, cases: Vec<Ca
     }
     let (campaign, rule) = (Arc::clone(campaign), rule.to_owned());
     let acted = tokio::task::spawn_blocking(move || {
-        let jobs: Vec<ActJob<'_>> =
-            cases.iter().map(|case| ActJob { facts: &case.candidate.facts, variant: &case.shown, code_seed: case.code_seed }).collect();
-        let acted = campaign.rules.rule(&rule).map(|rule| rule.act(&jobs, moment)).unwrap_or_default();
-        drop(jobs);
+        let acted = campaign.rules.rule(&rule).map(|rule| make(rule, &cases, moment)).unwrap_or_default();
         (cases, acted)
     });
     acted.await.map_err(|error| FlowError::Worker(error.to_string()))
+}
+
+fn make(rule: &Rule, cases: &[Case], moment: Moment) -> Vec<Result<Acted, String>> {
+    let jobs: Vec<ActJob<'_>> =
+        cases.iter().map(|case| ActJob { facts: &case.candidate.facts, variant: &case.shown, code_seed: case.code_seed }).collect();
+    rule.act(&jobs, moment)
+}
+
+/// All decisions, in the order of their customers' ids.
+fn settled(
+    ctx: &Ctx,
+    campaign: &Campaign,
+    spec: &RuleSpec,
+    moment: Moment,
+    mut entries: Vec<Entry>,
+    acted: impl Iterator<Item = (Case, Result<Acted, String>)>,
+) -> Vec<Entry> {
+    entries.extend(acted.map(|(case, acted)| settle(ctx, campaign, spec, moment, case, acted)));
+    entries.sort_by_key(|entry| entry.decision.customer_id);
+    entries
 }
 
 /// The last gate (address, template, target), then the verdict.
@@ -252,7 +320,7 @@ fn refused(candidate: Candidate, occasion: String, reason: Refusal, detail: Stri
     Entry { decision, vouchers: Vec::new(), body: None, message_id: Id(0), voucher_cents: 0 }
 }
 
-pub(super) fn limits(policy: &Policy) -> Limits {
+fn limits(policy: &Policy) -> Limits {
     let capped = policy.cap_days > 0 && policy.cap_messages > 0;
     Limits { cap_messages: capped.then(|| i64::from(policy.cap_messages)), existing_customer_days: i64::from(policy.existing_customer_days) }
 }

@@ -3,17 +3,13 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::brake::{cents, cut_at};
-use super::scan::PAGE;
+use super::brake::{Weighed, Weight, cents, cut_at};
 use super::{Ctx, FlowError};
-use crate::base::id::Id;
 use crate::base::time::{UnixMs, Zone};
-use crate::model::decision::{Refusal, Verdict};
 use crate::model::pause::Pause;
 use crate::model::rule::RuleSpec;
 use crate::model::text;
 use crate::policy::guard::Meter;
-use crate::store::decisions::Entry;
 use crate::store::messages::{self, Open};
 use crate::store::{Tx, pauses, ticks};
 
@@ -104,10 +100,14 @@ impl Failures {
 
     /// Counts the next page, up to where a limit cuts it; `stopped`: those of it whom a gate has stopped already. Why the run must not go on: the rule
     /// failed for too many, or for everybody of the first page whom it came to.
-    pub(super) fn page(&mut self, entries: &[Entry], stopped: usize) -> Option<String> {
-        for entry in entries.iter().filter(|entry| is_failure(entry)) {
-            self.failed += 1;
-            self.failure.get_or_insert_with(|| entry.decision.detail.clone());
+    pub(super) fn page(&mut self, entries: &[impl Weighed], stopped: usize) -> Option<String> {
+        let mut passed = false;
+        for weight in entries.iter().map(Weighed::weight) {
+            if let Weight::Failed(sentence) = weight {
+                self.failed += 1;
+                self.failure.get_or_insert_with(|| sentence.to_owned());
+            }
+            passed |= matches!(weight, Weight::Message(_) | Weight::HeldOut);
         }
         let first_page = self.first_page;
         self.first_page &= entries.is_empty() && stopped == 0;
@@ -115,10 +115,9 @@ impl Failures {
             return None;
         }
         let failed = self.failed;
-        let through = |entry: &Entry| matches!(entry.decision.verdict, Verdict::Send { .. } | Verdict::Control | Verdict::Holdout);
         if failed >= self.limit {
             Some(format!("failed for {failed} customers in one run"))
-        } else if first_page && failed >= FEW && !entries.iter().any(through) {
+        } else if first_page && failed >= FEW && !passed {
             Some(format!("failed for all {failed} customers that it came to"))
         } else {
             None
@@ -172,7 +171,7 @@ impl Course {
     }
 
     /// Takes out of the next page what would not be written. `stopped`: those of the page whom a gate has stopped already.
-    pub(super) fn page(&mut self, entries: &mut Vec<Entry>, stopped: usize) {
+    pub(super) fn page(&mut self, entries: &mut Vec<impl Weighed>, stopped: usize) {
         if self.ended.is_some() {
             return entries.clear();
         }
@@ -194,31 +193,6 @@ impl Course {
             self.meter.count(1, voucher_cents);
         }
     }
-
-    /// A run of which all is known, in pages as a run makes them: who was decided, and whom a gate had stopped before, both by id. What is left of them, and
-    /// where it ended.
-    pub(super) fn whole(mut self, entries: Vec<Entry>, mut stopped: Vec<(Id, Refusal)>) -> (Vec<Entry>, Vec<(Id, Refusal)>, Option<OwnPause>) {
-        if !entries.iter().any(is_failure) {
-            return (entries, stopped, None);
-        }
-        let mut ids: Vec<Id> = entries.iter().map(|entry| entry.decision.customer_id).chain(stopped.iter().map(|(id, _)| *id)).collect();
-        ids.sort_unstable();
-        let (mut written, mut passed) = (Vec::new(), 0);
-        let mut entries = entries.into_iter().peekable();
-        for page in ids.chunks(PAGE as usize) {
-            let last = page.last().copied();
-            let mut own: Vec<Entry> = std::iter::from_fn(|| entries.next_if(|entry| Some(entry.decision.customer_id) <= last)).collect();
-            let others = page.len() - own.len();
-            self.page(&mut own, others);
-            written.extend(own);
-            if self.ended.is_some() {
-                stopped.truncate(passed);
-                break;
-            }
-            passed += others;
-        }
-        (written, stopped, self.ended)
-    }
 }
 
 /// Pauses a rule until there is another version of it, or a person lets it go on. The page in which that happened is decided anew then: the caller writes
@@ -238,7 +212,7 @@ pub(super) async fn unmade(ctx: &Ctx, rule: &RuleSpec, failed: usize, problem: &
     Ok(tx.commit().await?)
 }
 
-/// Whether the rule failed for this customer.
-pub(super) fn is_failure(entry: &Entry) -> bool {
-    entry.decision.verdict.refusal() == Some(Refusal::RuleFailed)
+/// Whether the rule failed for the customer.
+pub(super) fn is_failure(decided: &impl Weighed) -> bool {
+    matches!(decided.weight(), Weight::Failed(_))
 }

@@ -1,6 +1,6 @@
 //! What the gates need to know about candidates: from the log, or from a rehearsal that began with the log.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use super::campaign::Campaign;
@@ -9,13 +9,11 @@ use super::trigger::turn;
 use super::{Ctx, FlowError};
 use crate::base::id::Id;
 use crate::base::time::{DAY_MS, UnixMs};
-use crate::model::action::Channel;
-use crate::model::consent::{Consent, LegalBasis};
-use crate::model::decision::Verdict;
+use crate::model::consent::ConsentKind;
 use crate::model::facts::Facts;
 use crate::model::rule::RuleSpec;
-use crate::policy::gates::Standing;
-use crate::store::decisions::Entry;
+use crate::policy::gates::{Said, Standing};
+use crate::policy::occasion::{Key, Taken};
 use crate::store::standings::{self, Until};
 
 /// Customers whose past is read at once.
@@ -39,43 +37,57 @@ pub struct Rehearsal(Known);
 pub struct Stated {
     /// Since when the address is on the suppression list.
     pub suppressed_at: Option<UnixMs>,
-    /// What the customer said.
-    pub consents: Vec<Consent>,
+    /// What the customer said, and when.
+    pub consents: Vec<(ConsentKind, UnixMs)>,
     /// The latest order that counts.
     pub last_order_at: Option<UnixMs>,
     /// Occasions that the rule has taken, each with the moment it took effect.
-    pub taken: Vec<(String, UnixMs)>,
+    pub taken: Vec<(Key, UnixMs)>,
     /// When emails of any rule were decided.
     pub emails: Vec<UnixMs>,
 }
 
-/// The past of some customers; one look finds all of it, because a replay looks for everybody every day.
-#[derive(Debug, Default)]
-struct Known(HashMap<Id, Person>);
+/// The past of some customers, by id: a replay, which looks for everybody every day, finds them by their place.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    ids: Vec<Id>,
+    people: Vec<Person>,
+}
 
 /// A customer's past.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Person {
     suppressed_at: Option<UnixMs>,
-    consents: Vec<Consent>,
+    consents: Vec<(ConsentKind, UnixMs)>,
     /// Of those whose scores do not tell.
     last_order_at: Option<UnixMs>,
-    taken: Vec<(String, UnixMs)>,
+    taken: Taken,
+    /// In the order of time.
     emails: Vec<Email>,
 }
 
-/// An email by the moment that it was decided for.
-#[derive(Clone, Copy, Debug)]
+/// An email by the moment that it was decided for; those of one moment: first the rules whose turn comes before the one that asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Email {
     at: UnixMs,
     /// Of a rule whose turn at the same moment comes after the one that asks.
     follows: bool,
 }
 
+/// A past as it is known at a moment.
+pub(super) struct Recalled<'a> {
+    known: Cow<'a, Known>,
+    /// Emails after this moment count for the frequency cap.
+    since: UnixMs,
+    now: UnixMs,
+    /// An address that is dead since then counts as one.
+    dead_by: UnixMs,
+}
+
 impl Rehearsal {
-    /// Begins a rehearsal of a rule for the time from `from` up to `until`: of this rule the log counts up to `from`, of others throughout.
+    /// Begins a rehearsal of a rule for the time from `from` up to `until`: of this rule the log counts up to `from`, of others throughout. The ids are rising.
     pub async fn begin(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, ids: &[Id], (from, until): (UnixMs, UnixMs)) -> Result<Self, FlowError> {
-        let mut known = Known::default();
+        let mut known = Known::of(ids.to_vec());
         // What a rule decided at the same moment, but after this one, was not there yet.
         let follows = |other: &str| campaign.rules.rule(other).is_some_and(|other| turn(&other.spec) > turn(spec));
         for ids in ids.chunks(CHUNK) {
@@ -87,49 +99,54 @@ impl Rehearsal {
     /// A rehearsal about one customer whose past is stated.
     #[must_use]
     pub fn of(customer: Id, stated: Stated) -> Self {
-        let emails = stated.emails.into_iter().map(|at| Email { at, follows: false }).collect();
-        let Stated { suppressed_at, consents, last_order_at, taken, .. } = stated;
-        Self(Known([(customer, Person { suppressed_at, consents, last_order_at, taken, emails })].into()))
-    }
-
-    /// How a customer stands at a moment.
-    pub(super) fn standing(&self, ctx: &Ctx, facts: &Facts, now: UnixMs) -> Standing {
-        self.0.standing(facts, cap_begins(ctx, now), now, now)
-    }
-
-    /// Notes what was decided for a moment.
-    pub fn note(&mut self, spec: &RuleSpec, tick_at: UnixMs, entry: &Entry) {
-        let decision = &entry.decision;
-        if decision.verdict.refusal().is_some() {
-            return;
+        let Stated { suppressed_at, consents, last_order_at, taken: stated, emails } = stated;
+        let mut taken = Taken::default();
+        for (key, at) in stated {
+            taken.add(key, at);
         }
-        let person = self.0.person(decision.customer_id);
-        person.taken.push((decision.occasion.clone(), decision.effective_at));
-        let advertises = spec.basis != LegalBasis::Contract;
-        if matches!(&decision.verdict, Verdict::Send { action, .. } if advertises && action.channel() == Channel::Email) {
-            person.emails.push(Email { at: tick_at, follows: false });
+        let mut emails: Vec<Email> = emails.into_iter().map(|at| Email { at, follows: false }).collect();
+        emails.sort_unstable();
+        Self(Known { ids: vec![customer], people: vec![Person { suppressed_at, consents, last_order_at, taken, emails }] })
+    }
+
+    /// What is known at a moment.
+    pub(super) fn at(&self, ctx: &Ctx, now: UnixMs) -> Recalled<'_> {
+        Recalled { known: Cow::Borrowed(&self.0), since: cap_begins(ctx, now), now, dead_by: now }
+    }
+
+    /// Notes that the rule took an occasion of the customer at a place, in a run for `tick_at`; `advertises`: by an email that counts for the frequency cap.
+    /// Moments come in the order of time.
+    pub(super) fn note(&mut self, ctx: &Ctx, place: usize, (tick_at, effective_at): (UnixMs, UnixMs), key: Key, advertises: bool) {
+        let Some(person) = self.0.people.get_mut(place) else { return };
+        person.taken.go_on(key, effective_at);
+        if advertises {
+            // What counts no more will never count again.
+            let since = cap_begins(ctx, tick_at);
+            person.emails.drain(..person.emails.partition_point(|email| email.at <= since));
+            let email = Email { at: tick_at, follows: false };
+            person.emails.insert(person.emails.partition_point(|other| *other < email), email);
         }
     }
 }
 
-/// The standing of each candidate, in their order; from the log in a handful of statements for all of them.
-pub(super) async fn standings(
+/// The past of candidates: what a rehearsal says, or the log, in a handful of statements for all of them.
+pub(super) async fn recall<'a>(
     ctx: &Ctx,
     spec: &RuleSpec,
     candidates: &[Candidate],
     now: UnixMs,
-    past: &Past<'_>,
-) -> Result<Vec<Standing>, FlowError> {
+    past: &Past<'a>,
+) -> Result<Recalled<'a>, FlowError> {
     match past {
-        Past::Rehearsed(rehearsal) => Ok(candidates.iter().map(|candidate| rehearsal.standing(ctx, &candidate.facts, now)).collect()),
+        Past::Rehearsed(rehearsal) => Ok(rehearsal.at(ctx, now)),
         Past::Logged => {
             let since = cap_begins(ctx, now);
-            let ids: Vec<Id> = candidates.iter().map(|candidate| candidate.facts.customer.id).collect();
-            let mut known = Known::default();
+            let mut ids: Vec<Id> = candidates.iter().map(|candidate| candidate.facts.customer.id).collect();
+            ids.sort_unstable();
+            let mut known = Known::of(ids.clone());
             known.read(ctx, &ids, since..=now, Until { rule: &spec.name, before: UnixMs(i64::MAX) }, |_| false).await?;
             // A pass that looks back would still write to a dead address of today.
-            let dead_by = UnixMs(i64::MAX);
-            Ok(candidates.iter().map(|candidate| known.standing(&candidate.facts, since, now, dead_by)).collect())
+            Ok(Recalled { known: Cow::Owned(known), since, now, dead_by: UnixMs(i64::MAX) })
         }
     }
 }
@@ -140,6 +157,11 @@ fn cap_begins(ctx: &Ctx, now: UnixMs) -> UnixMs {
 }
 
 impl Known {
+    /// Nothing of these yet, who are rising.
+    fn of(ids: Vec<Id>) -> Self {
+        Self { people: vec![Person::default(); ids.len()], ids }
+    }
+
     async fn read(
         &mut self,
         ctx: &Ctx,
@@ -150,34 +172,55 @@ impl Known {
     ) -> Result<(), FlowError> {
         let mut tx = ctx.db.read().await?;
         for (id, at) in standings::suppressed(&mut tx, ids).await? {
-            self.person(id).suppressed_at = Some(at);
+            self.person(id, |person| person.suppressed_at = Some(at));
         }
         for (id, kind, at) in standings::consents(&mut tx, ids, *emails.end()).await? {
-            self.person(id).consents.push(Consent { kind, at, source: String::new() });
+            self.person(id, |person| {
+                // Most people say one thing.
+                person.consents.reserve_exact(1);
+                person.consents.push((kind, at));
+            });
         }
         for (id, occasion, at) in standings::taken(&mut tx, ids, own).await? {
-            self.person(id).taken.push((occasion, at));
+            self.person(id, |person| person.taken.add(Key::read(&occasion), at));
         }
         for (id, rule, at) in standings::emails(&mut tx, ids, emails, own).await? {
-            self.person(id).emails.push(Email { at, follows: follows(&rule) });
+            self.person(id, |person| person.emails.push(Email { at, follows: follows(&rule) }));
+        }
+        for id in ids {
+            self.person(*id, |person| person.emails.sort_unstable());
         }
         Ok(())
     }
 
-    fn person(&mut self, id: Id) -> &mut Person {
-        self.0.entry(id).or_default()
+    fn person(&mut self, id: Id, change: impl FnOnce(&mut Person)) {
+        if let Some(person) = self.ids.binary_search(&id).ok().and_then(|place| self.people.get_mut(place)) {
+            change(person);
+        }
+    }
+}
+
+impl Recalled<'_> {
+    /// How a customer stands.
+    pub(super) fn standing(&self, facts: &Facts) -> Standing<'_> {
+        self.standing_at(self.known.ids.binary_search(&facts.customer.id).unwrap_or(usize::MAX), facts)
     }
 
-    fn standing(&self, facts: &Facts, since: UnixMs, now: UnixMs, dead_by: UnixMs) -> Standing {
+    /// How the customer stands who has this place among those that a rehearsal began with.
+    pub(super) fn standing_at(&self, place: usize, facts: &Facts) -> Standing<'_> {
         let last_order_at = facts.score.map(|score| score.last_order_at);
-        let Some(person) = self.0.get(&facts.customer.id) else { return Standing { last_order_at, ..Standing::default() } };
-        let counts = |email: &&Email| email.at > since && (email.at < now || email.at == now && !email.follows);
+        let Some(person) = self.known.people.get(place) else { return Standing { last_order_at, ..Standing::default() } };
+        let said = person.consents.iter().filter(|(_, at)| *at <= self.now).fold(Said::default(), |said, &(kind, at)| said.and(kind, at));
+        // Of the present moment count those of rules whose turn comes before.
+        let until = Email { at: self.now, follows: true };
+        let recent =
+            person.emails.partition_point(|email| *email < until).saturating_sub(person.emails.partition_point(|email| email.at <= self.since));
         Standing {
-            suppressed: person.suppressed_at.is_some_and(|at| at <= dead_by),
-            consents: person.consents.iter().filter(|consent| consent.at <= now).cloned().collect(),
+            suppressed: person.suppressed_at.is_some_and(|at| at <= self.dead_by),
+            said,
             last_order_at: last_order_at.or(person.last_order_at),
-            taken: person.taken.clone(),
-            recent_emails: i64::try_from(person.emails.iter().filter(counts).count()).unwrap_or(i64::MAX),
+            taken: &person.taken,
+            recent_emails: i64::try_from(recent).unwrap_or(i64::MAX),
         }
     }
 }

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::analyse::winner;
 use super::campaign::Campaign;
-use super::decide::{self, Arms, Candidate, limits};
-use super::recall::{self, Past, Rehearsal};
+use super::decide::{self, Arms, Candidate, Gates};
+use super::recall::{Past, Rehearsal};
 use super::{Ctx, FlowError, own, rescore};
 use crate::base::time::UnixMs;
 use crate::model::decision::Refusal;
@@ -17,7 +17,6 @@ use crate::model::hold::Hold;
 use crate::model::pause::Pause;
 use crate::model::rule::RuleSpec;
 use crate::model::switch::Switch;
-use crate::policy::{gates, occasion};
 use crate::rules::{Reason, Reasons};
 use crate::store::decisions::{self, Entry, Logged};
 use crate::store::{customers, facts, holds, pauses};
@@ -147,9 +146,8 @@ pub(super) async fn given(
     why.failure = reasons.answer.err();
     why.clauses = reasons.clauses.into_iter().map(clause).collect();
     let candidate = Candidate { facts: facts.clone(), inputs: serde_json::Map::new(), failure: why.failure.clone() };
-    let standing = recall::standings(ctx, spec, std::slice::from_ref(&candidate), moment.now, &past).await?.pop().unwrap_or_default();
-    let key = occasion::key(spec.occasion, &moment, standing.taken.len(), standing.last_order_at);
-    why.gates = gates::each(spec, &key, &standing, &limits(&ctx.config.policy), moment.now).map(|(gate, passed)| self::gate(gate, passed)).into();
+    let standing = rehearsal.at(ctx, moment.now);
+    why.gates = Gates::new(ctx, spec, moment).each(&standing.standing(facts)).map(|(gate, passed)| self::gate(gate, passed)).into();
     why.verdict = "no_match";
     why.switch = winner::foresee(ctx, spec, moment.now).await?;
     if (why.matched || why.failure.is_some())

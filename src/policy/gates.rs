@@ -10,24 +10,60 @@
 //! Then the action is made (an email needs an address), and only who passed all of it is split: first those held out from all rules (`holdout`), the rest into
 //! the rule's control and variants (`bucket`).
 
+use super::occasion::{Key, Taken};
 use crate::base::time::{DAY_MS, UnixMs};
-use crate::model::consent::{Consent, ConsentKind, LegalBasis};
+use crate::model::consent::{ConsentKind, LegalBasis};
 use crate::model::decision::Refusal;
 use crate::model::rule::{Occasion, RuleSpec};
 
-/// What is known about a customer's standing with a rule.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+/// What is known about a customer's standing with a rule. It lends what may be long: a replay asks for everybody every day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing<'a> {
     /// The address is on the suppression list.
     pub suppressed: bool,
-    /// All statements of the customer up to now.
-    pub consents: Vec<Consent>,
+    /// What the customer said up to now.
+    pub said: Said,
     /// The latest order that counts.
     pub last_order_at: Option<UnixMs>,
-    /// Occasions that this rule has taken for this customer (sent or held out), each with the moment it took effect.
-    pub taken: Vec<(String, UnixMs)>,
+    /// Occasions that this rule has taken for this customer.
+    pub taken: &'a Taken,
     /// Emails within the cap's days, from all rules but those of basis `contract`.
     pub recent_emails: i64,
+}
+
+impl Default for Standing<'_> {
+    fn default() -> Self {
+        Self { suppressed: false, said: Said::default(), last_order_at: None, taken: Taken::NONE, recent_emails: 0 }
+    }
+}
+
+/// What somebody said about being written to, as far as it matters: the last word of each kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    objected_at: Option<UnixMs>,
+    /// By a double opt-in.
+    agreed_at: Option<UnixMs>,
+    /// The shop stated that the address comes from a sale.
+    existing_customer: bool,
+}
+
+impl Said {
+    /// The same and this.
+    #[must_use]
+    pub fn and(mut self, kind: ConsentKind, at: UnixMs) -> Self {
+        match kind {
+            ConsentKind::Objected => self.objected_at = self.objected_at.max(Some(at)),
+            ConsentKind::DoubleOptIn => self.agreed_at = self.agreed_at.max(Some(at)),
+            ConsentKind::ExistingCustomer => self.existing_customer = true,
+            ConsentKind::SingleOptIn => {}
+        }
+        self
+    }
+
+    /// Whether the last word is an objection: only a later double opt-in takes one back.
+    fn objects(self) -> bool {
+        self.objected_at.is_some_and(|objected| self.agreed_at.is_none_or(|agreed| agreed <= objected))
+    }
 }
 
 /// The shop's limits.
@@ -43,47 +79,42 @@ pub struct Limits {
 ///
 /// # Errors
 /// The reason of the first gate that stops the proposal.
-pub fn judge(rule: &RuleSpec, occasion: &str, standing: &Standing, limits: &Limits, now: UnixMs) -> Result<(), Refusal> {
+pub fn judge(rule: &RuleSpec, occasion: Key, standing: &Standing<'_>, limits: &Limits, now: UnixMs) -> Result<(), Refusal> {
     let stops = each(rule, occasion, standing, limits, now).into_iter().find(|(_, passed)| !passed);
     stops.map_or(Ok(()), |(reason, _)| Err(reason))
 }
 
 /// The gates 1 to 5 in their order, each with whether the proposal passes it.
 #[must_use]
-pub fn each(rule: &RuleSpec, occasion: &str, standing: &Standing, limits: &Limits, now: UnixMs) -> [(Refusal, bool); 5] {
+pub fn each(rule: &RuleSpec, occasion: Key, standing: &Standing<'_>, limits: &Limits, now: UnixMs) -> [(Refusal, bool); 5] {
     let advertising = rule.basis != LegalBasis::Contract;
-    let taken = standing.taken.iter().any(|(taken, _)| taken == occasion);
+    let taken = || standing.taken.has(occasion);
     let capped = advertising && limits.cap_messages.is_some_and(|cap| standing.recent_emails >= cap);
     [
         (Refusal::Suppressed, !standing.suppressed),
-        (Refusal::Objected, !(advertising && objects(&standing.consents))),
+        (Refusal::Objected, !(advertising && standing.said.objects())),
         (Refusal::NoBasis, has_basis(rule.basis, standing, limits, now)),
-        (Refusal::Cooldown, !(taken || cools_down(rule.occasion, standing, now))),
+        (Refusal::Cooldown, !(cools_down(rule.occasion, standing, now) || taken())),
         (Refusal::FrequencyCap, !capped),
     ]
 }
 
-/// Whether the last word is an objection: only a later double opt-in takes one back.
-fn objects(consents: &[Consent]) -> bool {
-    let latest = |kind| consents.iter().filter(|consent| consent.kind == kind).map(|consent| consent.at).max();
-    latest(ConsentKind::Objected).is_some_and(|objected| latest(ConsentKind::DoubleOptIn).is_none_or(|agreed| agreed <= objected))
-}
-
-fn has_basis(basis: LegalBasis, standing: &Standing, limits: &Limits, now: UnixMs) -> bool {
-    let stated = |kind| standing.consents.iter().any(|consent| consent.kind == kind);
+fn has_basis(basis: LegalBasis, standing: &Standing<'_>, limits: &Limits, now: UnixMs) -> bool {
+    let agreed = standing.said.agreed_at.is_some();
     match basis {
         LegalBasis::Contract => standing.last_order_at.is_some(),
-        LegalBasis::Consent => stated(ConsentKind::DoubleOptIn),
+        LegalBasis::Consent => agreed,
         LegalBasis::ExistingCustomer => {
             let bought = standing.last_order_at.is_some_and(|at| now.since(at) <= limits.existing_customer_days * DAY_MS);
-            bought || stated(ConsentKind::ExistingCustomer) || stated(ConsentKind::DoubleOptIn)
+            bought || standing.said.existing_customer || agreed
         }
     }
 }
 
-fn cools_down(occasion: Occasion, standing: &Standing, now: UnixMs) -> bool {
+fn cools_down(occasion: Occasion, standing: &Standing<'_>, now: UnixMs) -> bool {
     match occasion {
-        Occasion::Cooldown { days } => standing.taken.iter().any(|&(_, at)| now.since(at) < days * DAY_MS),
+        // Whichever took effect last ends last.
+        Occasion::Cooldown { days } => standing.taken.last_at().is_some_and(|at| now.since(at) < days * DAY_MS),
         _ => false,
     }
 }
@@ -117,32 +148,38 @@ mod tests {
     const LIMITS: Limits = Limits { cap_messages: Some(3), existing_customer_days: 730 };
     const NOW: UnixMs = UnixMs(1_000 * DAY_MS);
 
-    fn said(kind: ConsentKind, day: i64) -> Consent {
-        Consent { kind, at: UnixMs(day * DAY_MS), source: "test".into() }
+    fn said(statements: &[(ConsentKind, i64)]) -> Said {
+        statements.iter().fold(Said::default(), |said, &(kind, day)| said.and(kind, UnixMs(day * DAY_MS)))
     }
 
-    fn verdict(basis: LegalBasis, standing: &Standing) -> Result<(), Refusal> {
-        judge(&rule(basis), "#1", standing, &LIMITS, NOW)
+    fn taken(key: Key, at: UnixMs) -> Taken {
+        let mut taken = Taken::default();
+        taken.add(key, at);
+        taken
+    }
+
+    fn verdict(basis: LegalBasis, standing: &Standing<'_>) -> Result<(), Refusal> {
+        judge(&rule(basis), Key::Number(1), standing, &LIMITS, NOW)
     }
 
     #[test]
     fn consent_needs_a_double_opt_in() {
         let mut standing = Standing::default();
         assert_eq!(verdict(LegalBasis::Consent, &standing), Err(Refusal::NoBasis));
-        standing.consents = vec![said(ConsentKind::SingleOptIn, 1)];
+        standing.said = said(&[(ConsentKind::SingleOptIn, 1)]);
         assert_eq!(verdict(LegalBasis::Consent, &standing), Err(Refusal::NoBasis));
-        standing.consents = vec![said(ConsentKind::DoubleOptIn, 1)];
+        standing.said = said(&[(ConsentKind::DoubleOptIn, 1)]);
         assert_eq!(verdict(LegalBasis::Consent, &standing), Ok(()));
     }
 
     #[test]
     fn an_objection_stops_all_but_order_mails_until_a_later_double_opt_in() {
         let mut standing = Standing { last_order_at: Some(NOW), ..Standing::default() };
-        standing.consents = vec![said(ConsentKind::DoubleOptIn, 1), said(ConsentKind::Objected, 2)];
+        standing.said = said(&[(ConsentKind::DoubleOptIn, 1), (ConsentKind::Objected, 2)]);
         assert_eq!(verdict(LegalBasis::Consent, &standing), Err(Refusal::Objected));
         assert_eq!(verdict(LegalBasis::ExistingCustomer, &standing), Err(Refusal::Objected));
         assert_eq!(verdict(LegalBasis::Contract, &standing), Ok(()));
-        standing.consents.push(said(ConsentKind::DoubleOptIn, 3));
+        standing.said = standing.said.and(ConsentKind::DoubleOptIn, UnixMs(3 * DAY_MS));
         assert_eq!(verdict(LegalBasis::Consent, &standing), Ok(()));
     }
 
@@ -156,29 +193,29 @@ mod tests {
 
     #[test]
     fn the_same_occasion_and_a_cooldown_that_is_not_over_stop_a_second_message() {
-        let mut standing = Standing { consents: vec![said(ConsentKind::DoubleOptIn, 1)], ..Standing::default() };
-        standing.taken = vec![("#0".into(), NOW.plus(-90 * DAY_MS + 1))];
+        let mut standing = Standing { said: said(&[(ConsentKind::DoubleOptIn, 1)]), ..Standing::default() };
+        let (cools_down, is_over, the_same) = (
+            taken(Key::Foreign, NOW.plus(-90 * DAY_MS + 1)),
+            taken(Key::Foreign, NOW.plus(-90 * DAY_MS)),
+            taken(Key::Number(1), NOW.plus(-900 * DAY_MS)),
+        );
+        standing.taken = &cools_down;
         assert_eq!(verdict(LegalBasis::Consent, &standing), Err(Refusal::Cooldown));
-        standing.taken = vec![("#0".into(), NOW.plus(-90 * DAY_MS))];
+        standing.taken = &is_over;
         assert_eq!(verdict(LegalBasis::Consent, &standing), Ok(()));
-        standing.taken = vec![("#1".into(), NOW.plus(-900 * DAY_MS))];
+        standing.taken = &the_same;
         assert_eq!(verdict(LegalBasis::Consent, &standing), Err(Refusal::Cooldown));
     }
 
     #[test]
     fn the_first_gate_in_the_order_names_the_reason() {
-        let all = Standing {
-            suppressed: true,
-            consents: vec![said(ConsentKind::Objected, 1)],
-            taken: vec![("#1".into(), NOW)],
-            recent_emails: 9,
-            ..Standing::default()
-        };
+        let taken = taken(Key::Number(1), NOW);
+        let all = Standing { suppressed: true, said: said(&[(ConsentKind::Objected, 1)]), taken: &taken, recent_emails: 9, ..Standing::default() };
         assert_eq!(verdict(LegalBasis::Consent, &all), Err(Refusal::Suppressed));
-        assert_eq!(verdict(LegalBasis::Consent, &Standing { suppressed: false, ..all.clone() }), Err(Refusal::Objected));
-        let agreed = Standing { suppressed: false, consents: vec![said(ConsentKind::DoubleOptIn, 1)], ..all };
+        assert_eq!(verdict(LegalBasis::Consent, &Standing { suppressed: false, ..all }), Err(Refusal::Objected));
+        let agreed = Standing { suppressed: false, said: said(&[(ConsentKind::DoubleOptIn, 1)]), ..all };
         assert_eq!(verdict(LegalBasis::Consent, &agreed), Err(Refusal::Cooldown));
-        assert_eq!(verdict(LegalBasis::Consent, &Standing { taken: vec![], ..agreed }), Err(Refusal::FrequencyCap));
+        assert_eq!(verdict(LegalBasis::Consent, &Standing { taken: Taken::NONE, ..agreed }), Err(Refusal::FrequencyCap));
     }
 
     proptest! {
@@ -187,9 +224,9 @@ mod tests {
             let kind = |k| [ConsentKind::DoubleOptIn, ConsentKind::SingleOptIn, ConsentKind::ExistingCustomer, ConsentKind::Objected][k];
             let standing = Standing {
                 suppressed,
-                consents: kinds.iter().map(|&(k, day)| said(kind(k), day)).collect(),
+                said: said(&kinds.iter().map(|&(k, day)| (kind(k), day)).collect::<Vec<_>>()),
                 last_order_at: order.map(|day| UnixMs(day * DAY_MS)),
-                taken: vec![],
+                taken: Taken::NONE,
                 recent_emails: recent,
             };
             let basis = [LegalBasis::Consent, LegalBasis::ExistingCustomer, LegalBasis::Contract][basis];

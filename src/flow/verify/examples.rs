@@ -13,7 +13,6 @@ use crate::flow::scan::candidate;
 use crate::flow::why::{self, Why};
 use crate::flow::{Ctx, FlowError};
 use crate::model::action::Channel;
-use crate::model::consent::Consent;
 use crate::model::example::Example;
 use crate::model::facts::{Facts, History, Moment, Needs, PastEmail};
 use crate::model::rule::RuleSpec;
@@ -147,12 +146,12 @@ fn stated(spec: &RuleSpec, example: &Example, moment: Moment, mails: bool) -> St
     let taken = written_at.map(|at| {
         // Of an order that came after the message, the message was not about.
         let last_order_at = last_order_at.map(|order_at| if order_at <= at { order_at } else { UnixMs(at.0 - 1) });
-        (occasion::key(spec.occasion, &Moment { now: at, ..moment }, 0, last_order_at), at)
+        (occasion::key(spec.occasion, moment.zone.date(at), 0, last_order_at), at)
     });
     let recent = usize::try_from(standing.recent_emails).unwrap_or(0);
     Stated {
         suppressed_at: standing.suppressed.then_some(moment.now),
-        consents: standing.consent.map(|kind| Consent { kind, at: ago(1), source: "example".to_owned() }).into_iter().collect(),
+        consents: standing.consent.map(|kind| (kind, ago(1))).into_iter().collect(),
         last_order_at,
         taken: taken.into_iter().collect(),
         emails: written_at.filter(|_| mails).into_iter().chain(std::iter::repeat_n(moment.now.plus(-1), recent)).collect(),

@@ -52,9 +52,8 @@ pub(super) async fn logged(test: &TestDb, stage: &Stage, rule: &str) -> Vec<Stri
 }
 
 pub(super) fn replayed(found: &Backtest) -> Vec<String> {
-    let line = |reached: &backtest::Reached| {
-        format!("{} {} {} {}", reached.date, reached.customer, reached.verdict, reached.variant.as_deref().unwrap_or("-"))
-    };
+    let line =
+        |reached: backtest::Reached<'_>| format!("{} {} {} {}", reached.date, reached.customer, reached.verdict, reached.variant.unwrap_or("-"));
     found.people.iter().map(line).collect()
 }
 

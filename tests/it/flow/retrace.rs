@@ -137,7 +137,7 @@ on_both!(plan_why_and_replay_of_a_shop_without_a_run_say_what_its_first_run_does
     let planned = plan::plan(&stage.ctx, &stage.in_force.get(), "moved", None).await.unwrap();
     let planned: Vec<String> = planned.people.iter().filter(|person| person.reason.is_none()).map(|person| person.customer.clone()).collect();
     let replayed = replay(&stage, "moved", "2026-04-29", "2026-04-29").await;
-    let replayed: Vec<String> = replayed.people.into_iter().map(|reached| reached.customer).collect();
+    let replayed: Vec<String> = replayed.people.iter().map(|reached| reached.customer.to_owned()).collect();
     let mut meant = Vec::new();
     for customer in (1..=60).step_by(6) {
         let facts = why::customer(&stage.ctx, &customer.to_string(), Needs::ALL).await.unwrap().unwrap();
