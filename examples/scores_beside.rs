@@ -119,7 +119,7 @@ impl Kept {
     }
 
     fn standings(&self, facts: &[OrderFacts]) -> Scored {
-        compute(facts, NOW, self.zone, &self.rules, Wanted { standings: true, lifetime: Models::Nothing })
+        compute(facts, NOW, self.zone, &self.rules, Wanted { lifetime: Models::Nothing, ..Wanted::ALL })
     }
 }
 

@@ -114,18 +114,22 @@ impl Rehearsal {
         Recalled { known: Cow::Borrowed(&self.0), since: cap_begins(ctx, now), now, dead_by: now }
     }
 
-    /// Notes that the rule took an occasion of the customer at a place, in a run for `tick_at`; `advertises`: by an email that counts for the frequency cap.
-    /// Moments come in the order of time.
-    pub(super) fn note(&mut self, ctx: &Ctx, place: usize, (tick_at, effective_at): (UnixMs, UnixMs), key: Key, advertises: bool) {
-        let Some(person) = self.0.people.get_mut(place) else { return };
-        person.taken.go_on(key, effective_at);
-        if advertises {
-            // What counts no more will never count again.
-            let since = cap_begins(ctx, tick_at);
-            person.emails.drain(..person.emails.partition_point(|email| email.at <= since));
-            let email = Email { at: tick_at, follows: false };
-            person.emails.insert(person.emails.partition_point(|other| *other < email), email);
+    /// Notes that the rule took an occasion of the customer at a place. Moments come in the order of time.
+    pub(super) fn note(&mut self, place: usize, key: Key, effective_at: UnixMs) {
+        if let Some(person) = self.0.people.get_mut(place) {
+            person.taken.go_on(key, effective_at);
         }
+    }
+
+    /// Notes an email that counts for the frequency cap, from a run for `at`; `since`: as [`cap_begins`] says for it.
+    pub(super) fn note_email(&mut self, place: usize, at: UnixMs, since: UnixMs) {
+        let Some(person) = self.0.people.get_mut(place) else { return };
+        // What counts no more will never count again.
+        person.emails.drain(..person.emails.partition_point(|email| email.at <= since));
+        let email = Email { at, follows: false };
+        // Hardly anybody has more than one: room for four would be most of what is kept of a person.
+        person.emails.reserve_exact(1);
+        person.emails.insert(person.emails.partition_point(|other| *other < email), email);
     }
 }
 
@@ -152,7 +156,7 @@ pub(super) async fn recall<'a>(
 }
 
 /// Emails after this moment count for the frequency cap at `now`.
-fn cap_begins(ctx: &Ctx, now: UnixMs) -> UnixMs {
+pub(super) fn cap_begins(ctx: &Ctx, now: UnixMs) -> UnixMs {
     now.plus(-i64::from(ctx.config.policy.cap_days) * DAY_MS)
 }
 
@@ -221,6 +225,43 @@ impl Recalled<'_> {
             last_order_at: last_order_at.or(person.last_order_at),
             taken: &person.taken,
             recent_emails: i64::try_from(recent).unwrap_or(i64::MAX),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::customer::NewCustomer;
+    use proptest::prelude::*;
+
+    const CAP_DAYS: i64 = 7;
+
+    proptest! {
+        /// Emails of other rules from the log, some of them decided at the moment of a run but after it, and those that the rehearsal writes.
+        #[test]
+        fn a_rehearsal_that_forgets_old_emails_counts_those_that_matter(
+            logged in prop::collection::vec((0i64..60, any::<bool>()), 0..30),
+            runs in prop::collection::vec((0i64..6, any::<bool>()), 0..30),
+        ) {
+            let at = |day: i64| UnixMs(day * DAY_MS);
+            let mut all: Vec<(UnixMs, bool)> = logged.iter().map(|&(day, follows)| (at(day), follows)).collect();
+            let mut emails: Vec<Email> = all.iter().map(|&(at, follows)| Email { at, follows }).collect();
+            emails.sort_unstable();
+            let facts = Facts::new(NewCustomer::unknown("1").apply(Id(1), None), None);
+            let mut rehearsal = Rehearsal(Known { ids: vec![Id(1)], people: vec![Person { emails, ..Person::default() }] });
+            let mut day = 10;
+            for (days, writes) in runs {
+                day += days;
+                let (now, since) = (at(day), at(day - CAP_DAYS));
+                let recalled = Recalled { known: Cow::Borrowed(&rehearsal.0), since, now, dead_by: now };
+                let counts = |&&(at, follows): &&(UnixMs, bool)| at > since && (at < now || at == now && !follows);
+                prop_assert_eq!(recalled.standing(&facts).recent_emails, i64::try_from(all.iter().filter(counts).count()).unwrap());
+                if writes {
+                    rehearsal.note_email(0, now, since);
+                    all.push((now, false));
+                }
+            }
         }
     }
 }

@@ -198,17 +198,6 @@ pub(super) fn candidate(facts: impl FnOnce() -> Facts, evaluation: Evaluation) -
     }
 }
 
-/// Everybody, with what these facts are read from, by id.
-pub(super) async fn everybody(ctx: &Ctx, needs: Needs) -> Result<Vec<Facts>, FlowError> {
-    let (mut people, mut cursor) = (Vec::new(), Id(0));
-    loop {
-        let page = facts::page(&mut ctx.db.read().await?, cursor, PAGE, needs, None).await?;
-        let Some(last) = page.last() else { return Ok(people) };
-        cursor = last.customer.id;
-        people.extend(page);
-    }
-}
-
 /// How many customers there are.
 pub(super) async fn count(ctx: &Ctx) -> Result<usize, FlowError> {
     let mut tx = ctx.db.read().await?;

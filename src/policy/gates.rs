@@ -219,6 +219,20 @@ mod tests {
     }
 
     proptest! {
+        /// The last words against the list of all statements.
+        #[test]
+        fn the_last_word_of_each_kind_says_what_all_statements_say(kinds in prop::collection::vec((0usize..4, 0i64..20), 0..8)) {
+            let kind = |k| [ConsentKind::DoubleOptIn, ConsentKind::SingleOptIn, ConsentKind::ExistingCustomer, ConsentKind::Objected][k];
+            let statements: Vec<(ConsentKind, i64)> = kinds.iter().map(|&(k, day)| (kind(k), day)).collect();
+            let standing = Standing { said: said(&statements), ..Standing::default() };
+            let latest = |kind| statements.iter().filter(|(said, _)| *said == kind).map(|(_, day)| *day).max();
+            let objects = latest(ConsentKind::Objected).is_some_and(|objected| latest(ConsentKind::DoubleOptIn).is_none_or(|agreed| agreed <= objected));
+            prop_assert_eq!(standing.said.objects(), objects);
+            prop_assert_eq!(has_basis(LegalBasis::Consent, &standing, &LIMITS, NOW), latest(ConsentKind::DoubleOptIn).is_some());
+            let existing = latest(ConsentKind::ExistingCustomer).is_some() || latest(ConsentKind::DoubleOptIn).is_some();
+            prop_assert_eq!(has_basis(LegalBasis::ExistingCustomer, &standing, &LIMITS, NOW), existing);
+        }
+
         #[test]
         fn nothing_passes_without_a_basis(suppressed: bool, kinds in prop::collection::vec((0usize..4, 0i64..1000), 0..6), order in prop::option::of(0i64..1000), recent in 0i64..5, basis in 0usize..3) {
             let kind = |k| [ConsentKind::DoubleOptIn, ConsentKind::SingleOptIn, ConsentKind::ExistingCustomer, ConsentKind::Objected][k];

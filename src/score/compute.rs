@@ -11,6 +11,8 @@ use super::newcomers;
 use super::rank::{Ties, abc, ascending, buckets, count, descending};
 use crate::base::money::Cents;
 use crate::base::time::{UnixMs, Zone, days_between};
+use crate::model::fact::Fact;
+use crate::model::facts::Needs;
 use crate::model::outlook::Outlook;
 use crate::model::score::{Abc, AbcBy, OrderFacts, Score, ScoreRules};
 
@@ -26,8 +28,8 @@ pub struct Scored {
 /// What takes its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
-    /// What compares customers: r, f, m, classes and places; else they are 0, C and nothing.
-    pub standings: bool,
+    /// Which of [`Needs::STANDINGS`]: r, f, m, classes and places; those that nobody wants may be 0, C and nothing.
+    pub standings: Needs,
     /// Models of how customers buy; what does not follow from them is missing.
     pub lifetime: Models,
 }
@@ -45,9 +47,59 @@ pub enum Models {
 
 impl Wanted {
     /// Everything.
-    pub const ALL: Self = Self { standings: true, lifetime: Models::All };
+    pub const ALL: Self = Self { standings: Needs::STANDINGS, lifetime: Models::All };
     /// What the classes need that customers move between.
-    pub const CLASSES: Self = Self { standings: true, lifetime: Models::Churn };
+    pub const CLASSES: Self = Self { standings: Needs::STANDINGS, lifetime: Models::Churn };
+
+    fn has(self, facts: impl IntoIterator<Item = Fact>) -> bool {
+        self.standings.any(Needs::of(facts))
+    }
+}
+
+/// What compares customers and the days that the calendar gives, in columns: a replay puts scores together from them where they stay. A column that nobody wants is
+/// empty.
+#[derive(Debug)]
+pub struct Columns<'a> {
+    facts: &'a [OrderFacts],
+    as_of: UnixMs,
+    rules: &'a ScoreRules,
+    /// Days since the last order and since the first.
+    recency: Vec<i64>,
+    tenure: Vec<i64>,
+    r: Vec<u8>,
+    f: Vec<u8>,
+    m: Vec<u8>,
+    classes: Vec<Abc>,
+    adjusted: Vec<Option<Abc>>,
+    ranks: Vec<i64>,
+    /// Where the models are asked; else there is the rhythm.
+    outlooks: Option<Vec<Outlook>>,
+}
+
+impl Columns<'_> {
+    /// The score of the customer at a place; `None` behind the last one.
+    #[must_use]
+    pub fn score(&self, place: usize) -> Option<Score> {
+        let facts = self.facts.get(place)?;
+        let (recency_days, tenure_days) = (self.recency[place], self.tenure[place]);
+        let number = |column: &[u8]| column.get(place).map_or(0, |score| i64::from(*score));
+        let outlook = match &self.outlooks {
+            Some(outlooks) => outlooks[place],
+            None => rhythm(&Known { habit: facts.habit, recency_days, tenure_days }),
+        };
+        let standing = Standing {
+            recency_days,
+            tenure_days,
+            r: number(&self.r),
+            f: number(&self.f),
+            m: number(&self.m),
+            abc: self.classes.get(place).copied().unwrap_or(Abc::C),
+            abc_adjusted: self.adjusted.get(place).copied().flatten(),
+            revenue_rank: self.ranks.get(place).copied().unwrap_or(0),
+            outlook,
+        };
+        Some(score(facts, self.as_of, &standing, count(self.facts.len()), self.rules))
+    }
 }
 
 /// What compares a customer with the others, and the days that the calendar gives.
@@ -67,82 +119,85 @@ pub(super) struct Standing {
 /// outcome does not depend on the order of the facts. A million customers take about a second on two cores.
 #[must_use]
 pub fn compute(facts: &[OrderFacts], as_of: UnixMs, zone: Zone, rules: &ScoreRules, wanted: Wanted) -> Scored {
-    let today = zone.date(as_of);
+    let (columns, borders) = columns(facts, as_of, zone, rules, wanted);
+    Scored { scores: (0..facts.len()).filter_map(|place| columns.score(place)).collect(), borders }
+}
+
+/// What [`compute`] makes scores from.
+#[must_use]
+pub fn columns<'a>(facts: &'a [OrderFacts], as_of: UnixMs, zone: Zone, rules: &'a ScoreRules, wanted: Wanted) -> (Columns<'a>, Borders) {
+    let today = i64::from(zone.date(as_of).num_days_from_ce());
     let column = |value: fn(&OrderFacts) -> i64| facts.iter().map(value).collect::<Vec<i64>>();
-    let revenue = column(|facts| facts.revenue.0);
-    let ties = if wanted.standings { Ties::of(&column(|facts| facts.customer_id.0)) } else { Ties::of(&[]) };
-    let none = || (vec![0; facts.len()], Vec::new());
-    let scored =
-        |values: &[i64]| if wanted.standings { buckets(values, &ascending(values, &ties), rules.buckets, rules.bucket_rule) } else { none() };
+    let digits = [Fact::Rfm, Fact::RfmWeighted];
+    let [wants_r, wants_f, wants_m] = [Fact::R, Fact::F, Fact::M].map(|fact| wanted.has(digits.into_iter().chain([fact])));
+    let wants_adjusted = wanted.has([Fact::AbcAdjusted]) && rules.newcomer_days > 0;
+    let (wants_ranks, wants_classes) = (wanted.has([Fact::RevenueRank, Fact::TopPercent]), wanted.has([Fact::Abc, Fact::AbcAdjusted]));
+    let sorts = wants_r || wants_f || wants_m || wants_ranks || wants_classes;
+    let ties = Ties::of(&if sorts { column(|facts| facts.customer_id.0) } else { Vec::new() });
+    let scored = |values: &[i64]| buckets(values, &ascending(values, &ties), rules.buckets, rules.bucket_rule);
     let days_ago = |at: fn(&OrderFacts) -> UnixMs| {
-        let (mut days, today) = (Days::new(zone), i64::from(today.num_days_from_ce()));
+        let mut days = Days::new(zone);
         facts.iter().map(|facts| today - i64::from(days.of(at(facts)))).collect::<Vec<i64>>()
     };
-    let recency_column = || {
-        let recency: Vec<i64> = days_ago(|facts| facts.last_order_at).into_iter().map(|days| -days).collect();
-        let (r, steps) = scored(&recency);
-        (recency, r, steps)
+    let recency_columns = || {
+        let recency = days_ago(|facts| facts.last_order_at);
+        let scored = if wants_r { scored(&recency.iter().map(|days| -days).collect::<Vec<i64>>()) } else { Default::default() };
+        (recency, scored)
     };
-    let frequency_columns = || (days_ago(|facts| facts.first_order_at), scored(&column(|facts| facts.orders)));
+    let frequency_columns = || {
+        let scored = if wants_f { scored(&column(|facts| facts.orders)) } else { Default::default() };
+        (days_ago(|facts| facts.first_order_at), scored)
+    };
+    let revenue = if wants_m || wants_ranks || wants_classes { column(|facts| facts.revenue.0) } else { Vec::new() };
     let revenue_columns = || {
-        if !wanted.standings {
-            return (none(), Vec::new(), (vec![Abc::C; facts.len()], Default::default()));
-        }
         let order = ascending(&revenue, &ties);
         let by_revenue = descending(&revenue, &order);
         let classes = match rules.abc_by {
+            _ if !wants_classes => Default::default(),
             AbcBy::Revenue => abc(&revenue, &by_revenue, rules.abc_rule, rules.abc_percent),
             AbcBy::Margin => {
                 let margin = column(|facts| facts.margin.0);
                 abc(&margin, &descending(&margin, &ascending(&margin, &ties)), rules.abc_rule, rules.abc_percent)
             }
         };
-        (buckets(&revenue, &order, rules.buckets, rules.bucket_rule), by_revenue, classes)
+        (if wants_m { buckets(&revenue, &order, rules.buckets, rules.bucket_rule) } else { Default::default() }, by_revenue, classes)
     };
-    let ((recency, r, r_steps), (tenure, (f, f_steps)), ((m, m_steps), by_revenue, (classes, abc_cents))) = thread::scope(|scope| {
-        let recency = scope.spawn(recency_column);
+    let ((recency, (r, r_steps)), (tenure, (f, f_steps)), ((m, m_steps), by_revenue, (classes, abc_cents))) = thread::scope(|scope| {
+        let recency = scope.spawn(recency_columns);
         let frequency = scope.spawn(frequency_columns);
         let revenue = revenue_columns();
         (joined(recency), joined(frequency), revenue)
     });
-    let (adjusted, newcomers) = if wanted.standings && rules.newcomer_days > 0 {
+    let (adjusted, newcomers) = if wants_adjusted {
         let value = |facts: &OrderFacts| if rules.abc_by == AbcBy::Margin { facts.margin.0 } else { facts.revenue.0 };
         newcomers::adjusted(&facts.iter().map(value).collect::<Vec<_>>(), &column(|facts| facts.customer_id.0), &tenure, &classes, rules)
     } else {
-        (vec![None; facts.len()], Vec::new())
+        Default::default()
     };
-    let people = count(facts.len());
-    let mut ranks = vec![0; facts.len()];
-    for (rank, &index) in (1..).zip(&by_revenue) {
+    let mut ranks = vec![0; if wants_ranks { facts.len() } else { 0 }];
+    for (rank, &index) in (1..).zip(&by_revenue).take(ranks.len()) {
         ranks[index] = rank;
     }
-    let known = |(facts, (recency, tenure)): (&OrderFacts, (&i64, &i64))| Known { habit: facts.habit, recency_days: -recency, tenure_days: *tenure };
-    let known: Vec<Known> = facts.iter().zip(recency.iter().zip(&tenure)).map(known).collect();
-    let lifetime = (wanted.lifetime == Models::All).then(|| Lifetime::fit(&known));
-    let outlooks = match &lifetime {
-        Some(lifetime) => Some(outlooks(lifetime, &known, rules.clv_discount_percent)),
-        None if wanted.lifetime == Models::Churn => Some(churn_risks(&known)),
-        None => None,
+    let known = || {
+        let known =
+            |(facts, (recency, tenure)): (&OrderFacts, (&i64, &i64))| Known { habit: facts.habit, recency_days: *recency, tenure_days: *tenure };
+        facts.iter().zip(recency.iter().zip(&tenure)).map(known).collect::<Vec<Known>>()
     };
-    let scores = facts.iter().enumerate().map(|(index, facts)| {
-        let standing = Standing {
-            recency_days: -recency[index],
-            tenure_days: tenure[index],
-            r: r[index].into(),
-            f: f[index].into(),
-            m: m[index].into(),
-            abc: classes[index],
-            abc_adjusted: adjusted[index],
-            revenue_rank: ranks[index],
-            outlook: outlooks.as_ref().map_or_else(|| rhythm(&known[index]), |outlooks| outlooks[index]),
-        };
-        score(facts, as_of, &standing, people, rules)
-    });
+    let (lifetime, outlooks) = match wanted.lifetime {
+        Models::All => {
+            let known = known();
+            let lifetime = Lifetime::fit(&known);
+            (Some(lifetime), Some(outlooks(&lifetime, &known, rules.clv_discount_percent)))
+        }
+        Models::Churn => (None, Some(churn_risks(&known()))),
+        Models::Nothing => (None, None),
+    };
+    let people = count(facts.len());
     let last_of = |percent| by_revenue.get(usize::try_from(last_rank(people, percent) - 1).ok()?).map(|&index| revenue[index]);
     let settings = Borders::settings(zone, rules);
     let top_cents = (1..=100).filter_map(last_of).collect();
     let borders = Borders { settings, customers: people, r: r_steps, f: f_steps, m: m_steps, abc_cents, newcomers, top_cents, lifetime };
-    Scored { scores: scores.collect(), borders }
+    (Columns { facts, as_of, rules, recency, tenure, r, f, m, classes, adjusted, ranks, outlooks }, borders)
 }
 
 /// The thread's result; a panic in it goes on here.

@@ -20,5 +20,5 @@ pub mod retrace;
 pub mod settle;
 
 pub use borders::{Borders, place};
-pub use compute::{Models, Scored, Wanted, compute};
+pub use compute::{Columns, Models, Scored, Wanted, columns, compute};
 pub use order_book::OrderBook;

@@ -2,7 +2,7 @@
 
 use super::order_book::OrderBook;
 use super::settle::settle;
-use super::{Wanted, compute};
+use super::{Wanted, columns};
 use crate::base::id::Id;
 use crate::base::time::{UnixMs, Zone};
 use crate::model::crossing::{Crossing, PastClasses, Settled, classes};
@@ -46,10 +46,11 @@ impl Retrace {
     /// is no move.
     pub fn night(&mut self, at: UnixMs) {
         let Habits { rules, churn_bands, settle_days, zone } = &self.habits;
-        let scored = compute(self.orders.advance(at), at, *zone, rules, Wanted::CLASSES);
-        for (place, score) in scored.scores.iter().enumerate() {
+        let facts = self.orders.advance(at);
+        let (columns, _) = columns(facts, at, *zone, rules, Wanted::CLASSES);
+        for (place, score) in (0..facts.len()).filter_map(|place| Some((place, columns.score(place)?))) {
             let before = self.settled.get(place).map(|(_, settled)| settled);
-            let (after, moved) = settle(before, classes(score, *churn_bands), at, *zone, *settle_days);
+            let (after, moved) = settle(before, classes(&score, *churn_bands), at, *zone, *settle_days);
             match self.settled.get_mut(place) {
                 Some((_, settled)) => *settled = after,
                 None => self.settled.push((score.customer_id, after)),

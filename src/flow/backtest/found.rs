@@ -133,3 +133,38 @@ impl Buyers {
         self.bought.open += usize::from(until > self.history_ends);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::money::Cents;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn windows_are_counted_as_a_look_through_all_orders_counts_them(
+            orders in prop::collection::vec((0i64..50, 0i64..9), 0..40),
+            windows in prop::collection::vec((0usize..5, 0i64..50, 0i64..20), 0..20),
+        ) {
+            // Customer 8 and others are not among those whom the replay is about.
+            let ids = [1, 2, 4, 5, 7].map(Id);
+            let order = |(at, id): (i64, i64)| PaidOrder { customer_id: Id(id), at: UnixMs(at), revenue: Cents(1), margin: Cents(0) };
+            let mut orders: Vec<PaidOrder> = orders.into_iter().map(order).collect();
+            orders.sort_by_key(|order| order.at);
+            let (mut buyers, mut expected) = (Buyers::of(&ids, &orders), Bought::default());
+            for (place, after, days) in windows {
+                let (after, until) = (UnixMs(after), UnixMs(after + days));
+                buyers.window(place, after, until);
+                expected.reached += 1;
+                expected.bought += usize::from(orders.iter().any(|order| order.customer_id == ids[place] && order.at > after && order.at <= until));
+                expected.open += usize::from(orders.last().is_none_or(|last| until > last.at));
+            }
+            prop_assert_eq!(buyers.bought, expected);
+        }
+    }
+
+    #[test]
+    fn a_reason_stands_at_its_place_among_all() {
+        assert!(Refusal::ALL.iter().enumerate().all(|(place, reason)| *reason as usize == place));
+    }
+}

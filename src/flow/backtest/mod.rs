@@ -19,7 +19,7 @@ use super::campaign::Campaign;
 use super::decide::Arms;
 use super::pause::{Course, OwnPause};
 use super::recall::Rehearsal;
-use super::scan::everybody;
+use super::scan::{self, PAGE};
 use super::trigger::turn;
 use super::{Ctx, FlowError, retrace};
 use crate::base::id::Id;
@@ -29,7 +29,7 @@ use crate::model::facts::{Facts, Moment, Needs};
 use crate::model::rule::RuleSpec;
 use crate::rules::crontab::Crontab;
 use crate::score::OrderBook;
-use crate::store::scores;
+use crate::store::{facts, scores};
 
 /// As many runs are too many for one replay: every quarter of an hour for half a year.
 const MOST_RUNS: usize = 20_000;
@@ -170,6 +170,18 @@ pub async fn backtest(
         }
     }
     Ok(found.ended(shop.people))
+}
+
+/// Everybody, with what these facts are read from, by id.
+async fn everybody(ctx: &Ctx, needs: Needs) -> Result<Vec<Facts>, FlowError> {
+    // Room for all at once: growing would hold most of them twice.
+    let (mut people, mut cursor) = (Vec::with_capacity(scan::count(ctx).await?), Id(0));
+    loop {
+        let page = facts::page(&mut ctx.db.read().await?, cursor, PAGE, needs, None).await?;
+        let Some(last) = page.last() else { return Ok(people) };
+        cursor = last.customer.id;
+        people.extend(page);
+    }
 }
 
 /// Of this rule the log counts up to the beginning. What a rule whose turn is later decided for the same moment was not there yet.

@@ -90,3 +90,28 @@ impl Serialize for People {
         serializer.collect_seq(self.iter())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn everybody_is_told_in_the_order_of_time_with_name_verdict_and_variant() {
+        let day = |day| NaiveDate::from_ymd_opt(2026, 3, day).unwrap();
+        let mut people = People::of(vec!["A".to_owned(), "B".to_owned()]);
+        assert!(people.is_empty());
+        people.run(day(1), [Row(0, Arm::Variant(1)), Row(2, Arm::Control)].into_iter());
+        people.run(day(2), std::iter::empty());
+        people.run(day(3), [Row(0, Arm::Variant(0)), Row(1, Arm::Holdout)].into_iter());
+        people.name(["x", "y", "z"].map(str::to_owned).into());
+        assert_eq!((people.len(), people.is_empty(), size_of::<Row>()), (4, false, 8));
+        let told = json!([
+            { "customer": "x", "date": "2026-03-01", "verdict": "send", "variant": "B" },
+            { "customer": "z", "date": "2026-03-01", "verdict": "control", "variant": null },
+            { "customer": "x", "date": "2026-03-03", "verdict": "send", "variant": "A" },
+            { "customer": "y", "date": "2026-03-03", "verdict": "holdout", "variant": null },
+        ]);
+        assert_eq!(serde_json::to_value(&people).unwrap(), told);
+    }
+}

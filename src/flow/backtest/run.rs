@@ -10,7 +10,7 @@ use crate::flow::brake::{Weighed, Weight};
 use crate::flow::campaign::Campaign;
 use crate::flow::decide::{self, Arms, Candidate, Gates};
 use crate::flow::pause::{Course, OwnPause, is_failure};
-use crate::flow::recall::{Recalled, Rehearsal};
+use crate::flow::recall::{Recalled, Rehearsal, cap_begins};
 use crate::flow::scan::{PAGE, candidate};
 use crate::flow::{Ctx, FlowError, rescore};
 use crate::model::action::Channel;
@@ -21,8 +21,11 @@ use crate::model::facts::{Facts, Moment, Needs, PastEmail};
 use crate::model::rule::RuleSpec;
 use crate::policy::occasion::Key;
 use crate::rules::{Evaluation, Rule};
-use crate::score::{Models, OrderBook, Wanted, compute};
+use crate::score::{Columns, Models, OrderBook, Wanted, columns};
 use crate::store::decisions::Entry;
+
+/// So many people are scored and asked at once.
+const AT_HAND: usize = 1_000;
 
 /// The shop as it was at a moment.
 pub(super) struct Shop {
@@ -139,7 +142,7 @@ impl Shop {
             (false, true) => Models::Churn,
             (false, false) => Models::Nothing,
         };
-        let wanted = Wanted { standings: needs.any(Needs::STANDINGS), lifetime };
+        let wanted = Wanted { standings: needs, lifetime };
         let facts = self.orders.advance(moment.now);
         for (number, facts) in facts.iter().enumerate().skip(self.known) {
             if let Ok(place) = self.people.binary_search_by_key(&facts.customer_id, |facts| facts.customer.id) {
@@ -147,29 +150,29 @@ impl Shop {
             }
         }
         self.known = facts.len();
-        let scored = compute(facts, moment.now, moment.zone, &rescore::rules(&ctx.config), wanted);
-        for (facts, place) in self.people.iter_mut().zip(&self.places) {
-            facts.score = place.and_then(|place| scored.scores.get(place as usize)).copied();
-        }
+        let rules = rescore::rules(&ctx.config);
+        let (scores, _) = columns(facts, moment.now, moment.zone, &rules, wanted);
+        let (processors, places) = (std::thread::available_parallelism().map_or(1, NonZero::get), &self.places);
+        let share = self.people.len().div_ceil(processors).max(1);
         if let Some(own) = own {
+            score(&scores, places, &mut self.people);
             own.fill(&mut self.people, moment);
         }
-        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let share = self.people.len().div_ceil(processors).max(1);
         let asked = Asked { ctx, campaign, rule, moment, arms, gates: Gates::new(ctx, &rule.spec, moment), past: self.rehearsal.at(ctx, moment.now) };
         let parts: Vec<Decided> = std::thread::scope(|scope| {
-            let asked = &asked;
-            let parts = self.people.chunks(share).enumerate();
-            let workers: Vec<_> = parts.map(|(number, people)| scope.spawn(move || asked.part(number * share, people))).collect();
+            let (asked, scores) = (&asked, Some(&scores).filter(|_| own.is_none()));
+            let part = move |number: usize, people: &mut [Facts]| asked.part(number * share, people, scores.zip(places.get(number * share..)));
+            let workers: Vec<_> =
+                self.people.chunks_mut(share).enumerate().map(|(number, people)| scope.spawn(move || part(number, people))).collect();
             let join = |worker: ScopedJoinHandle<_>| worker.join().map_err(|_| FlowError::Worker("a worker panicked".to_owned()));
             workers.into_iter().map(join).collect::<Result<_, _>>()
         })?;
-        let mut all = Decided::default();
-        for part in parts {
+        let join = |mut all: Decided, part: Decided| {
             all.made.extend(part.made);
             all.stopped.extend(part.stopped);
-        }
-        Ok(all)
+            all
+        };
+        Ok(parts.into_iter().reduce(join).unwrap_or_default())
     }
 
     /// Notes what a run left: the occasions that were taken and, if the rule `remembers` emails, those in the customers' history.
@@ -177,11 +180,21 @@ impl Shop {
         for one in made {
             let What::Reached { occasion, email, .. } = one.what else { continue };
             let place = one.place as usize;
-            self.rehearsal.note(ctx, place, (tick_at, one.effective_at), occasion, email && spec.basis != LegalBasis::Contract);
+            self.rehearsal.note(place, occasion, one.effective_at);
+            if email && spec.basis != LegalBasis::Contract {
+                self.rehearsal.note_email(place, tick_at, cap_begins(ctx, tick_at));
+            }
             if let Some(facts) = self.people.get_mut(place).filter(|_| remembers && email) {
                 Arc::make_mut(facts.history.get_or_insert_default()).emails.push(PastEmail { at: tick_at, rule: spec.name.clone() });
             }
         }
+    }
+}
+
+/// Gives people, by their places in the book of orders, their scores.
+fn score(scores: &Columns<'_>, places: &[Option<u32>], people: &mut [Facts]) {
+    for (facts, place) in people.iter_mut().zip(places) {
+        facts.score = place.and_then(|place| scores.score(place as usize));
     }
 }
 
@@ -197,10 +210,23 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Decides about some people, of whom the first has this place.
-    fn part(&self, first: usize, people: &[Facts]) -> Decided {
-        let mut decided = Decided::default();
-        let mut waiting: Vec<(u32, Candidate)> = Vec::new();
+    /// Decides about some people, of whom the first has this place; gives them their scores before where these are handed over.
+    fn part(&self, first: usize, people: &mut [Facts], scores: Option<(&Columns<'_>, &[Option<u32>])>) -> Decided {
+        let (mut decided, mut waiting) = (Decided::default(), Vec::new());
+        // The processor still has at hand what it has just written of a few people; the interpreter gets a thread for each call, so one has to be enough.
+        let size = if self.rule.needs_interpreter() { people.len() } else { AT_HAND };
+        for (number, people) in people.chunks_mut(size.max(1)).enumerate() {
+            let begin = number * size;
+            if let Some((scores, places)) = scores {
+                score(scores, &places[begin..], people);
+            }
+            self.ask(first + begin, people, &mut waiting, &mut decided);
+        }
+        self.make(&mut waiting, &mut decided);
+        decided
+    }
+
+    fn ask(&self, first: usize, people: &[Facts], waiting: &mut Vec<(u32, Candidate)>, decided: &mut Decided) {
         for (place, (facts, evaluation)) in (first..).zip(people.iter().zip(self.rule.answer(people, self.moment))) {
             let number = u32::try_from(place).unwrap_or(u32::MAX);
             let matches = matches!(evaluation, Evaluation::Match { .. });
@@ -210,11 +236,9 @@ impl Asked<'_> {
             }
             // A candidate is large: on the first day of a replay nearly everybody may be one.
             if waiting.len() >= PAGE as usize {
-                self.make(&mut waiting, &mut decided);
+                self.make(waiting, decided);
             }
         }
-        self.make(&mut waiting, &mut decided);
-        decided
     }
 
     /// Decides about those who passed the gates.

@@ -2,6 +2,7 @@
 
 mod borders;
 mod btyd;
+mod columns;
 mod golden;
 mod interests;
 mod kpi;

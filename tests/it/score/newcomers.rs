@@ -11,7 +11,7 @@ fn rules(newcomer_days: i64) -> ScoreRules {
 }
 
 fn scored(facts: &[OrderFacts], rules: &ScoreRules) -> Scored {
-    compute(facts, AS_OF, utc(), rules, Wanted { standings: true, lifetime: Models::Nothing })
+    compute(facts, AS_OF, utc(), rules, Wanted { lifetime: Models::Nothing, ..Wanted::ALL })
 }
 
 /// Fifty who have been there for three years, forty who came ten to 29 days ago, 29 who came after 30 to 58 days; nobody pays as much as another.
