@@ -7,7 +7,7 @@ use crate::base::money::Cents;
 use crate::base::time::{UnixMs, Zone};
 use crate::model::score::{OrderFacts, PaidOrder};
 
-/// Orders that are still to come, in the order of time, and the facts of those up to a moment.
+/// Orders in the order of time, and the facts of those up to a moment.
 #[derive(Debug)]
 pub struct OrderBook {
     orders: Vec<PaidOrder>,
@@ -29,12 +29,10 @@ impl OrderBook {
 
     /// The facts of everybody with orders up to `until`, which never goes back. Customers keep their place, newcomers follow.
     pub fn advance(&mut self, until: UnixMs) -> &[OrderFacts] {
-        if self.facts.is_empty() {
-            let next = self.orders.partition_point(|order| order.at <= until);
-            (self.facts, self.purchases) = gather(&self.orders[..next], self.zone);
+        if self.next == 0 {
+            self.next = self.orders.partition_point(|order| order.at <= until);
+            (self.facts, self.purchases) = gather(&self.orders[..self.next], self.zone);
             self.places = self.facts.iter().map(|facts| facts.customer_id).zip(0..).collect();
-            // What was added up is not looked at again.
-            self.orders = self.orders.split_off(next);
         }
         while let Some(order) = self.orders.get(self.next).filter(|order| order.at <= until) {
             self.next += 1;

@@ -25,6 +25,7 @@ statements! {
     };
     PAID = "SELECT customer_id, ordered_at, revenue_cents, COALESCE(revenue_cents - cost_cents, 0) FROM orders
             WHERE status = 'paid' AND ordered_at <= $1 ORDER BY ordered_at, id";
+    COUNT_PAID = "SELECT COUNT(*) FROM orders WHERE status = 'paid' AND ordered_at <= $1";
     FIRST_PAID = "SELECT MIN(ordered_at) FROM orders WHERE status = 'paid'";
     PAGE = "SELECT customer_id, as_of, recency_days, orders, revenue_cents, average_order_value_cents, first_order_at, last_order_at, tenure_days,
                 r, f, m, rfm, rfm_weighted_e4, abc, revenue_rank, top_percent,
@@ -58,7 +59,15 @@ pub async fn paid(tx: &mut Tx, until: UnixMs) -> Result<Vec<PaidOrder>, StoreErr
         revenue: Cents(revenue),
         margin: Cents(margin),
     };
-    on!(tx, PAID, |c, q| sqlx::query_as(q).bind(until.0).fetch(c).map_ok(order).try_collect().await)
+    let count: i64 = on!(tx, COUNT_PAID, |c, q| sqlx::query_scalar(q).bind(until.0).fetch_one(c).await)?;
+    // Room for all at once: growing would hold the most of them twice.
+    let mut orders = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
+    let mut keep = |row| {
+        orders.push(order(row));
+        std::future::ready(Ok(()))
+    };
+    on!(tx, PAID, |c, q| sqlx::query_as(q).bind(until.0).fetch(c).try_for_each(&mut keep).await)?;
+    Ok(orders)
 }
 
 /// The moment of the first paid order.
