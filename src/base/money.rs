@@ -8,22 +8,66 @@ pub struct Cents(pub i64);
 
 /// Why a text is no amount.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("'{0}' is not an amount: expected e.g. 12.34, 12,34 or 1.234,56")]
-pub struct BadAmount(pub String);
+pub enum BadAmount {
+    /// It is no number.
+    #[error("'{0}' is not an amount: expected e.g. 12.34, 12,34 or 1.234,56")]
+    NoNumber(String),
+    /// It is one, in the currency that comes second, where the third was to be.
+    #[error("'{0}' is in {1}, but the shop's currency is {2}: expected amounts in {2}")]
+    Foreign(String, String, Currency),
+}
+
+/// Currencies that are written with `$`.
+const DOLLARS: &[&str] = &[
+    "USD", "CAD", "AUD", "NZD", "SGD", "HKD", "TWD", "MXN", "ARS", "CLP", "COP", "UYU", "DOP", "NAD", "FJD", "BND", "JMD", "TTD", "BBD", "BSD",
+    "BZD", "BMD", "KYD", "XCD", "GYD", "SRD", "LRD", "SBD",
+];
 
 impl Cents {
-    /// Reads `12.34`, `12,34`, `1.234,56`, `1,234.56`, `-5`, `€ 9,90`. When both signs occur the last one is the decimal sign; a single
+    /// Reads an amount that may say its currency (`€ 9,90`, `12.34 USD`, `-5`), which has to be `currency`: two currencies have no sum, and a
+    /// sign that is passed over would make one's cents of the other's.
+    ///
+    /// # Errors
+    /// [`BadAmount`] with the accepted forms, or with both currencies.
+    pub fn parse_in(text: &str, currency: Currency) -> Result<Self, BadAmount> {
+        let signs: String = text.chars().filter(|c| matches!(c, '€' | '$' | '£')).collect();
+        let body: String = text.chars().filter(|c| !c.is_whitespace() && !signs.contains(*c)).collect();
+        let (negative, body) = body.strip_prefix('-').map_or(("", body.as_str()), |rest| ("-", rest));
+        let letters = |c: char| c.is_ascii_alphabetic();
+        let tail = body.trim_start_matches(letters);
+        let number = tail.trim_end_matches(letters);
+        let (before, after) = (&body[..body.len() - tail.len()], &tail[number.len()..]);
+        let cents = Self::parse(&format!("{negative}{number}")).map_err(|_| BadAmount::NoNumber(text.to_owned()))?;
+        let foreign = |found: &str| Err(BadAmount::Foreign(text.to_owned(), found.to_owned(), currency));
+        for code in [before, after].into_iter().filter(|code| !code.is_empty()) {
+            match Currency::parse(code) {
+                Ok(found) if found == currency => {}
+                Ok(found) if code == found.code() => return foreign(code),
+                _ => return Err(BadAmount::NoNumber(text.to_owned())),
+            }
+        }
+        for sign in signs.chars() {
+            let (found, fits) = match sign {
+                '€' => ("EUR", currency == Currency::EUR),
+                '£' => ("GBP", currency.code() == "GBP"),
+                _ => ("dollars", DOLLARS.contains(&currency.code())),
+            };
+            if !fits {
+                return foreign(found);
+            }
+        }
+        Ok(cents)
+    }
+
+    /// Reads `12.34`, `12,34`, `1.234,56`, `1,234.56`, `-5`. When both signs occur the last one is the decimal sign; a single
     /// sign followed by exactly three digits is refused unless the text has more of the same sign (`1.234.567`): guessing a factor of
     /// 1,000 wrong is worse than asking. More than two decimals are accepted only when the rest is zeros.
     ///
     /// # Errors
-    /// [`BadAmount`] with the accepted forms.
+    /// [`BadAmount::NoNumber`] with the accepted forms.
     pub fn parse(text: &str) -> Result<Self, BadAmount> {
-        let bad = || BadAmount(text.to_owned());
-        let mut body: String = text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '€' | '$' | '£' | '\u{a0}' | '\u{202f}' | '\'')).collect();
-        if let Some(rest) = ["EUR", "USD", "GBP", "CHF"].iter().find_map(|code| body.strip_suffix(code).or_else(|| body.strip_prefix(code))) {
-            body = rest.to_owned();
-        }
+        let bad = || BadAmount::NoNumber(text.to_owned());
+        let body: String = text.chars().filter(|c| !c.is_whitespace() && *c != '\'').collect();
         let negative = body.starts_with('-');
         let digits = body.trim_start_matches(['-', '+']);
         if body.len() - digits.len() > 1 {
@@ -126,12 +170,10 @@ mod tests {
             ("1.234,56", 123_456),
             ("1,234.56", 123_456),
             ("-5", -500),
-            ("€ 9,90", 990),
             ("9.9", 990),
             ("1.234.567", 123_456_700),
             ("0", 0),
             ("12.3400", 1234),
-            ("19.99 EUR", 1999),
             ("0.500", 50),
             ("1'234.50", 123_450),
         ] {
@@ -141,10 +183,53 @@ mod tests {
 
     #[test]
     fn a_doubtful_amount_is_refused_with_the_accepted_forms() {
-        for text in ["", "abc", "1.234", "1,234", "12.345", "1.23.4", "--5", "12,34,5.6", "99999999999999999999", ".5.", "NaN", "1e3"] {
+        for text in ["", "abc", "1.234", "1,234", "12.345", "1.23.4", "--5", "12,34,5.6", "99999999999999999999", ".5.", "NaN", "1e3", "5 €", "5 EUR"]
+        {
             assert!(Cents::parse(text).is_err(), "{text}");
         }
         assert_eq!(Cents::parse("x").unwrap_err().to_string(), "'x' is not an amount: expected e.g. 12.34, 12,34 or 1.234,56");
+    }
+
+    #[test]
+    fn an_amount_that_says_its_currency_has_to_say_the_shops() {
+        let read = |text: &str, code: &str| Cents::parse_in(text, Currency::parse(code).unwrap()).map_err(|bad| bad.to_string());
+        for (text, code, cents) in [
+            ("12.34", "EUR", 1234),
+            ("€ 9,90", "EUR", 990),
+            ("19.99 EUR", "EUR", 1999),
+            ("EUR 19,99", "EUR", 1999),
+            ("19,99 eur", "EUR", 1999),
+            ("1.234,56 €", "EUR", 123_456),
+            ("-€5", "EUR", -500),
+            ("€ -5.00", "EUR", -500),
+            ("-5 EUR", "EUR", -500),
+            ("$1,234.50", "USD", 123_450),
+            ("$ 5.00", "CAD", 500),
+            ("$5 AUD", "AUD", 500),
+            ("£7", "GBP", 700),
+            ("CHF 1'234.50", "CHF", 123_450),
+            ("149 SEK", "SEK", 14_900),
+        ] {
+            assert_eq!(read(text, code), Ok(Cents(cents)), "{text}");
+        }
+        for (text, code, found) in [
+            ("12,30 USD", "EUR", "USD"),
+            ("$ 5.00", "EUR", "dollars"),
+            ("CHF 7.00", "EUR", "CHF"),
+            ("CHF7", "EUR", "CHF"),
+            ("-£5", "EUR", "GBP"),
+            ("5 €", "USD", "EUR"),
+            ("£5", "USD", "GBP"),
+            ("$5 CAD", "USD", "CAD"),
+            ("€5 USD", "USD", "EUR"),
+            ("5 SEK", "NOK", "SEK"),
+        ] {
+            let sentence = format!("'{text}' is in {found}, but the shop's currency is {code}: expected amounts in {code}");
+            assert_eq!(read(text, code), Err(sentence), "{text}");
+        }
+        for text in ["EUR", "€", "", "5 Stk", "5 kg", "USD five", "5 EURO", "E5UR", "A$5"] {
+            assert_eq!(read(text, "EUR"), Err(format!("'{text}' is not an amount: expected e.g. 12.34, 12,34 or 1.234,56")), "{text}");
+        }
     }
 
     proptest! {
@@ -155,7 +240,7 @@ mod tests {
 
         #[test]
         fn no_text_makes_the_parser_panic(text in "\\PC{0,12}") {
-            let _ = Cents::parse(&text);
+            let _ = (Cents::parse(&text), Cents::parse_in(&text, Currency::EUR));
         }
     }
 }

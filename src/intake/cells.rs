@@ -78,7 +78,7 @@ impl Cells<'_> {
 
     pub(super) fn amount(&self, field: Field) -> Result<Option<Cents>, String> {
         let Some(text) = self.row.value(field) else { return Ok(None) };
-        let amount = Cents::parse(text).map_err(|problem| self.fault(field, problem))?;
+        let amount = Cents::parse_in(text, self.options.currency).map_err(|problem| self.fault(field, problem))?;
         match amount.0 {
             ..0 => Err(self.fault(field, format_args!("'{text}' is negative: expected what was paid; a refund belongs into the column 'refunded'"))),
             0..=MAX_CENTS => Ok(Some(amount)),

@@ -77,6 +77,26 @@ fn amounts_that_no_order_can_have_are_refused() {
 }
 
 #[test]
+fn an_amount_in_another_currency_than_the_shops_is_refused_in_whatever_column_it_stands() {
+    let header = "order_id,customer_id,date,amount,refunded,cost,line_price,line_total,line_cost\n";
+    for (field, row) in [
+        ("revenue", "\"12,30 USD\",,,,,"),
+        ("refunded", "5,$ 5.00,,,,"),
+        ("cost", "5,,CHF 7.00,,,"),
+        ("line_price", "5,,,£1,,"),
+        ("line_total", "5,,,,2 USD,"),
+        ("line_cost", "5,,,1,,US$ 1"),
+    ] {
+        let told = reasons(&format!("{header}A,1,2025-01-01,{row}\n"));
+        assert!(told.len() == 1 && told[0].1.starts_with(&format!("{field}: '")), "{told:?}");
+        let beginning = if field == "line_cost" { "is not an amount" } else { "but the shop's currency is EUR: expected amounts in EUR" };
+        assert!(told[0].1.contains(beginning), "{told:?}");
+    }
+    let (found, refused) = orders(format!("{header}A,1,2025-01-01,\"12,30 EUR\",€ 2,1.00 €,,,\n"));
+    assert_eq!((found[0].revenue.0, found[0].cost.map(|cost| cost.0), refused), (1_030, Some(100), Vec::new()));
+}
+
+#[test]
 fn a_guest_without_an_address_is_nobody_but_a_number_0_without_addresses_is_a_customer() {
     let told = reasons("order_id,customer_id,email,date,amount\nA,0,,2025-01-01,5\n");
     assert_eq!(told, [(2, "customer_id: 0 means a guest: expected an email address at least".to_owned())]);
