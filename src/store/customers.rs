@@ -145,12 +145,18 @@ pub async fn upsert(tx: &mut Tx, batch: &[NewCustomer], now: UnixMs) -> Result<(
     }
 
     let mut after: BTreeMap<&str, (Customer, UnixMs)> = BTreeMap::new();
+    let mut counts = ImportCounts::default();
     for news in batch {
         let so_far = after.get(news.external_id.as_str()).map(|(customer, _)| customer).or_else(|| stored.get(&news.external_id));
         let customer = news.apply(so_far.map_or_else(id::next, |customer| customer.id), so_far);
+        match after.get(news.external_id.as_str()) {
+            Some((before, _)) if *before == customer => counts.unchanged += 1,
+            // The line before was the news, this one changes it.
+            Some(_) => counts.updated += 1,
+            None => {}
+        }
         after.insert(&news.external_id, (customer, news.created_at.unwrap_or(now)));
     }
-    let mut counts = ImportCounts { unchanged: (batch.len() - after.len()) as u64, ..ImportCounts::default() };
     let (mut new, mut changed, mut same) = (Vec::new(), Vec::new(), HashSet::new());
     for (key, row) in &after {
         match stored.get(*key) {

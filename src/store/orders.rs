@@ -33,11 +33,12 @@ struct Placed<'a> {
 /// # Errors
 /// [`StoreError::Conflict`] when somebody else stored the same order or customer in this moment: the same call works anew.
 pub async fn upsert(tx: &mut Tx, batch: &[NewOrder], now: UnixMs) -> Result<Ingested, StoreError> {
-    let last: BTreeMap<&str, &NewOrder> = batch.iter().map(|order| (order.external_id.as_str(), order)).collect();
+    let hashed: Vec<(&NewOrder, i64)> = batch.iter().map(|order| (order, order.content_hash())).collect();
+    let last: BTreeMap<&str, (&NewOrder, i64)> = hashed.iter().map(|hashed| (hashed.0.external_id.as_str(), *hashed)).collect();
     let known = known(tx, &last.keys().copied().collect::<Vec<_>>()).await?;
-    let hashed = last.into_values().map(|order| (order, order.content_hash()));
+    let counts = counts(&hashed, &known);
     let news: Vec<(&NewOrder, i64)> =
-        hashed.filter(|(order, hash)| known.get(&order.external_id).is_none_or(|known| known.content_hash != *hash)).collect();
+        last.into_values().filter(|(order, hash)| known.get(&order.external_id).is_none_or(|known| known.content_hash != *hash)).collect();
     let customers = customers_of(tx, &news, now).await?;
 
     let (mut new, mut changed) = (Vec::new(), Vec::new());
@@ -67,9 +68,22 @@ pub async fn upsert(tx: &mut Tx, batch: &[NewOrder], now: UnixMs) -> Result<Inge
     delete_lines(tx, &changed).await?;
     write_lines(tx, new.iter().chain(&changed)).await?;
 
-    let (inserted, updated) = (new.len() as u64, changed.len() as u64);
-    let counts = ImportCounts { inserted, updated, unchanged: batch.len() as u64 - inserted - updated, rejected: 0 };
     Ok(Ingested { counts, touched_customers: touched.into_iter().collect(), earliest })
+}
+
+/// What each order would do by itself, one after the other: where a batch ends must not tell, and one that replaces another of its batch has
+/// changed it.
+fn counts(batch: &[(&NewOrder, i64)], known: &HashMap<String, Known>) -> ImportCounts {
+    let mut counts = ImportCounts::default();
+    let mut seen: HashMap<&str, i64> = known.iter().map(|(key, known)| (key.as_str(), known.content_hash)).collect();
+    for (order, hash) in batch {
+        match seen.insert(&order.external_id, *hash) {
+            None => counts.inserted += 1,
+            Some(before) if before != *hash => counts.updated += 1,
+            Some(_) => counts.unchanged += 1,
+        }
+    }
+    counts
 }
 
 async fn known(tx: &mut Tx, keys: &[&str]) -> Result<HashMap<String, Known>, StoreError> {

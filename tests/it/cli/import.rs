@@ -165,6 +165,19 @@ async fn the_configuration_names_columns_and_a_source_keeps_numbers_apart() {
     assert_eq!(texts(&db.db, "SELECT source FROM consents ORDER BY 1").await, ["import", "kasse"]);
 }
 
+on_both!(a_row_that_replaces_an_earlier_one_of_the_same_file_is_counted_as_an_update, |db| {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("o.csv", "order_id,customer_id,date,amount\nA,1,2025-01-01,5\nB,1,2025-01-02,6\nA,1,2025-01-01,7\nB,1,2025-01-02,6\n");
+    assert_eq!(counts(&import(db, folder.path(), &["orders", "o.csv", "--json"])), ([2, 1, 1, 0], 0));
+    assert_eq!(texts(&db.db, "SELECT CAST(revenue_cents AS TEXT) FROM orders ORDER BY external_id").await, ["700", "600"], "the last one counts");
+    assert_eq!(counts(&import(db, folder.path(), &["orders", "o.csv", "--json"])), ([0, 2, 2, 0], 0), "row by row, wherever a batch ends");
+    assert_eq!(texts(&db.db, "SELECT CAST(revenue_cents AS TEXT) FROM orders ORDER BY external_id").await, ["700", "600"]);
+    write("c.csv", "customer_id,first_name\n1,Eva\n2,Uwe\n1,Ewa\n2,Uwe\n");
+    assert_eq!(counts(&import(db, folder.path(), &["customers", "c.csv", "--json"])), ([1, 2, 1, 0], 0));
+    assert_eq!(texts(&db.db, "SELECT first_name FROM customers ORDER BY external_id").await, ["Ewa", "Uwe"]);
+});
+
 on_both!(own_attributes_are_declared_imported_read_by_rules_and_kept, |db| {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
