@@ -147,7 +147,10 @@ impl Zone {
     /// [`BadTime`] with the accepted forms.
     pub fn parse_time(self, text: &str) -> Result<UnixMs, BadTime> {
         let text = text.trim();
-        if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        // Seconds may be left out with an offset as they may without one.
+        let offset = text.strip_suffix(['Z', 'z']).map_or_else(|| text.to_owned(), |wall| format!("{wall}+00:00"));
+        let short = || ["%Y-%m-%dT%H:%M%:z", "%Y-%m-%d %H:%M%:z"].iter().find_map(|form| DateTime::parse_from_str(&offset, form).ok());
+        if let Some(at) = DateTime::parse_from_rfc3339(text).ok().or_else(short) {
             return Ok(at.with_timezone(&Utc).into());
         }
         if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
@@ -226,7 +229,14 @@ mod tests {
 
     #[test]
     fn times_are_read_as_dates_wall_times_or_with_an_offset() {
-        for text in ["1998-07-01T09:00", "1998-07-01 09:00:00", "1998-07-01T07:00:00Z", "1998-07-01T09:00:00+02:00"] {
+        for text in [
+            "1998-07-01T09:00",
+            "1998-07-01 09:00:00",
+            "1998-07-01T07:00:00Z",
+            "1998-07-01T09:00:00+02:00",
+            "1998-07-01T09:00+02:00",
+            "1998-07-01 07:00Z",
+        ] {
             assert_eq!(berlin().parse_time(text).unwrap().to_string(), "1998-07-01T07:00:00Z", "{text}");
         }
         assert_eq!(berlin().parse_time("1998-07-01").unwrap().to_string(), "1998-06-30T22:00:00Z");

@@ -240,7 +240,8 @@ fn options(args: &Args, config: &Config, source: &Source, kind: Kind, maps: &Map
         date_order = dates::order_in(Rows::open(source.open()?, kind, maps)?)?;
     }
     let shop = &config.shop;
-    Ok(Options { zone: shop.zone(), currency: shop.currency, date_order, source: args.source.clone(), data_at: source.data_at() })
+    let (zone, currency, source_name) = (shop.zone(), shop.currency, args.source.clone());
+    Ok(Options { zone, currency, date_order, source: source_name, data_at: source.data_at(), now: Clock::System.now() })
 }
 
 /// What an import did, as JSON.

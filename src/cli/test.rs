@@ -138,7 +138,7 @@ impl Found {
         }
         let own = ingest::attributes(&config);
         let (zone, currency) = (config.shop.zone(), config.shop.currency);
-        let options = Options { zone, currency, date_order: None, source: None, data_at: UnixMs(0) };
+        let options = Options { zone, currency, date_order: None, source: None, data_at: UnixMs(0), now: Clock::System.now() };
         for file in target.scenarios {
             match scenario::load(&file, &options, &own) {
                 Err(faults) => self.faults.extend(faults),

@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use super::Options;
-use super::dates::{day, moment};
+use super::dates::{birthday, has_short_year, moment};
 use super::fields::{Field, Kind};
 use super::rows::Row;
 use crate::base::money::Cents;
-use crate::base::time::UnixMs;
+use crate::base::time::{DAY_MS, UnixMs};
 use crate::model::attribute::Declared;
 use crate::model::consent::{Consent, ConsentKind};
 use crate::model::customer::{Locale, NewCustomer};
@@ -63,16 +63,22 @@ impl Cells<'_> {
 
     pub(super) fn moment(&self, field: Field) -> Result<Option<UnixMs>, String> {
         let Some(text) = self.row.value(field).filter(|text| !text.starts_with("0000-")) else { return Ok(None) };
-        moment(text, self.options.zone, self.options.date_order).map(Some).map_err(|problem| self.fault(field, problem))
+        let at = moment(text, self.options.zone, self.options.date_order).map_err(|problem| self.fault(field, problem))?;
+        if at > self.options.now.plus(DAY_MS) && has_short_year(text) {
+            return Err(self.fault(field, format_args!("'{text}' would lie in the future: expected a year of four digits")));
+        }
+        Ok(Some(at))
     }
 
     fn birthday(&self) -> Result<Option<Option<chrono::NaiveDate>>, String> {
         match self.row.cell(Field::Birthday) {
             None => Ok(None),
             Some(text) if text.is_empty() || text.starts_with("0000-") => Ok(Some(None)),
-            Some(text) => day(text, self.options.zone, self.options.date_order)
-                .map(|day| Some(Some(day)))
-                .map_err(|_| self.fault(Field::Birthday, "not a date: expected e.g. 1980-12-31 or 31.12.1980")),
+            Some(text) => {
+                let Options { zone, date_order, now, .. } = *self.options;
+                let day = birthday(text, zone, date_order, zone.date(now));
+                day.map(|day| Some(Some(day))).map_err(|problem| self.fault(Field::Birthday, problem))
+            }
         }
     }
 

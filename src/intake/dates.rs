@@ -1,6 +1,6 @@
 //! Reads dates and times as exports write them; a date that can be read in two ways is never guessed from itself alone.
 
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{Datelike as _, NaiveDate, NaiveDateTime, NaiveTime};
 
 use super::IntakeError;
 use super::fields::Field;
@@ -27,6 +27,8 @@ const EXPECTED: &str = "expected e.g. 2025-12-31, 2025-12-31T14:30:00+01:00, 202
 struct Written {
     wall: NaiveDateTime,
     offset_s: Option<i64>,
+    /// Whether the year had two digits, which were taken for those of this century.
+    short_year: bool,
 }
 
 /// Three numbers of a date, and what stands between them.
@@ -56,6 +58,12 @@ fn open_order(parts: &Parts<'_>) -> Option<(u32, u32)> {
     open.then(|| Some((a.parse().ok()?, b.parse().ok()?))).flatten()
 }
 
+/// `31.12.25`. With dots the day comes first and the year last; with other signs two digits may be any of the three.
+fn short_year(parts: &Parts<'_>) -> bool {
+    let [a, b, year] = parts.numbers;
+    parts.sign == '.' && year.len() == 2 && a.len() <= 2 && b.len() <= 2
+}
+
 fn date(parts: &Parts<'_>, order: Option<DateOrder>) -> Result<Option<NaiveDate>, String> {
     let [a, b, c] = parts.numbers;
     let (year, month, day) = match (open_order(parts), order) {
@@ -63,11 +71,11 @@ fn date(parts: &Parts<'_>, order: Option<DateOrder>) -> Result<Option<NaiveDate>
         (Some(_), Some(DateOrder::MonthFirst)) => (c, a, b),
         (Some(_), _) => return Err("can be read in two ways: say --date-order dmy or mdy".to_owned()),
         (None, _) if a.len() == 4 => (a, b, c),
-        (None, _) if c.len() == 4 => (c, b, a),
+        (None, _) if c.len() == 4 || short_year(parts) => (c, b, a),
         (None, _) => return Ok(None),
     };
     let number = |text: &str| text.parse::<u32>().unwrap_or(0);
-    let year = i32::try_from(number(year)).unwrap_or(0);
+    let year = i32::try_from(number(year)).unwrap_or(0) + if short_year(parts) { 2000 } else { 0 };
     Ok(NaiveDate::from_ymd_opt(year, number(month), number(day)).filter(|_| (1900..2200).contains(&year)))
 }
 
@@ -111,13 +119,20 @@ fn read(text: &str, order: Option<DateOrder>) -> Result<Written, String> {
     let bad = || format!("'{}' is not a date or time: {EXPECTED}", text.chars().take(40).collect::<String>());
     let parts = parts(text).ok_or_else(bad)?;
     let date = date(&parts, order).map_err(|why| format!("'{text}' {why}"))?.ok_or_else(bad)?;
+    let short_year = short_year(&parts);
     let rest = parts.rest.trim_start_matches(['T', ',']).trim();
     if rest.is_empty() {
-        return Ok(Written { wall: date.and_time(NaiveTime::MIN), offset_s: None });
+        return Ok(Written { wall: date.and_time(NaiveTime::MIN), offset_s: None, short_year });
     }
     let (time, zone) = time(rest).ok_or_else(bad)?;
     let offset_s = if zone.is_empty() { None } else { Some(offset(zone).ok_or_else(bad)?) };
-    Ok(Written { wall: date.and_time(time), offset_s })
+    Ok(Written { wall: date.and_time(time), offset_s, short_year })
+}
+
+/// Whether a text's year has two digits, which stand for those of this century.
+#[must_use]
+pub fn has_short_year(text: &str) -> bool {
+    parts(text).as_ref().is_some_and(short_year)
 }
 
 /// The moment that a text means; without an offset in `zone`, without a time the day's first moment.
@@ -143,16 +158,26 @@ pub fn moment(text: &str, zone: Zone, order: Option<DateOrder>) -> Result<UnixMs
     })
 }
 
-/// The calendar day that a text means; a time with an offset counts in `zone`.
+/// The day of birth that a text means, as known `today`; a time with an offset counts in `zone`, and a year of two digits is the latest
+/// that has been.
 ///
 /// # Errors
-/// A sentence with the accepted forms.
-pub fn day(text: &str, zone: Zone, order: Option<DateOrder>) -> Result<NaiveDate, String> {
-    let written = read(text, order)?;
-    Ok(match written.offset_s {
-        Some(_) => zone.date(moment(text, zone, order)?),
+/// A sentence with the accepted forms, or that the day has not been yet.
+pub fn birthday(text: &str, zone: Zone, order: Option<DateOrder>, today: NaiveDate) -> Result<NaiveDate, String> {
+    let bad = || "not a date: expected e.g. 1980-12-31 or 31.12.1980".to_owned();
+    let written = read(text, order).map_err(|_| bad())?;
+    let day = match written.offset_s {
+        Some(_) => zone.date(moment(text, zone, order).map_err(|_| bad())?),
         None => written.wall.date(),
-    })
+    };
+    if day <= today {
+        return Ok(day);
+    }
+    if written.short_year {
+        day.with_year(day.year() - 100).ok_or_else(bad)
+    } else {
+        Err("lies in the future: expected a day that has been".to_owned())
+    }
 }
 
 /// Rows that are looked at before a file counts as one without dates with slashes.
@@ -217,6 +242,7 @@ mod tests {
             "2025-12-31T14:30:00.000",
             "31.12.2025 14:30",
             "31.12.2025, 14:30:00",
+            "31.12.25 14:30",
             "2025/12/31 14:30",
             "2025-12-31 2:30 PM",
             "20251231 14:30",
@@ -238,7 +264,10 @@ mod tests {
             "x",
             "31.02.2025",
             "2025-13-01",
-            "31.12.25",
+            "31.12.5",
+            "31.12.025",
+            "31-12-25",
+            "12/31/25",
             "2025-12-31 25:00",
             "2025-12-31 14:30 CEST",
             "1767187800",
@@ -255,11 +284,21 @@ mod tests {
     }
 
     #[test]
-    fn a_birthday_with_an_offset_is_the_day_in_the_shops_zone() {
+    fn a_birthday_is_a_day_in_the_shops_zone_that_has_been() {
         let berlin = Zone::parse("Europe/Berlin").unwrap();
-        let expected = NaiveDate::from_ymd_opt(1980, 5, 17).unwrap();
-        for text in ["1980-05-17", "17.05.1980", "1980-05-17T00:00:00", "1980-05-16T22:00:00Z"] {
-            assert_eq!(day(text, berlin, None), Ok(expected), "{text}");
+        let day = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).unwrap();
+        let read = |text: &str| birthday(text, berlin, None, day(2026, 7, 1));
+        for text in ["1980-05-17", "17.05.1980", "17.5.80", "1980-05-17T00:00:00", "1980-05-16T22:00:00Z"] {
+            assert_eq!(read(text), Ok(day(1980, 5, 17)), "{text}");
+        }
+        assert_eq!(read("01.02.03"), Ok(day(2003, 2, 1)));
+        assert_eq!(read("1.7.26"), Ok(day(2026, 7, 1)));
+        assert_eq!(read("2.7.26"), Ok(day(1926, 7, 2)));
+        for text in ["2026-07-02", "02.07.2026", "31.12.2080"] {
+            assert_eq!(read(text), Err("lies in the future: expected a day that has been".to_owned()), "{text}");
+        }
+        for text in ["80-05-17", "17/5/80", "x", "31.2.80"] {
+            assert_eq!(read(text), Err("not a date: expected e.g. 1980-12-31 or 31.12.1980".to_owned()), "{text}");
         }
     }
 
@@ -268,7 +307,7 @@ mod tests {
         fn no_text_makes_the_reader_panic(text in "\\PC{0,24}|[0-9TZ:./+\\- apm]{0,24}") {
             let berlin = Zone::parse("Europe/Berlin").unwrap();
             for order in [None, Some(DateOrder::DayFirst), Some(DateOrder::UnixSeconds)] {
-                let _ = (moment(&text, berlin, order), day(&text, berlin, order));
+                let _ = (moment(&text, berlin, order), birthday(&text, berlin, order, NaiveDate::MIN));
             }
         }
     }

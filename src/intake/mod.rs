@@ -37,6 +37,8 @@ pub struct Options {
     pub source: Option<String>,
     /// The age of the data: an objection without a date of its own was made by then.
     pub data_at: UnixMs,
+    /// Nobody was born later.
+    pub now: UnixMs,
 }
 
 impl Options {

@@ -59,6 +59,7 @@ on_both!(an_import_says_who_brought_a_customer_and_an_empty_cell_that_nobody_did
             date_order: None,
             source: Some("shop".to_owned()),
             data_at: stage.ctx.clock.now(),
+            now: stage.ctx.clock.now(),
         };
         let rows = Customers::open(Box::new(text.as_bytes()), &Maps::default(), options).unwrap();
         let batch = rows

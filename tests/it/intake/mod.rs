@@ -25,7 +25,7 @@ const DATA_AT: UnixMs = UnixMs(1_769_904_000_000);
 
 fn options() -> Options {
     let zone = Zone::parse("Europe/Berlin").unwrap();
-    Options { zone, currency: Currency::parse("EUR").unwrap(), date_order: None, source: None, data_at: DATA_AT }
+    Options { zone, currency: Currency::parse("EUR").unwrap(), date_order: None, source: None, data_at: DATA_AT, now: DATA_AT }
 }
 
 fn map(pairs: &[(&str, &str)]) -> Maps {

@@ -139,6 +139,14 @@ fn two_json_lines_of_the_same_order_are_two_statements_of_it() {
 }
 
 #[test]
+fn a_year_of_two_digits_behind_dots_is_one_of_this_century_unless_that_has_not_been_yet() {
+    let (found, refused) = orders("customer_id,date,amount\n1,31.12.25,5\n1,1.2.99,5\n1,12/31/25,5\n");
+    assert_eq!(found.iter().map(|order| order.ordered_at.to_string()).collect::<Vec<_>>(), ["2025-12-30T23:00:00Z"]);
+    assert_eq!(refused[0].reason, "ordered_at: '1.2.99' would lie in the future: expected a year of four digits");
+    assert!(refused[1].reason.starts_with("ordered_at: '12/31/25' is not a date or time"), "{refused:?}");
+}
+
+#[test]
 fn one_date_tells_how_all_dates_with_slashes_of_a_file_are_meant() {
     let order = |dates: [&str; 2]| {
         let file = format!("customer_id,date,amount\n1,{},5\n1,{},5\n", dates[0], dates[1]);

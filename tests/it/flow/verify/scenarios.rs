@@ -21,7 +21,14 @@ async fn stage(rules: &str, settings: &str) -> Stage {
 
 fn read(stage: &Stage, text: &str) -> Scenario {
     let shop = &stage.ctx.config.shop;
-    let options = Options { zone: shop.zone(), currency: shop.currency, date_order: None, source: None, data_at: stage.ctx.clock.now() };
+    let options = Options {
+        zone: shop.zone(),
+        currency: shop.currency,
+        date_order: None,
+        source: None,
+        data_at: stage.ctx.clock.now(),
+        now: stage.ctx.clock.now(),
+    };
     scenario::read("s.toml", "s", text, &options, &ingest::attributes(&stage.ctx.config)).unwrap_or_else(|faults| panic!("{faults:#?}"))
 }
 
