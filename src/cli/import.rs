@@ -218,6 +218,11 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
     } else {
         let ImportCounts { inserted, updated, unchanged, rejected } = counts;
         println!("{}: {kind}: {inserted} inserted, {updated} updated, {unchanged} unchanged; {rejected} lines rejected", source.name());
+        match (inserted + updated + unchanged, rejected) {
+            (0, 0) => println!("The file has no rows."),
+            (0, _) => println!("Nothing was imported."),
+            _ => {}
+        }
         println!("Columns: {}", rows.used);
         if complaints.complaints > 0 {
             let ComplaintCounts { complaints, attributed } = complaints;

@@ -9,6 +9,7 @@ use super::text::decode;
 
 /// Longest physical line that is read; what is longer is refused.
 pub const MAX_LINE_BYTES: usize = 1024 * 1024;
+pub(super) const TOO_LONG: &str = "the line is longer than 1 MiB";
 /// A quoted cell may hold line breaks; a record of more lines, or more bytes, has a quote that nobody closed.
 const MAX_RECORD_LINES: usize = 100;
 const MAX_RECORD_BYTES: usize = 128 * 1024;
@@ -27,7 +28,7 @@ pub struct Record {
 /// Physical lines of a text, with their numbers; lines can be put back.
 pub struct Lines {
     input: Box<dyn BufRead + Send>,
-    back: VecDeque<Vec<u8>>,
+    back: VecDeque<(Vec<u8>, bool)>,
     /// Number of the line that was read last.
     pub line: u64,
 }
@@ -46,7 +47,7 @@ impl Lines {
     pub fn next_line(&mut self) -> io::Result<Option<(Vec<u8>, bool)>> {
         if let Some(line) = self.back.pop_front() {
             self.line += 1;
-            return Ok(Some((line, false)));
+            return Ok(Some(line));
         }
         let mut bytes = Vec::new();
         if self.input.by_ref().take(MAX_LINE_BYTES as u64).read_until(b'\n', &mut bytes)? == 0 {
@@ -74,7 +75,8 @@ impl Lines {
         }
     }
 
-    fn put_back(&mut self, lines: Vec<Vec<u8>>) {
+    /// Puts lines back, with whether each was cut.
+    pub fn put_back(&mut self, lines: Vec<(Vec<u8>, bool)>) {
         self.line -= lines.len() as u64;
         for line in lines.into_iter().rev() {
             self.back.push_front(line);
@@ -122,7 +124,7 @@ pub fn next_record(lines: &mut Lines, delimiter: u8) -> io::Result<Option<Record
         let line = lines.line;
         if too_long {
             let raw = decode(&bytes).chars().take(1_000).collect();
-            return Ok(Some(Record { line, raw, fault: Some("the line is longer than 1 MiB") }));
+            return Ok(Some(Record { line, raw, fault: Some(TOO_LONG) }));
         }
         if bytes.iter().all(u8::is_ascii_whitespace) {
             continue;
@@ -140,12 +142,12 @@ pub fn next_record(lines: &mut Lines, delimiter: u8) -> io::Result<Option<Record
 fn close_quotes(lines: &mut Lines, bytes: &mut Vec<u8>, delimiter: u8) -> io::Result<Option<&'static str>> {
     let first = bytes.len();
     let mut state = scan(bytes, delimiter, State::CellStart);
-    let mut added: Vec<Vec<u8>> = Vec::new();
+    let mut added: Vec<(Vec<u8>, bool)> = Vec::new();
     while state == State::Quoted && added.len() < MAX_RECORD_LINES && bytes.len() < MAX_RECORD_BYTES {
-        let Some((more, _)) = lines.next_line()? else { break };
+        let Some((more, too_long)) = lines.next_line()? else { break };
         state = scan(&more, delimiter, state);
         bytes.extend_from_slice(&more);
-        added.push(more);
+        added.push((more, too_long));
     }
     if !matches!(state, State::Quoted | State::Stray) {
         return Ok(None);

@@ -8,6 +8,9 @@ use super::fields::{FIELDS, Field, Kind, squash};
 use super::json_lines::line_path;
 use crate::model::attribute::Declared;
 
+/// Characters of a column's name that are shown.
+const MAX_SHOWN: usize = 80;
+
 /// What the user says, ours → theirs.
 #[derive(Clone, Debug, Default)]
 pub struct Maps {
@@ -90,22 +93,15 @@ impl Mapping {
 
     /// The first to speak about a field is heard: the command line before the configuration.
     fn tell(&mut self, ours: &str, column: usize) -> Result<(), IntakeError> {
-        let Some((slot, _)) = self.guess(ours) else {
-            let own = self.attributes.iter().map(|declared| declared.name.as_str());
-            let names: Vec<&str> = self.kind.specs().iter().map(|spec| spec.1).chain(own).collect();
-            return Err(IntakeError::Unfit(format!("'{ours}' is nothing that {} have: expected one of {}", self.kind, names.join(", "))));
-        };
+        let (slot, _) = self.guess(ours).ok_or_else(|| nothing(self.kind, &self.attributes, ours))?;
         if !self.told.iter().any(|(known, _)| *known == slot) {
             self.told.push((slot, self.columns[column].clone()));
         }
         Ok(())
     }
 
-    /// What a name stands for: an attribute goes before what a field is also called.
     fn guess(&self, name: &str) -> Option<(Slot, usize)> {
-        let wanted = squash(name.strip_prefix("attributes.").unwrap_or(name));
-        let own = self.attributes.iter().position(|declared| squash(&declared.name) == wanted);
-        own.map(|place| (FIELDS + place, 0)).or_else(|| self.kind.guess(name).map(|(field, rank)| (field as Slot, rank)))
+        guess(self.kind, &self.attributes, name)
     }
 
     /// How many cells a row has.
@@ -162,7 +158,7 @@ impl Mapping {
     }
 
     fn unfit(&self, problem: &str) -> IntakeError {
-        let columns: Vec<String> = self.columns.iter().map(|column| format!("'{}'", column.trim())).collect();
+        let columns: Vec<String> = self.columns.iter().map(|column| format!("'{}'", shown(column))).collect();
         IntakeError::Unfit(format!("{problem} (columns in the file: {})", columns.join(", ")))
     }
 
@@ -198,17 +194,49 @@ impl Mapping {
 
     /// Ours and theirs, for people.
     #[must_use]
-    pub fn used(&self) -> Vec<(&str, &str)> {
+    pub fn used(&self) -> Vec<(&str, String)> {
         let fields = self.kind.specs().iter().map(|(field, name, _)| (*field as Slot, *name));
         let own = self.attributes.iter().enumerate().map(|(place, declared)| (FIELDS + place, declared.name.as_str()));
-        fields.chain(own).filter_map(|(slot, name)| Some((name, self.columns[self.chosen[slot]?].trim()))).collect()
+        fields.chain(own).filter_map(|(slot, name)| Some((name, shown(&self.columns[self.chosen[slot]?])))).collect()
     }
 
     /// Columns that nothing is taken from; those of a file of refused lines are left out.
     #[must_use]
-    pub fn unused(&self) -> Vec<&str> {
+    pub fn unused(&self) -> Vec<String> {
         let used = |index| self.chosen.contains(&Some(index));
         let columns = self.columns.iter().enumerate().filter(|(index, _)| !used(*index)).map(|(_, column)| column.trim());
-        columns.filter(|column| !["line", "reason", ""].contains(column)).collect()
+        columns.filter(|column| !["line", "reason", ""].contains(column)).map(shown).collect()
     }
+}
+
+/// What a name stands for: an attribute goes before what a field is also called.
+fn guess(kind: Kind, attributes: &[Declared], name: &str) -> Option<(Slot, usize)> {
+    let wanted = squash(name.strip_prefix("attributes.").unwrap_or(name));
+    let own = attributes.iter().position(|declared| squash(&declared.name) == wanted);
+    own.map(|place| (FIELDS + place, 0)).or_else(|| kind.guess(name).map(|(field, rank)| (field as Slot, rank)))
+}
+
+fn nothing(kind: Kind, attributes: &[Declared], name: &str) -> IntakeError {
+    let own = attributes.iter().map(|declared| declared.name.as_str());
+    let names: Vec<&str> = kind.specs().iter().map(|spec| spec.1).chain(own).collect();
+    IntakeError::Unfit(format!("'{name}' is nothing that {kind} have: expected one of {}", names.join(", ")))
+}
+
+/// Looks at the names that a configuration gives to columns, which a file may lack: a slip would only show where one has them.
+///
+/// # Errors
+/// As [`Mapping::new`], for the first name that is nothing.
+pub fn check_names<'a>(kind: Kind, attributes: &[Declared], mut names: impl Iterator<Item = &'a str>) -> Result<(), IntakeError> {
+    let attributes = if kind == Kind::Customers { attributes } else { &[] };
+    names.find(|name| guess(kind, attributes, name).is_none()).map_or(Ok(()), |name| Err(nothing(kind, attributes, name)))
+}
+
+/// A column's name for people: what a file says must not steer a terminal, and need not fill it.
+fn shown(column: &str) -> String {
+    let visible = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let mut name: String = column.trim().chars().take(MAX_SHOWN).map(visible).collect();
+    if column.trim().chars().count() > MAX_SHOWN {
+        name.push('…');
+    }
+    name
 }

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::ops::Range;
 
-use super::csv::{Lines, guess_delimiter, next_record, split};
+use super::csv::{Lines, TOO_LONG, guess_delimiter, next_record, split};
 use super::fields::{FIELDS, Field, Kind};
-use super::json_lines::{Pairs, flatten};
+use super::json_lines::{Flat, Pairs, flatten};
 use super::mapping::{Mapping, Maps, Slot};
 use super::text::{self, decode};
 use super::{IntakeError, Refused};
@@ -97,6 +97,10 @@ pub enum Next {
     End,
 }
 
+/// Where the first lines of a file of JSON lines cannot be read, so many lines and bytes are looked at for one that can.
+const FIRST_LINES: usize = 100;
+const FIRST_BYTES: usize = 8 * 1024 * 1024;
+
 impl Rows {
     /// Looks at the file's form and columns.
     ///
@@ -123,6 +127,11 @@ impl Rows {
             delimiter = told;
             header = next_record(&mut lines, delimiter)?.filter(|record| record.fault.is_none()).ok_or_else(no_header)?;
         }
+        if header.raw.split('"').step_by(2).any(|outside| outside.contains('\r')) {
+            return Err(IntakeError::Unfit(
+                "the first line holds line ends of another kind (CR) than the one it ends with: expected one kind".to_owned(),
+            ));
+        }
         let (mut names, mut ranges) = (String::new(), Vec::new());
         split(&header.raw, delimiter, &mut names, &mut ranges);
         let columns: Vec<String> = ranges.iter().map(|range| names[range.clone()].to_owned()).collect();
@@ -134,17 +143,36 @@ impl Rows {
     }
 
     fn open_json(text: text::Text, kind: Kind, maps: &Maps) -> Result<Self, IntakeError> {
-        let mut columns: Vec<String> = Vec::new();
-        for line in text.sample.split(|byte| *byte == b'\n') {
-            let flat = flatten(&decode(line)).unwrap_or_default();
+        let mut lines = Lines::new(text.reader);
+        let (mut columns, mut looked_at, mut bytes, mut fault) = (Vec::new(), Vec::new(), 0, None);
+        // A line may be longer than the sample, and the first ones may be none: some that can be read are wanted.
+        while bytes < text.sample.len() || (columns.is_empty() && looked_at.len() < FIRST_LINES && bytes < FIRST_BYTES) {
+            let Some((line, too_long)) = lines.next_line()? else { break };
+            bytes += line.len();
+            let raw = decode(&line);
+            let flat = match raw.trim() {
+                _ if too_long => Err(TOO_LONG.to_owned()),
+                "" => Ok(Flat::default()),
+                text if text.starts_with('#') => Ok(Flat::default()),
+                text => flatten(text),
+            };
+            let flat = flat.unwrap_or_else(|reason| {
+                fault.get_or_insert(format!("line {}: {reason}", lines.line));
+                Flat::default()
+            });
             for (path, _) in flat.head.into_iter().chain(flat.lines.into_iter().flatten().flatten()) {
                 if !columns.contains(&path) && columns.len() < 1_000 {
                     columns.push(path);
                 }
             }
+            looked_at.push((line, too_long));
+        }
+        lines.put_back(looked_at);
+        if let (true, Some(fault)) = (columns.is_empty(), fault) {
+            return Err(IntakeError::Unfit(format!("no line at the file's beginning can be read as JSON; {fault}")));
         }
         let mapping = Mapping::new(kind, columns, maps)?;
-        Ok(Self { lines: Lines::new(text.reader), form: Form::JsonLines, mapping, waiting: VecDeque::new(), ranges: Vec::new() })
+        Ok(Self { lines, form: Form::JsonLines, mapping, waiting: VecDeque::new(), ranges: Vec::new() })
     }
 
     /// The next row or refused line.
@@ -195,7 +223,7 @@ impl Rows {
             }
             if too_long {
                 let raw = decode(&bytes).chars().take(1_000).collect();
-                return Ok(Next::Refused(Refused { line, reason: "the line is longer than 1 MiB".to_owned(), raw }));
+                return Ok(Next::Refused(Refused { line, reason: TOO_LONG.to_owned(), raw }));
             }
             let raw = decode(&bytes);
             // A file of refused lines says the reason in a line with # before each.

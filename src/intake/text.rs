@@ -4,6 +4,8 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use encoding_rs::{CoderResult, Decoder, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
+use super::IntakeError;
+
 /// How much of a file is looked at before it is read: enough to tell its form and its columns.
 const SAMPLE_BYTES: u64 = 64 * 1024;
 
@@ -17,13 +19,26 @@ pub struct Text {
     pub marked: bool,
 }
 
-/// Looks at the beginning of `input`, drops a mark, and turns UTF-16 into UTF-8.
+/// What some files that are no text begin with, and what to do with them.
+const NO_TEXTS: &[(&[u8], &str)] = &[
+    (b"\x1f\x8b", "compressed with gzip: zcat FILE | stammgast import … -"),
+    (b"\x28\xb5\x2f\xfd", "compressed with Zstandard: zstdcat FILE | stammgast import … -"),
+    (b"\xfd7zXZ\0", "compressed with xz: xzcat FILE | stammgast import … -"),
+    (b"PK\x03\x04", "a ZIP archive or a workbook (.xlsx, .ods): unpack it, or save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0", "a workbook of an old Excel (.xls): save the sheet as CSV"),
+    (b"%PDF-", "a PDF: expected an export as CSV or JSON lines"),
+];
+
+/// Looks at the beginning of `input`, drops a mark, and turns UTF-16 into UTF-8 and the line ends of a file that has CR alone into LF.
 ///
 /// # Errors
-/// When reading fails.
-pub fn open(mut input: Box<dyn Read + Send>) -> io::Result<Text> {
+/// When reading fails, or when it is no text.
+pub fn open(mut input: Box<dyn Read + Send>) -> Result<Text, IntakeError> {
     let mut head = Vec::new();
-    input.by_ref().take(3).read_to_end(&mut head)?;
+    input.by_ref().take(8).read_to_end(&mut head)?;
+    if let Some((_, what)) = NO_TEXTS.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return Err(IntakeError::Unfit(format!("the file is no text but {what}")));
+    }
     let (mark, utf16) = match head.as_slice() {
         [0xef, 0xbb, 0xbf, ..] => (3, None),
         [0xff, 0xfe, ..] => (2, Some(UTF_16LE)),
@@ -37,8 +52,48 @@ pub fn open(mut input: Box<dyn Read + Send>) -> io::Result<Text> {
     };
     let mut sample = Vec::new();
     reader.by_ref().take(SAMPLE_BYTES).read_to_end(&mut sample)?;
+    // A stray one in a cell spoils no file.
+    if sample.iter().filter(|byte| **byte == 0).count() * 20 > sample.len() {
+        return Err(IntakeError::Unfit(
+            "the file is no text: it is full of zero bytes; expected UTF-8, Windows-1252, or UTF-16 with its mark".to_owned(),
+        ));
+    }
+    if ends_lines_with_cr(&sample) {
+        sample.iter_mut().for_each(cr_to_lf);
+        reader = Box::new(CrLines(reader));
+    }
     let whole = Cursor::new(sample.clone()).chain(reader);
     Ok(Text { reader: Box::new(BufReader::with_capacity(128 * 1024, whole)), sample, marked: mark > 0 })
+}
+
+/// Whether lines end with CR alone, as Excel for Macintosh writes them. What stands between quotes is a cell's own, and the last byte of
+/// a sample may be one half of CR LF.
+fn ends_lines_with_cr(sample: &[u8]) -> bool {
+    let outside = |(_, quoted): &(&u8, bool)| !quoted;
+    let bytes = sample.iter().scan(false, |quoted, byte| {
+        *quoted ^= *byte == b'"';
+        Some((byte, *quoted))
+    });
+    let mut ends = bytes.filter(outside).map(|(byte, _)| *byte).filter(|byte| matches!(byte, b'\r' | b'\n'));
+    let last_half = sample.len() as u64 == SAMPLE_BYTES && sample.last() == Some(&b'\r') && ends.clone().count() == 1;
+    !last_half && ends.clone().next().is_some() && ends.all(|byte| byte == b'\r')
+}
+
+fn cr_to_lf(byte: &mut u8) {
+    if *byte == b'\r' {
+        *byte = b'\n';
+    }
+}
+
+/// Gives LF for CR.
+struct CrLines<R>(R);
+
+impl<R: Read> Read for CrLines<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.0.read(buffer)?;
+        buffer[..count].iter_mut().for_each(cr_to_lf);
+        Ok(count)
+    }
 }
 
 /// The text of one record: UTF-8 as it is; anything else is taken for Windows-1252, which has a meaning for every byte. Decided record by
@@ -123,6 +178,36 @@ mod tests {
         let big: Vec<u8> = [0xfe, 0xff].into_iter().chain("Söhnke".encode_utf16().flat_map(u16::to_be_bytes)).collect();
         assert_eq!(read(&big), ("Söhnke".to_owned(), true));
         assert_eq!(read(b""), (String::new(), false));
+    }
+
+    #[test]
+    fn line_ends_of_a_macintosh_are_read_as_line_ends_and_those_within_cells_or_of_windows_stay() {
+        for (bytes, text) in [
+            ("a;b\r1;2\r", "a;b\n1;2\n"),
+            ("a;b\r1;\"x\ny\"\r2;3", "a;b\n1;\"x\ny\"\n2;3"),
+            ("a;b\r\n1;\"x\ry\"\r\n", "a;b\r\n1;\"x\ry\"\r\n"),
+            ("a;b\n1;x\ry\n", "a;b\n1;x\ry\n"),
+            ("a;b", "a;b"),
+        ] {
+            assert_eq!(read(bytes.as_bytes()).0, text, "{bytes:?}");
+        }
+        let long = format!("{}\r\n1;2\r\n", "x".repeat(64 * 1024 - 1));
+        assert_eq!(read(long.as_bytes()).0, long, "the sample ends between CR and LF");
+        let mac = "a;b\r".repeat(64 * 1024);
+        assert_eq!(read(mac.as_bytes()).0, mac.replace('\r', "\n"));
+    }
+
+    #[test]
+    fn what_is_compressed_or_no_text_is_told_as_such_without_a_byte_of_it() {
+        for (bytes, told) in [
+            (&b"\x1f\x8b\x08\x00\x1b[31m"[..], "the file is no text but compressed with gzip: zcat FILE | stammgast import … -"),
+            (b"PK\x03\x04\x14\x00", "a workbook (.xlsx"),
+            (b"\xd0\xcf\x11\xe0\xa1\xb1", "save the sheet as CSV"),
+            (b"i\0d\0;\0", "it is full of zero bytes; expected UTF-8, Windows-1252, or UTF-16 with its mark"),
+        ] {
+            let error = open(Box::new(Cursor::new(bytes.to_vec()))).unwrap_err().to_string();
+            assert!(error.contains(told) && !error.contains(char::is_control), "{error:?}");
+        }
     }
 
     #[test]

@@ -178,6 +178,60 @@ on_both!(a_row_that_replaces_an_earlier_one_of_the_same_file_is_counted_as_an_up
     assert_eq!(texts(&db.db, "SELECT first_name FROM customers ORDER BY external_id").await, ["Ewa", "Uwe"]);
 });
 
+#[tokio::test]
+async fn a_file_with_the_line_ends_of_a_macintosh_is_read_like_any_other_and_addresses_are_no_columns() {
+    let (db, folder) = (sqlite().await, tempfile::tempdir().unwrap());
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("c.csv", "customer_id;email;note\r1;eva@shop.example;\"two\nlines\"\r2;nobody;\r3;uwe@shop.example;x\r");
+    let output = import(&db, folder.path(), &["customers", "c.csv"]);
+    let (out, err) = text(&output);
+    assert!(out.starts_with("c.csv: customers: 2 inserted, 0 updated, 0 unchanged; 1 lines rejected\n"), "{out}{err}");
+    assert!(out.contains("\nNot used: note\n") && output.status.code() == Some(1), "{out}");
+    assert!(std::fs::read_to_string(folder.path().join("c.csv.rejected")).unwrap().contains("\n4;email: not an email address"), "lines count, too");
+    write("mixed.csv", "customer_id;email\r1;eva@shop.example\r2;uwe@shop.example\r\n");
+    let (out, err) = text(&import(&db, folder.path(), &["customers", "mixed.csv"]));
+    assert_eq!(
+        (out.as_str(), err.as_str()),
+        ("", "error: mixed.csv: the first line holds line ends of another kind (CR) than the one it ends with: expected one kind\n")
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_text_is_told_as_such_and_no_byte_of_a_file_steers_the_terminal() {
+    let (db, folder) = (sqlite().await, tempfile::tempdir().unwrap());
+    for (file, bytes, sentence) in [
+        ("c.csv.gz", &b"\x1f\x8b\x08\x00\x1b]0;x\x07"[..], "the file is no text but compressed with gzip: zcat FILE"),
+        ("c.xlsx", b"PK\x03\x04\x14\x00\x06\x00\x1b[2J", "the file is no text but a ZIP archive or a workbook (.xlsx, .ods)"),
+        ("c.csv", b"\x1b[2Jname;\x9b31mpost\n1;2\n", "no column is known as customer_id or email"),
+        ("c.jsonl", b"{\"\\u001b[2Jname\":1}\n", "no column is known as customer_id or email"),
+    ] {
+        std::fs::write(folder.path().join(file), bytes).unwrap();
+        let output = import(&db, folder.path(), &["customers", file]);
+        let (out, err) = text(&output);
+        assert!(err.starts_with(&format!("error: {file}: {sentence}")) && output.status.code() == Some(1), "{err}");
+        assert!(!(out + err.trim_end()).contains(char::is_control), "{err:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_first_json_line_that_is_too_long_is_rejected_and_the_rest_goes_in() {
+    let (db, folder) = (sqlite().await, tempfile::tempdir().unwrap());
+    let line = |id: u32, length: usize| format!("{{\"customer_id\":{id},\"first_name\":\"Eva\",\"note\":\"{}\"}}\n", "x".repeat(length));
+    std::fs::write(folder.path().join("c.jsonl"), [line(1, 1 << 20), line(2, 100_000), line(3, 1)].concat()).unwrap();
+    assert_eq!(counts(&import(&db, folder.path(), &["customers", "c.jsonl", "--json"])), ([2, 0, 0, 1], 1));
+    let rejected = std::fs::read_to_string(folder.path().join("c.jsonl.rejected")).unwrap();
+    assert!(rejected.starts_with("# line 1: the line is longer than 1 MiB\n"), "{}", &rejected[..200]);
+    std::fs::write(folder.path().join("bad.jsonl"), "{customer_id: 1}\n").unwrap();
+    let (_, err) = text(&import(&db, folder.path(), &["customers", "bad.jsonl"]));
+    assert!(err.starts_with("error: bad.jsonl: no line at the file's beginning can be read as JSON; line 1: not JSON: "), "{err}");
+    std::fs::write(folder.path().join("none.csv"), "customer_id,email\n1,nobody\n").unwrap();
+    let output = import(&db, folder.path(), &["customers", "none.csv"]);
+    assert!(text(&output).0.contains("\nNothing was imported.\n") && output.status.code() == Some(1));
+    std::fs::write(folder.path().join("none.csv"), "customer_id,email\n").unwrap();
+    let output = import(&db, folder.path(), &["customers", "none.csv"]);
+    assert!(text(&output).0.contains("\nThe file has no rows.\n") && output.status.code() == Some(0), "a night without news is no fault");
+}
+
 on_both!(own_attributes_are_declared_imported_read_by_rules_and_kept, |db| {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
