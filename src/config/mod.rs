@@ -1,5 +1,6 @@
 //! Floor 1: the configuration: the embedded `config/default.toml`, the shop's file over it, the environment over both.
 
+mod environment;
 pub mod goals;
 pub mod mail;
 pub mod sections;
@@ -110,9 +111,10 @@ impl Config {
 
     fn from_parts(text: &str, path: Option<&Path>, environment: Option<Env>) -> Result<Self, ConfigError> {
         let name = path.map_or_else(|| "configuration".to_owned(), |path| path.display().to_string());
-        let mut figment = Figment::from(Toml::string(DEFAULT_TOML)).merge(Toml::string(text));
+        let defaults = Figment::from(Toml::string(DEFAULT_TOML));
+        let mut figment = defaults.clone().merge(Toml::string(text));
         if let Some(environment) = environment {
-            figment = figment.merge(environment);
+            figment = environment::over(figment, &defaults, &environment);
         }
         let mut config: Self = figment.extract().map_err(|error| ConfigError::Bad(explain(error, text, &name)))?;
         config.read_files()?;
@@ -161,10 +163,19 @@ fn explain(error: figment::Error, text: &str, name: &str) -> String {
         .map(|fault| {
             let path: Vec<&str> = fault.path.iter().map(String::as_str).collect();
             // A goal is a section of its own.
+/// Keys whose values no sentence may repeat; a database's or a target's URL may hold a password.
+const SECRETS: [&str; 4] = ["password", "secret", "api_token", "url"];
+
+/// A fault of TOML itself shows the line that it stands in.
+fn without_secrets(problem: &str) -> String {
+    let tells = |line: &&str| line.contains('|') && SECRETS.iter().any(|key| line.contains(key));
+    problem.lines().filter(|line| !tells(line)).collect::<Vec<_>>().join("\n")
+}
+
             let depth = if path.first() == Some(&"goals") { 2 } else { 1 };
             let section = path.iter().take(depth).copied().collect::<Vec<_>>().join(".");
             let key = path.get(depth..).and_then(<[&str]>::last).copied().unwrap_or(&section);
-            let problem = fault.kind.to_string();
+            let problem = if SECRETS.contains(&key) { "expected a text".to_owned() } else { without_secrets(&fault.kind.to_string()) };
             match &fault.kind {
                 figment::error::Kind::UnknownField(field, expected) => {
                     format!("{}: unknown key '{field}': expected one of {}", place(text, name, &section, field), expected.join(", "))

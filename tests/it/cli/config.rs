@@ -76,3 +76,52 @@ fn a_file_that_is_not_there_is_named() {
         assert_eq!(said, "error: none.toml: no such file; `stammgast init DIR` makes a new shop's folder with one\n");
     }
 }
+
+/// What `check` says with this configuration and environment, and its exit code.
+fn checked(folder: &Path, config: &str, environment: &[(&str, &str)]) -> (String, Option<i32>) {
+    std::fs::write(folder.join("shop.toml"), config).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stammgast"));
+    command.args(["check", "--config", "shop.toml"]).current_dir(folder).envs(environment.iter().copied());
+    let output = command.output().unwrap();
+    (String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(), output.status.code())
+}
+
+/// A folder with a rule and its mail.
+fn shop() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    std::fs::create_dir_all(folder.path().join("rules")).unwrap();
+    std::fs::copy(root.join("rules/thank-you.rhai"), folder.path().join("rules/thank-you.rhai")).unwrap();
+    std::os::unix::fs::symlink(root.join("templates"), folder.path().join("templates")).unwrap();
+    folder
+}
+
+#[test]
+fn a_text_of_the_environment_is_taken_as_it_is_and_a_secret_is_never_repeated() {
+    let folder = shop();
+    for secret in ["12345", "0123", "true", "[a]", "\"abc\"", " abc ", "{a=1}", "1e5"] {
+        let environment = [("STAMMGAST__MAIL__PASSWORD", secret), ("STAMMGAST__MAIL__USERNAME", secret)];
+        let (said, code) = checked(folder.path(), "", &environment);
+        assert_eq!((said.as_str(), code), ("1 rule, all well.\n", Some(0)), "{secret}");
+        let token = format!("{secret:->20}");
+        let (said, _) = checked(folder.path(), "", &[("STAMMGAST__SERVER__API_TOKEN", &token)]);
+        assert!(!said.contains(&token), "{said}");
+    }
+    let (said, _) = checked(folder.path(), "", &[("STAMMGAST__DAEMON__NAME", " \"abc\" ")]);
+    assert!(said.contains("' \"abc\" ' is no name"), "neither quotes nor spaces are taken away: {said}");
+    let numbers = [
+        ("STAMMGAST__SHOP__NAME", "4711"),
+        ("STAMMGAST__MAIL__PORT", "25"),
+        ("STAMMGAST__LOG__JSON", "true"),
+        ("STAMMGAST__SCORE__WEIGHTS", "[1, 2, 3]"),
+    ];
+    assert_eq!(checked(folder.path(), "", &numbers).1, Some(0), "numbers, flags and lists are read as before");
+    let columns = [("STAMMGAST__IMPORT__CUSTOMERS__EMAIL", "2"), ("STAMMGAST__IMPORT__ORDERS", "{revenue=\"3\"}")];
+    assert_eq!(checked(folder.path(), "", &columns).1, Some(0));
+    let (said, code) = checked(folder.path(), "", &[("STAMMGAST__MAIL__PORT", "much")]);
+    assert!(said.contains("mail.port: invalid type: found string \"much\", expected u16") && code == Some(1), "{said}");
+    for config in ["[mail]\npassword = 12345\n", "[server]\napi_token = [\"12345\"]\n", "[mail]\npassword = 12345x\n", "[database]\nurl = 12345\n"] {
+        let said = refused(folder.path(), config, &[]);
+        assert!(said.contains("shop.toml") && !said.contains("12345"), "{said}");
+    }
+}
