@@ -10,7 +10,11 @@ use super::{App, Done};
 use crate::base::clock::Clock;
 use crate::base::time::{UnixMs, Zone};
 use crate::base::token::TokenKey;
+use crate::channel::message::Sender;
+use crate::channel::smtp::SmtpClient;
+use crate::channel::webhook::WebhookClient;
 use crate::config::Config;
+use crate::config::mail::Transport;
 use crate::flow::campaign::Campaign;
 use crate::model::facts::Moment;
 use crate::model::fault::{FileFault, Severity};
@@ -86,6 +90,9 @@ pub(super) fn run(args: &Args, app: &App) -> anyhow::Result<Done> {
             }
             Err(found) => faults.extend(found),
         }
+        let file = app.config_name();
+        faults.extend(of_channels(&config).err().map(|problem| FileFault::new(&file, (0, 0), &problem)));
+        faults.extend(config.warnings().iter().map(|problem| FileFault::warning(&file, (0, 0), 0, problem)));
     }
     let scores = app.config().ok().and_then(|config| config.score.path.canonicalize().ok());
     let holds_scores = |path: &PathBuf| path.canonicalize().ok().zip(scores.as_ref()).is_some_and(|(path, scores)| path.starts_with(scores));
@@ -134,6 +141,20 @@ pub(super) fn run(args: &Args, app: &App) -> anyhow::Result<Done> {
         }
     }
     Ok(if errors == 0 { Done::Well } else { Done::WithFaults })
+}
+
+/// What the daemon would say of the ways out when it starts.
+fn of_channels(config: &Config) -> Result<(), String> {
+    let mail = &config.mail;
+    if mail.transport == Transport::Smtp {
+        SmtpClient::new(mail)?;
+    }
+    for (key, text) in [("from", &mail.from), ("reply_to", &mail.reply_to)] {
+        if !text.is_empty() {
+            Sender::parse(text).map_err(|problem| format!("[mail] {key}: {problem}"))?;
+        }
+    }
+    WebhookClient::new(&config.webhook, &config.webhooks).map(drop)
 }
 
 /// What is said of a path that holds no rule: of a folder that it is the wrong one, of a file that it does nothing by itself.

@@ -20,7 +20,7 @@ use crate::intake::customers::Customers;
 use crate::intake::dates::{self, DateOrder};
 use crate::intake::events::Events;
 use crate::intake::fields::Kind;
-use crate::intake::mapping::Maps;
+use crate::intake::mapping::{Maps, check_names};
 use crate::intake::orders::Orders;
 use crate::intake::rows::Rows;
 use crate::intake::{Found, IntakeError, Options, Refused};
@@ -236,6 +236,15 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
         }
     }
     Ok(if counts.rejected == 0 { Done::Well } else { Done::WithFaults })
+}
+
+/// Looks at the names in `[import]`: section and sentence for the first that is nothing.
+pub(super) fn check(config: &Config) -> Result<(), String> {
+    let (usual, own) = (&config.import, ingest::attributes(config));
+    for (kind, names) in [(Kind::Customers, &usual.customers), (Kind::Orders, &usual.orders), (Kind::Events, &usual.events)] {
+        check_names(kind, &own, names.keys().map(String::as_str)).map_err(|problem| format!("[import] {kind}: {problem}"))?;
+    }
+    Ok(())
 }
 
 /// What the decoders need to know; looks through the file for the order of its dates if need be.

@@ -14,3 +14,9 @@ pub(super) fn start(log: &Log) {
     let builder = if std::io::stderr().is_terminal() { builder } else { builder.with_ansi(false) };
     let _ = if log.json { builder.json().try_init() } else { builder.try_init() };
 }
+
+/// Whether logging can start as the configuration says.
+pub(super) fn check(log: &Log) -> Result<(), String> {
+    let fault = |_| format!("[log] filter: '{}' cannot be read: expected e.g. \"info\" or \"stammgast=debug,info\", as RUST_LOG", log.filter);
+    EnvFilter::try_new(&log.filter).map(drop).map_err(fault)
+}

@@ -27,7 +27,7 @@ mod signs;
 mod test;
 mod why;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand};
 
 use crate::base::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, DEFAULT_PATH};
 use crate::flow::Ctx;
 use crate::flow::campaign::Campaign;
 use crate::model::text::one_line;
@@ -130,7 +130,15 @@ struct App {
 impl App {
     /// The configuration.
     fn config(&self) -> anyhow::Result<Config> {
-        Ok(Config::load(self.config.as_deref())?)
+        let config = Config::load(self.config.as_deref())?;
+        // What only higher floors can tell.
+        let checked = logging::check(&config.log).and_then(|()| import::check(&config));
+        checked.map_err(|problem| anyhow::anyhow!("{}: {problem}", self.config_name()))?;
+        Ok(config)
+    }
+
+    fn config_name(&self) -> String {
+        self.config.as_deref().unwrap_or(Path::new(DEFAULT_PATH)).display().to_string()
     }
 
     /// Database (migrated, if the configuration says so), clock and settings. `as_of` is a time as people write it, in the shop's zone;

@@ -19,6 +19,9 @@ pub(super) struct Args {}
 pub(super) async fn run(_args: Args, app: &App) -> anyhow::Result<Done> {
     let config = app.config()?;
     logging::start(&config.log);
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
     let ctx = app.open(config, None).await?;
     let identity = lock::take(&ctx.config, &ctx.db)?;
     let files = Fingerprint::of(&ctx.config);

@@ -1,5 +1,7 @@
 //! `[mail]`: the way to the relay.
 
+use std::net::IpAddr;
+
 use serde::Deserialize;
 
 use crate::base::secret::Secret;
@@ -65,6 +67,14 @@ pub struct Mail {
 }
 
 impl Mail {
+    /// A password that would go through a network for everybody to read.
+    pub(super) fn warning(&self) -> Option<(&'static str, String)> {
+        let here = self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        let open = self.transport == Transport::Smtp && self.tls == Tls::None && !self.username.is_empty() && !here;
+        let problem = || format!("\"none\" sends the password to {} in the clear: expected \"starttls\" or \"implicit\"", self.host);
+        open.then(|| ("tls", problem()))
+    }
+
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
         let within = |key, value: u64, most: u64| {
             if (1..=most).contains(&value) { Ok(()) } else { Err((key, format!("{value} is out of range: expected 1 to {most}"))) }

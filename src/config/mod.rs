@@ -124,6 +124,12 @@ impl Config {
         if faults.is_empty() { Ok(config) } else { Err(ConfigError::Bad(faults.join("\n"))) }
     }
 
+    /// What is allowed and perhaps not meant, a sentence each.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        self.mail.warning().into_iter().map(|(key, problem)| format!("[mail] {key}: {problem}")).collect()
+    }
+
     fn read_files(&mut self) -> Result<(), ConfigError> {
         sections::read_secret_file(&self.database.url_file, &mut self.database.url)?;
         sections::read_secret(&self.mail.password_file, &mut self.mail.password)?;
@@ -150,19 +156,13 @@ impl Config {
         for target in &self.webhooks {
             target.check().map_err(|(key, problem)| ("webhooks", key, problem))?;
         }
+        webhooks::all_differ(&self.webhooks).map_err(|(key, problem)| ("webhooks", key, problem))?;
         self.dispatch.check(&self.mail).map_err(|(key, problem)| ("dispatch", key, problem))?;
         self.server.check().map_err(|(key, problem)| ("server", key, problem))?;
         self.daemon.check().map_err(|(key, problem)| ("daemon", key, problem))
     }
 }
 
-/// One sentence per fault that figment found, each with its place.
-fn explain(error: figment::Error, text: &str, name: &str) -> String {
-    let sentences: Vec<String> = error
-        .into_iter()
-        .map(|fault| {
-            let path: Vec<&str> = fault.path.iter().map(String::as_str).collect();
-            // A goal is a section of its own.
 /// Keys whose values no sentence may repeat; a database's or a target's URL may hold a password.
 const SECRETS: [&str; 4] = ["password", "secret", "api_token", "url"];
 
@@ -172,6 +172,13 @@ fn without_secrets(problem: &str) -> String {
     problem.lines().filter(|line| !tells(line)).collect::<Vec<_>>().join("\n")
 }
 
+/// One sentence per fault that figment found, each with its place.
+fn explain(error: figment::Error, text: &str, name: &str) -> String {
+    let sentences: Vec<String> = error
+        .into_iter()
+        .map(|fault| {
+            let path: Vec<&str> = fault.path.iter().map(String::as_str).collect();
+            // A goal is a section of its own.
             let depth = if path.first() == Some(&"goals") { 2 } else { 1 };
             let section = path.iter().take(depth).copied().collect::<Vec<_>>().join(".");
             let key = path.get(depth..).and_then(<[&str]>::last).copied().unwrap_or(&section);

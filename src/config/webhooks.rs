@@ -1,5 +1,7 @@
 //! `[[webhooks]]` and `[webhook]`: targets that rules post to, and how long a request may take.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 
 use crate::base::secret::Secret;
@@ -28,7 +30,7 @@ pub struct Target {
 
 impl Target {
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
-        let url = url::Url::parse(&self.url).map_err(|error| ("url", format!("'{}' is not a URL: {error}", self.url)))?;
+        let url = url::Url::parse(&self.url).map_err(|error| ("url", format!("is not a URL: {error}")))?;
         match url.scheme() {
             "https" => {}
             "http" if self.allow_http => {}
@@ -42,6 +44,15 @@ impl Target {
             return Err(("secret_file", format!("webhook '{}' has no secret: expected whsec_ and 24 to 64 bytes in base64", self.name)));
         }
         Ok(())
+    }
+}
+
+/// Rules name a target by one word: of two with the same one would get everything.
+pub(super) fn all_differ(targets: &[Target]) -> Result<(), (&'static str, String)> {
+    let mut names = HashSet::new();
+    match targets.iter().find(|target| !names.insert(target.name.as_str())) {
+        Some(twice) => Err(("name", format!("'{}' is the name of two webhooks: expected a name of its own for each", twice.name))),
+        None => Ok(()),
     }
 }
 

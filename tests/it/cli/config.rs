@@ -125,3 +125,56 @@ fn a_text_of_the_environment_is_taken_as_it_is_and_a_secret_is_never_repeated() 
         assert!(said.contains("shop.toml") && !said.contains("12345"), "{said}");
     }
 }
+
+#[test]
+fn faults_that_only_show_when_it_is_too_late_are_told_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let webhook =
+        |name: &str| format!("[[webhooks]]\nname = \"{name}\"\nurl = \"https://crm.example\"\nsecret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n");
+    for (config, sentence) in [
+        (webhook("crm").repeat(2), "[webhooks] name: 'crm' is the name of two webhooks: expected a name of its own for each"),
+        (
+            "[log]\nfilter = \"st=ammgast=lala\"\n".to_owned(),
+            "error: shop.toml: [log] filter: 'st=ammgast=lala' cannot be read: expected e.g. \"info\"",
+        ),
+        (
+            "[import]\ncustomers = { foo = \"bar\" }\n".to_owned(),
+            "error: shop.toml: [import] customers: 'foo' is nothing that customers have: expected one of customer_id, email, ",
+        ),
+        ("[import]\norders = { birthday = \"x\" }\n".to_owned(), "[import] orders: 'birthday' is nothing that orders have"),
+    ] {
+        let said = refused(folder.path(), &config, &[]);
+        assert!(said.contains(sentence), "{said}should contain\n{sentence}");
+    }
+    let fine =
+        "[attributes]\ncity = \"text\"\n[import]\ncustomers = { city = \"Ort\", email = \"Post\" }\n[log]\nfilter = \"stammgast=debug,info\"\n";
+    assert_eq!(checked(shop().path(), fine, &[]).1, Some(0));
+}
+
+#[test]
+fn what_serve_would_refuse_is_a_fault_for_check_and_an_open_password_a_warning() {
+    let folder = shop();
+    let webhook =
+        |url: &str, more: &str| format!("[[webhooks]]\nname = \"crm\"\nurl = \"{url}\"\nsecret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n{more}");
+    for (config, sentence) in [
+        ("[mail]\nfrom = \"kaputt\"\n".to_owned(), "shop.toml [mail] from: 'kaputt' is no sender"),
+        ("[mail]\nreply_to = \"a@b\\n.example\"\n".to_owned(), "shop.toml [mail] reply_to: "),
+        (webhook("https://crm.example", "allow_private = [\"10.0.0.0/33\"]\n"), "shop.toml webhook 'crm': '10.0.0.0/33' is not a network"),
+        (webhook("https://169.254.169.254/", ""), "shop.toml webhook 'crm': 169.254.169.254 is in a network that webhooks may not reach"),
+        (webhook("https://eva:geheim@crm.example/", ""), "shop.toml webhook 'crm': a user name or password in the URL is not allowed"),
+        ("[mail]\ntransport = \"smtp\"\nca_file = \"no/such/file\"\n".to_owned(), "no/such/file"),
+    ] {
+        let (said, code) = checked(folder.path(), &config, &[]);
+        assert!(said.contains(sentence) && said.contains("1 fault.") && code == Some(1), "{said}should contain\n{sentence}");
+        assert!(!said.contains("geheim"), "{said}");
+    }
+    let open = |host: &str| format!("[mail]\ntransport = \"smtp\"\ntls = \"none\"\nhost = \"{host}\"\nusername = \"shop\"\npassword = \"geheim\"\n");
+    let (said, code) = checked(folder.path(), &open("relay.example"), &[]);
+    assert!(
+        said.contains("[mail] tls: \"none\" sends the password to relay.example in the clear") && said.contains("1 warning") && code == Some(0),
+        "{said}"
+    );
+    for here in ["localhost", "127.0.0.1", "::1"] {
+        assert_eq!(checked(folder.path(), &open(here), &[]), ("1 rule, all well.\n".to_owned(), Some(0)), "{here}");
+    }
+}
