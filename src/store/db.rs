@@ -8,6 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Postgres, Sqlite, SqliteConnection, Transaction};
 
+use super::reach;
 use crate::base::id;
 
 /// A statement's text: the same for both databases, or one for each.
@@ -79,6 +80,9 @@ pub enum StoreError {
     /// Cannot be reached or is busy: the same call may work later.
     #[error("the database cannot be used right now: {0}")]
     Unavailable(sqlx::Error),
+    /// Cannot be reached at all; the sentence says which database and why.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(String),
     /// A unique key or a check of the schema says no.
     #[error("the database refused the change: {0}")]
     Conflict(sqlx::Error),
@@ -207,7 +211,7 @@ impl Db {
     /// Does not migrate: see [`Db::migrate`](super::schema).
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when it cannot be reached, [`StoreError::Unfit`] when SQLite is too old or the URL is none.
+    /// [`StoreError::Unreachable`] with the reason, [`StoreError::Unfit`] when the file cannot be used, SQLite is too old or the URL is none.
     pub async fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
         if url.starts_with("postgres") {
             let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Unfit(format!("the database URL cannot be read: {error}")))?;
@@ -216,12 +220,16 @@ impl Db {
                 .acquire_timeout(Duration::from_secs(10))
                 // Poolers refuse it as a parameter of the connection.
                 .after_connect(|connection, _| Box::pin(async move { sqlx::query(PLAN_ONCE.postgres).execute(connection).await.map(drop) }))
-                .connect_with(options)
+                .connect_with(options.clone())
                 .await;
-            return Ok(Self::Postgres(pool.map_err(StoreError::Unavailable)?));
+            return match pool {
+                Ok(pool) => Ok(Self::Postgres(pool)),
+                Err(error) => Err(reach::postgres_fault(&options, error).await),
+            };
         }
         let options = SqliteConnectOptions::from_str(url).map_err(|error| StoreError::Unfit(format!("the database URL cannot be read: {error}")))?;
-        if let Some(folder) = options.get_filename().parent() {
+        let file = options.get_filename().to_owned();
+        if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder).map_err(|error| StoreError::Unfit(format!("{}: cannot be made: {error}", folder.display())))?;
         }
         let options = options
@@ -241,12 +249,14 @@ impl Db {
             .test_before_acquire(false)
             // In KiB; the indexes that an import of millions writes into at random places find room.
             .connect_with(options.clone().pragma("cache_size", "-64000"))
-            .await?;
+            .await
+            .map_err(|error| reach::sqlite_fault(&file, error))?;
         let read = SqlitePoolOptions::new()
             .max_connections(connections)
             .test_before_acquire(false)
             .connect_with(options.read_only(true).pragma("query_only", "on").pragma("cache_size", "-8000"))
-            .await?;
+            .await
+            .map_err(|error| reach::sqlite_fault(&file, error))?;
         let version: String = sqlx::query_scalar(SQLITE_VERSION.sqlite).fetch_one(&read).await?;
         let numbers: Vec<u32> = version.split('.').filter_map(|part| part.parse().ok()).collect();
         if numbers.as_slice() < OLDEST_SQLITE.as_slice() {

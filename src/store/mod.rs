@@ -21,6 +21,7 @@ pub mod outbox;
 pub mod outcomes;
 pub mod own_scores;
 pub mod pauses;
+mod reach;
 pub mod report;
 pub mod rules;
 pub mod schema;

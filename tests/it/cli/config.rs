@@ -178,3 +178,30 @@ fn what_serve_would_refuse_is_a_fault_for_check_and_an_open_password_a_warning()
         assert_eq!(checked(folder.path(), &open(here), &[]), ("1 rule, all well.\n".to_owned(), Some(0)), "{here}");
     }
 }
+
+#[test]
+fn a_database_that_cannot_be_opened_is_named_with_the_reason_and_without_its_password() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("notes.db"), "no database, only a text that is long enough to be looked at as one".repeat(20)).unwrap();
+    std::fs::create_dir(folder.path().join("folder.db")).unwrap();
+    // Somebody else's port: bound, and closed before anybody may connect.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let nobody = format!("postgres://shop:geheim@127.0.0.1:{port}/kasse");
+    let refusal = format!("PostgreSQL at 127.0.0.1:{port}, database 'kasse', user 'shop': Connection refused");
+    for (url, sentence) in [
+        ("sqlite://notes.db", "notes.db: is no SQLite database: expected one, or no file"),
+        ("sqlite://folder.db", "folder.db: cannot be opened for writing: expected a file in a folder that this user may write to"),
+        (&nobody, &refusal),
+    ] {
+        let said = refused(folder.path(), &format!("[database]\nurl = \"{url}\"\n"), &[]);
+        assert!(said.contains(sentence) && !said.contains("geheim"), "{said}should contain\n{sentence}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_a_server_does_not_have_is_named() {
+    let test = crate::common::databases::postgres().await;
+    let (server, _) = test.url.rsplit_once('/').unwrap();
+    let said = refused(tempfile::tempdir().unwrap().path(), &format!("[database]\nurl = \"{server}/no-such-shop\"\n"), &[]);
+    assert!(said.contains("PostgreSQL at ") && said.contains("database 'no-such-shop'") && said.contains("does not exist"), "{said}");
+}
