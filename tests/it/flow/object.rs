@@ -70,13 +70,67 @@ on_both!(a_token_that_we_did_not_make_is_worth_nothing, |test| {
     let id = Id(number(&test.db, "SELECT id FROM messages").await);
     let foreign = stammgast::base::token::TokenKey::new([8; 32]).sign(UNSUBSCRIBE_PURPOSE, id);
     let other_purpose = site.stage.in_force.get().token_key.sign("click", id);
-    let nobody = site.stage.in_force.get().token_key.sign(UNSUBSCRIBE_PURPOSE, Id(12));
     let cut = link[..link.len() - 4].to_owned();
     let at = |token: &str| format!("{}/u/{token}", site.base);
-    for url in [cut, at(&foreign), at(&other_purpose), at(&nobody), at("v1."), at("%00"), at(&"A".repeat(5_000))] {
+    for url in [cut, at(&foreign), at(&other_purpose), at("v1."), at("%00"), at(&"A".repeat(5_000))] {
         assert_eq!(site.ask("POST", &url).await.status, 404, "{url}");
     }
     assert_eq!((objections(&site).await, site.stage.messages().await), (0, vec!["1 queued 0 -".to_owned()]));
+});
+
+/// The statements of a page's section for the database: what its ```sql blocks say, one after the other.
+fn statements_of(page: &str, section: &str, postgres: bool) -> Vec<String> {
+    let text = std::fs::read_to_string(format!("{}/docs/{page}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let section = text.split_once(&format!("\n## {section}\n")).unwrap().1.split("\n## ").next().unwrap();
+    let blocks = section.split("```sql\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
+    let fits = |statement: &&str| !statement.is_empty() && !(postgres && statement.starts_with("PRAGMA"));
+    blocks.flat_map(|block| block.split(';')).map(str::trim).filter(fits).map(str::to_owned).collect()
+}
+
+on_both!(whoever_is_erased_as_the_page_says_gets_nothing_when_the_export_brings_them_back, |test| {
+    use stammgast::store::Db;
+    people(&test.db, 1..=4).await;
+    // 2 never objected, 3 agreed anew later, 4 has no address.
+    execute(&test.db, "UPDATE customers SET email = NULL, email_key = NULL WHERE id = 4".to_owned()).await;
+    for (customer, kind, at) in [(1, "objected", 5), (3, "objected", 5), (3, "double_opt_in", 6), (4, "objected", 5)] {
+        execute(&test.db, format!("INSERT INTO consents (customer_id, at, kind, source) VALUES ({customer}, 170000000000{at}, '{kind}', 'test')"))
+            .await;
+    }
+    let statements = statements_of("operations.md", "Erasing", matches!(test.db, Db::Postgres(_)));
+    assert!(statements.iter().filter(|statement| statement.contains("4711")).count() == 2, "{statements:?}");
+    for customer in ["1", "2", "3", "4"] {
+        let text = statements.join(";\n").replace("'4711'", &format!("'{customer}'")) + ";";
+        let whole = sqlx::AssertSqlSafe(text);
+        match &test.db {
+            Db::Sqlite { write, .. } => sqlx::raw_sql(whole).execute(write).await.map(drop).unwrap(),
+            Db::Postgres(pool) => sqlx::raw_sql(whole).execute(pool).await.map(drop).unwrap(),
+        }
+    }
+    assert_eq!(texts(&test.db, "SELECT email_key || ' ' || reason FROM suppressions").await, ["p1@kunde.example objected"]);
+    assert_eq!(
+        number(&test.db, "SELECT (SELECT COUNT(*) FROM customers) + (SELECT COUNT(*) FROM consents) + (SELECT COUNT(*) FROM orders)").await,
+        0
+    );
+    people(&test.db, 1..=3).await;
+    let stage = Stage::new(&test.db, MONDAY_NINE, RULES, "");
+    stage.tick("hello").await;
+    assert_eq!(texts(&test.db, "SELECT slot FROM decisions WHERE customer_id = 1").await, ["suppressed"]);
+    assert_eq!(number(&test.db, "SELECT COUNT(*) FROM messages").await, 2, "the others are written to again");
+});
+
+on_both!(a_link_of_ours_whose_message_is_erased_says_so_and_that_nobody_was_unsubscribed, |test| {
+    people(&test.db, 1..=1).await;
+    for (locale, told) in [("de", "sind bei uns gelöscht"), ("en", "have been erased here")] {
+        let site = Site::start(Stage::new(&test.db, MONDAY_NINE, RULES, &format!("locale = \"{locale}\""))).await;
+        let gone = format!("{}/u/{}", site.base, site.stage.in_force.get().token_key.sign(UNSUBSCRIBE_PURPOSE, Id(12)));
+        for method in ["GET", "POST"] {
+            let answer = site.ask(method, &gone).await;
+            assert_eq!(answer.status, 410, "no success: a mail program must not say that it worked");
+            assert!(answer.body.contains(told) && !answer.body.contains("<form"), "{answer:?}");
+        }
+        assert_eq!(site.ask("GET", &format!("{gone}x")).await.status, 404, "a broken link is told apart");
+        assert_eq!(objections(&site).await, 0);
+    }
 });
 
 #[tokio::test]
