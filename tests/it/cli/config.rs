@@ -180,6 +180,25 @@ fn what_serve_would_refuse_is_a_fault_for_check_and_an_open_password_a_warning()
 }
 
 #[test]
+fn the_page_about_the_service_installs_every_folder_that_its_settings_and_rules_need() {
+    let read = |file: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+    let (page, folders) = (read("docs/systemd.md"), read("systemd/stammgast.tmpfiles"));
+    let settings = page.split_once("```toml\n").unwrap().1.split_once("```").unwrap().0;
+    // The secret is there only on the machine of the service.
+    let settings: String =
+        settings.lines().filter(|line| !line.starts_with("password_file")).map(|line| line.replace("username", "#") + "\n").collect();
+    let config = stammgast::config::Config::from_toml(&settings).unwrap();
+    for (path, name) in [(&config.rules.path, "rules"), (&config.score.path, "scores"), (&config.templates.path, "templates")] {
+        let installed = format!("/etc/stammgast/{name}");
+        assert_eq!(path, Path::new(&installed));
+        for text in [&page, &read("script/try-systemd")] {
+            assert!(text.contains("cp -r rules scores templates /etc/stammgast/") && text.matches(&installed).count() >= 2, "{name}");
+        }
+        assert!(folders.contains(&format!("d {installed} ")), "{name}");
+    }
+}
+
+#[test]
 fn a_database_that_cannot_be_opened_is_named_with_the_reason_and_without_its_password() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("notes.db"), "no database, only a text that is long enough to be looked at as one".repeat(20)).unwrap();
