@@ -18,6 +18,8 @@ use crate::store::filter::Filter;
 
 /// Candidates, or customers who take time, per page.
 pub(super) const PAGE: u32 = 1_000;
+/// Customers whom a script is asked about, per page: it may take long for each, but beginning a page takes as long as asking for a hundred people.
+const SCRIPT_PAGE: u32 = 4_000;
 /// Customers of whom only figures are read and clauses asked, per page: so many that PostgreSQL takes the way through the table that it would take for all.
 const WIDE_PAGE: u32 = 10_000;
 /// How long it looks for candidates at once, in milliseconds: whoever waits for them has to show in between that he is alive.
@@ -87,9 +89,11 @@ impl<'a> Walk<'a> {
     async fn page(&self, after: Id) -> Result<Page, FlowError> {
         let named = self.rules.iter().fold(Needs::default(), |needs, rule| needs.and(rule.condition_needs));
         let needs = self.with_own(named);
-        // A script may take long for each, something long much memory.
-        let narrow = is_long(needs) || self.rules.iter().any(|rule| rule.needs_interpreter());
-        let size = if narrow { PAGE } else { WIDE_PAGE };
+        let size = match (is_long(needs), self.rules.iter().any(|rule| rule.needs_interpreter())) {
+            (true, _) => PAGE,
+            (false, true) => SCRIPT_PAGE,
+            (false, false) => WIDE_PAGE,
+        };
         let people = facts::page(&mut self.ctx.db.read().await?, after, size, needs, self.filter.as_ref()).await?;
         let full = people.len() == size as usize;
         Ok(Page { people: self.scored(people, named).await?, full })

@@ -108,6 +108,27 @@ pub enum Evaluation {
     Failed(String),
 }
 
+/// A condition that cannot be told.
+#[derive(PartialEq)]
+struct Untold;
+
+/// Why a call gave no value.
+enum Failure {
+    /// The script failed.
+    Error(Box<EvalAltResult>),
+    /// It broke the interpreter.
+    Broke(String),
+}
+
+impl Failure {
+    fn trouble(self, closure: &Bound) -> Trouble {
+        match self {
+            Self::Error(error) => trouble_of(closure, &error),
+            Self::Broke(problem) => trouble_at(closure, problem),
+        }
+    }
+}
+
 /// One action to make.
 #[derive(Clone, Copy, Debug)]
 pub struct ActJob<'a> {
@@ -146,14 +167,12 @@ impl Rule {
     #[must_use]
     pub fn meant(&self, page: &Arc<Vec<Facts>>, moment: Moment) -> Vec<Id> {
         let today = moment.today();
-        let told = || page.iter().map(|facts| self.short_cut(&View::new(facts, moment, today)));
-        let meant = told().collect::<Option<Vec<bool>>>().unwrap_or_else(|| {
-            let told: Vec<Option<bool>> = told().collect();
-            match self.ask(&told, |place| Customer::of(Arc::clone(page), place, moment, today)) {
-                Ok(answers) => answers.into_iter().map(|answer| !matches!(answer, Ok(false))).collect(),
-                Err(_) => vec![true; page.len()],
-            }
-        });
+        let told: Vec<Option<bool>> = page.iter().map(|facts| self.short_cut(&View::new(facts, moment, today))).collect();
+        let answers = self.ask(&told, |place| Customer::of(Arc::clone(page), place, moment, today), answer);
+        let meant = match answers {
+            Ok(answers) => answers.into_iter().map(|answer| answer != Ok(false)).collect(),
+            Err(_) => vec![true; page.len()],
+        };
         page.iter().zip(meant).filter(|(_, meant)| *meant).map(|(facts, _)| facts.customer.id).collect()
     }
 
@@ -185,6 +204,11 @@ impl Rule {
         self.condition.at
     }
 
+    /// To ask its condition.
+    pub(super) fn asks(&self) -> Calls<'_> {
+        self.condition.asks(&self.engine, self.clauses.as_ref())
+    }
+
     /// Where a verb stands, or the rule's beginning.
     #[must_use]
     pub fn place_of(&self, verb: &str) -> (&str, Place) {
@@ -207,7 +231,7 @@ impl Rule {
         let today = moment.today();
         let view = |facts: &'a Facts| View::new(facts, moment, today);
         let told: Vec<Option<bool>> = facts.iter().map(|facts| short_cut(&view(facts))).collect();
-        let answers = match self.ask(&told, |place| view(&facts[place]).customer()) {
+        let answers = match self.ask(&told, |place| view(&facts[place]).customer(), judge) {
             Ok(answers) => answers,
             Err(problem) => return vec![Evaluation::Failed(problem); facts.len()],
         };
@@ -220,13 +244,18 @@ impl Rule {
     }
 
     /// The answers that clauses have told, and the interpreter's where they could not; an error when there is no thread for it.
-    fn ask(&self, told: &[Option<bool>], customer: impl Fn(usize) -> Customer + Sync) -> Result<Vec<Result<bool, Trouble>>, String> {
+    fn ask<E: Send>(
+        &self,
+        told: &[Option<bool>],
+        customer: impl Fn(usize) -> Customer + Sync,
+        judge: fn(&mut Calls, Customer) -> Result<bool, E>,
+    ) -> Result<Vec<Result<bool, E>>, String> {
         // A thread takes longer than a page of clauses.
         if let Some(answers) = told.iter().map(|told| told.map(Ok)).collect() {
             return Ok(answers);
         }
         sandbox::on_big_stack(|| {
-            let mut calls = self.condition.calls(&self.engine);
+            let mut calls = self.asks();
             let one = |(place, told): (usize, &Option<bool>)| told.map_or_else(|| judge(&mut calls, customer(place)), Ok);
             told.iter().enumerate().map(one).collect()
         })
@@ -263,13 +292,18 @@ impl Rule {
 
 /// The answer of a condition; to be called on a big stack.
 pub(super) fn judge(condition: &mut Calls, customer: Customer) -> Result<bool, Trouble> {
-    let value = call(condition, customer)?;
+    let value = call(condition, customer).map_err(|failure| failure.trouble(condition.bound()))?;
     value.as_bool().map_err(|_| trouble_at(condition.bound(), format!("the condition gives {}, expected true or false", kind(&value))))
+}
+
+/// As [`judge`], without words for what is wrong, which take longer than a condition.
+fn answer(condition: &mut Calls, customer: Customer) -> Result<bool, Untold> {
+    call(condition, customer).ok().and_then(|value| value.as_bool().ok()).ok_or(Untold)
 }
 
 /// What an action makes; to be called on a big stack.
 pub(super) fn perform(action: &mut Calls, customer: Customer, seed: &[u8; 32], moment: Moment) -> Result<Acted, Trouble> {
-    let value = call(action, customer)?;
+    let value = call(action, customer).map_err(|failure| failure.trouble(action.bound()))?;
     let plan = value.clone().try_cast::<Plan>();
     let trouble = |problem| trouble_at(action.bound(), problem);
     let plan = plan.ok_or_else(|| trouble(format!("the action gives {}, expected email(…) or webhook(…)", kind(&value))))?;
@@ -277,9 +311,9 @@ pub(super) fn perform(action: &mut Calls, customer: Customer, seed: &[u8; 32], m
     Ok(Acted { action, vouchers })
 }
 
-fn call(closure: &mut Calls, customer: Customer) -> Result<Dynamic, Trouble> {
+fn call(closure: &mut Calls, customer: Customer) -> Result<Dynamic, Failure> {
     let result = sandbox::guarded(sandbox::CALLING, || closure.call(Dynamic::from(customer)));
-    result.map_err(|problem| trouble_at(closure.bound(), problem))?.map_err(|error| trouble_of(closure.bound(), &error))
+    result.map_err(Failure::Broke)?.map_err(Failure::Error)
 }
 
 /// What ended a call; where it has no place, at that of the closure.

@@ -40,7 +40,7 @@ impl Rule {
     pub fn reasons(&self, facts: &Facts, moment: Moment) -> Reasons {
         let found = sandbox::on_big_stack(|| {
             let view = View::new(facts, moment, moment.today());
-            let answer = judge(&mut self.condition.calls(&self.engine), view.customer()).map_err(|trouble| self.sentence(&trouble));
+            let answer = judge(&mut self.asks(), view.customer()).map_err(|trouble| self.sentence(&trouble));
             Reasons { clauses: self.clauses(&view, answer.as_ref().ok().copied()), answer }
         });
         found.unwrap_or_else(|problem| Reasons { answer: Err(problem), clauses: Vec::new() })

@@ -31,6 +31,14 @@ pub(in crate::rules) struct Condition {
     pub scripts: Vec<LeafScript>,
     /// The values that the closure captured, by the names that they have inside.
     pub world: Vec<(String, Dynamic)>,
+    pub body: Option<Body>,
+}
+
+/// What a closure calculates, without the function around it.
+pub(in crate::rules) struct Body {
+    pub expression: Expr,
+    /// Names of its parameters, captured ones first.
+    pub parameters: Vec<String>,
 }
 
 /// A leaf as a script of its own.
@@ -58,7 +66,13 @@ pub(in crate::rules) fn condition(name: &str, site: &Site<'_>) -> Option<Conditi
     let predicate = Reader { site, scripts: &mut scripts, depth: 0 }.statement(&statement)?;
     let world = site.parameters.iter().cloned().zip(site.captured.iter().cloned()).collect();
     let quick = predicate.leaves().into_iter().map(Quick::of).collect();
-    (scripts.len() <= MAX_LEAVES).then_some(Condition { predicate, quick, scripts, world })
+    let expression = match statement {
+        Stmt::Expr(expression) => Some(*expression),
+        Stmt::FnCall(call, at) => Some(Expr::FnCall(call, at)),
+        _ => None,
+    };
+    let body = expression.map(|expression| Body { expression, parameters: site.parameters.to_vec() });
+    (scripts.len() <= MAX_LEAVES).then_some(Condition { predicate, quick, scripts, world, body })
 }
 
 /// The only statement of a function.
