@@ -124,15 +124,14 @@ impl Calls<'_> {
 
 /// What a call makes of the outcome of what is inside.
 fn returned(outcome: Result<Dynamic, Box<EvalAltResult>>) -> Result<Dynamic, Box<EvalAltResult>> {
-    outcome.or_else(|mut error| match *error {
-        EvalAltResult::Return(value, _) => Ok(value),
-        _ => {
-            if error.is_system_exception() {
-                error.set_position(Position::NONE);
-            }
-            Err(error)
-        }
-    })
+    let Err(mut error) = outcome else { return outcome };
+    if let EvalAltResult::Return(value, _) = *error {
+        return Ok(value);
+    }
+    if error.is_system_exception() {
+        error.set_position(Position::NONE);
+    }
+    Err(error)
 }
 
 fn freeze(pointer: &mut FnPtr, left: &mut usize, depth: usize) -> Result<(), String> {

@@ -255,3 +255,24 @@ const WORDS: &[&str] = &[
     "//",
     "ä",
 ];
+
+#[test]
+fn an_expression_that_runs_wild_for_one_customer_ends_and_the_next_ones_are_asked_as_ever() {
+    let mut wild = regular();
+    wild.customer.external_id = "wild".to_owned();
+    for (body, end) in [
+        ("loop {}", "the script takes too many steps"),
+        ("let text = \"ab\"; loop { text += text; }", "a text or list becomes too large"),
+        ("deep();", "functions call each other too deeply"),
+    ] {
+        let condition = with_condition(&format!("|c| c.orders > 0 && ({{ if c.id == \"wild\" {{ {body} }} c.orders in 1..=9 }})"));
+        let set = load(&format!("fn deep() {{ deep() }}\n{condition}")).unwrap();
+        let answers = set.rules()[0].interpret(&[regular(), wild.clone(), regular(), wild.clone(), regular()], today());
+        for (place, answer) in answers.iter().enumerate() {
+            match answer {
+                Evaluation::Failed(sentence) => assert!(place % 2 == 1 && sentence.contains(end), "{body}: {sentence}"),
+                answer => assert!(place % 2 == 0 && matches!(answer, Evaluation::Match { .. }), "{body}: {answer:?}"),
+            }
+        }
+    }
+}

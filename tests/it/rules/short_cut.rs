@@ -14,6 +14,7 @@ use stammgast::model::facts::{Facts, History, PastEmail, PastEvent, PastLine, Pa
 use stammgast::model::outlook::Outlook;
 use stammgast::model::predicate::Literal;
 use stammgast::model::score::Abc;
+use stammgast::rules::Evaluation;
 
 use super::example::{load, regular, stranger, today, with_condition};
 
@@ -266,8 +267,58 @@ fn the_short_cut_gives_the_interpreters_answer_to_every_condition_about_every_cu
         for ((facts, short), full) in people.iter().zip(&short).zip(&full) {
             assert_eq!(short, full, "{text}\n{facts:?}");
             asked += 1;
-            matched += usize::from(matches!(full, stammgast::rules::Evaluation::Match { .. }));
+            matched += usize::from(matches!(full, Evaluation::Match { .. }));
         }
     }
     assert!(asked > 80_000 && matched > asked / 10 && matched < asked * 9 / 10, "{asked} {matched}");
+}
+
+#[test]
+fn a_condition_that_is_an_expression_gives_the_answers_and_the_faults_of_one_of_several_statements() {
+    let mut runner = TestRunner::deterministic();
+    let people: Vec<Facts> = (0..20).map(|_| customer().new_tree(&mut runner).unwrap().current()).collect();
+    // What was read is told of expressions alone.
+    let told = |evaluation: Evaluation| match evaluation {
+        Evaluation::Match { .. } => Ok(true),
+        Evaluation::NoMatch => Ok(false),
+        Evaluation::Failed(sentence) => Err(sentence),
+    };
+    let (mut asked, mut failed) = (0, 0);
+    for _ in 0..500 {
+        let text = condition().new_tree(&mut runner).unwrap().current();
+        let answers = |before: &str, after: &str| -> Option<Vec<Result<bool, String>>> {
+            let set = load(&with_condition(&format!("|c| {before}\n{text} {after}"))).ok()?;
+            Some(set.rules()[0].interpret(&people, today()).into_iter().map(told).collect())
+        };
+        let Some(one) = answers("", "") else { continue };
+        assert_eq!(Some(&one), answers("{ let nothing = 0;", "}").as_ref(), "{text}");
+        asked += one.len();
+        failed += one.iter().filter(|answer| answer.is_err()).count();
+    }
+    assert!(asked > 5_000 && failed > 50, "{asked} {failed}");
+}
+
+#[test]
+fn an_expression_may_return_from_within_and_calls_functions_as_deep_as_several_statements_do() {
+    let mut other = regular();
+    other.customer.external_id = "other".to_owned();
+    let people = [other, regular()];
+    let text = "const LEAST = 2;\nfn twice(n) { n * 2 }\nfn deep(n) { if n == 0 { 0 } else { deep(n - 1) } }\nlet most = 9;\n";
+    let answers = |condition: &str| {
+        let set = load(&format!("{text}{}", with_condition(condition))).unwrap();
+        let told = |answer| matches!(answer, Evaluation::Match { .. });
+        set.rules()[0].interpret(&people, today()).into_iter().map(told).collect::<Vec<_>>()
+    };
+    assert_eq!(answers("|c| ({ if twice(c.orders) > global::LEAST { return true; } false })"), [true; 2]);
+    assert_eq!(answers("|c| (c.orders + most) % 100 < most * 10"), [true; 2]);
+    // The example customer, who is asked at loading, is nobody's "other".
+    let reached: Vec<bool> = (1..20)
+        .map(|depth| {
+            let condition = format!("deep(if c.id == \"other\" {{ {depth} }} else {{ 0 }}) == 0");
+            let (one, several) = (answers(&format!("|c| {condition}")), answers(&format!("|c| {{ let nothing = 0; {condition} }}")));
+            assert_eq!(one, several, "{depth}");
+            one[0]
+        })
+        .collect();
+    assert!(reached[0] && !reached[18], "{reached:?}");
 }
