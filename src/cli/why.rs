@@ -67,7 +67,8 @@ fn print(ctx: &Ctx, why: &Why) {
         println!("  HELD   {}", hold.sentence(zone, ctx.config.shop.currency.code()));
     }
     for line in &why.log {
-        println!("  log {} {}", zone.format(line.at), logged(line));
+        let late = line.made_at.map(|at| format!(" (made {})", zone.format(at))).unwrap_or_default();
+        println!("  log {}{late} {}", zone.format(line.at), logged(line));
     }
 }
 

@@ -12,7 +12,7 @@ use crate::base::id::{self, Id};
 use crate::base::time::{DAY_MS, UnixMs};
 use crate::config::sections::Policy;
 use crate::model::action::{Action, Channel};
-use crate::model::decision::{Decision, Refusal, Verdict};
+use crate::model::decision::{Decision, LATE_MS, Refusal, Verdict};
 use crate::model::facts::{Facts, Moment};
 use crate::model::rule::{QuietHours, RuleSpec};
 use crate::model::switch::Switch;
@@ -90,11 +90,17 @@ pub async fn decide(
     if candidates.is_empty() {
         return Ok(Vec::new());
     }
-    let recalled = recall::recall(ctx, &spec, &candidates, moment.now, past).await?;
+    let recalled = recall::recall(ctx, &spec, &candidates, made_at(ctx, moment).now, past).await?;
     let standing = |candidate: &Candidate| recalled.standing(&candidate.facts);
     let (entries, cases) = split(ctx, campaign, &Gates::new(ctx, &spec, moment), candidates, standing, arms);
-    let (cases, acted) = act(campaign, rule, moment, cases).await?;
+    let (cases, acted) = act(campaign, rule, moment, made_at(ctx, moment).today(), cases).await?;
     Ok(settled(ctx, campaign, &spec, moment, entries, cases.into_iter().zip(acted)))
+}
+
+/// When a decision for a moment is made, as far as that matters.
+fn made_at(ctx: &Ctx, moment: Moment) -> Moment {
+    let now = ctx.clock.now();
+    if now.since(moment.now) > LATE_MS { Moment { now, ..moment } } else { moment }
 }
 
 /// The same about candidates whose standing is known, on this thread, which it blocks.
@@ -109,7 +115,7 @@ pub(super) fn decide_here<'a>(
 ) -> Vec<Entry> {
     let spec = &rule.spec;
     let (entries, cases) = split(ctx, campaign, &Gates::new(ctx, spec, moment), candidates, standing, arms);
-    let acted = if cases.is_empty() { Vec::new() } else { make(rule, &cases, moment) };
+    let acted = if cases.is_empty() { Vec::new() } else { make(rule, &cases, moment, made_at(ctx, moment).today()) };
     settled(ctx, campaign, spec, moment, entries, cases.into_iter().zip(acted))
 }
 
@@ -190,22 +196,28 @@ fn case(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, candidate: Candidate, o
 }
 
 /// Makes the actions, away from the async workers: they are scripts.
-async fn act(campaign: &Arc<Campaign>, rule: &str, moment: Moment, cases: Vec<Case>) -> Result<(Vec<Case>, Vec<Result<Acted, String>>), FlowError> {
+async fn act(
+    campaign: &Arc<Campaign>,
+    rule: &str,
+    moment: Moment,
+    day: NaiveDate,
+    cases: Vec<Case>,
+) -> Result<(Vec<Case>, Vec<Result<Acted, String>>), FlowError> {
     if cases.is_empty() {
         return Ok((cases, Vec::new()));
     }
     let (campaign, rule) = (Arc::clone(campaign), rule.to_owned());
     let acted = tokio::task::spawn_blocking(move || {
-        let acted = campaign.rules.rule(&rule).map(|rule| make(rule, &cases, moment)).unwrap_or_default();
+        let acted = campaign.rules.rule(&rule).map(|rule| make(rule, &cases, moment, day)).unwrap_or_default();
         (cases, acted)
     });
     acted.await.map_err(|error| FlowError::Worker(error.to_string()))
 }
 
-fn make(rule: &Rule, cases: &[Case], moment: Moment) -> Vec<Result<Acted, String>> {
+fn make(rule: &Rule, cases: &[Case], moment: Moment, day: NaiveDate) -> Vec<Result<Acted, String>> {
     let jobs: Vec<ActJob<'_>> =
         cases.iter().map(|case| ActJob { facts: &case.candidate.facts, variant: &case.shown, code_seed: case.code_seed }).collect();
-    rule.act(&jobs, moment)
+    rule.act_on(&jobs, moment, day)
 }
 
 /// All decisions, in the order of their customers' ids.
@@ -236,7 +248,7 @@ fn settle(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, moment: Moment, case:
     let present = Moment { now: moment.now.max(ctx.clock.now()), ..moment };
     let loud_at = if channel == Channel::Email { quiet::first_loud(quiet_hours(ctx, Some(spec)), &present) } else { present.now };
     let waits = loud_at > present.now;
-    let effective_at = if waits { loud_at } else { moment.now };
+    let effective_at = if waits { loud_at } else { made_at(ctx, moment).now };
     let message_id = id::next();
     let body = match (&case.arm, &acted.action) {
         (Arm::Variant(variant), Action::Webhook { payload, .. }) => {

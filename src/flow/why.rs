@@ -9,9 +9,10 @@ use super::analyse::winner;
 use super::campaign::Campaign;
 use super::decide::{self, Arms, Candidate, Gates};
 use super::recall::{Past, Rehearsal};
+use super::trigger::turn;
 use super::{Ctx, FlowError, own, rescore};
 use crate::base::time::UnixMs;
-use crate::model::decision::Refusal;
+use crate::model::decision::{LATE_MS, Refusal};
 use crate::model::facts::{Facts, Moment, Needs};
 use crate::model::hold::Hold;
 use crate::model::pause::Pause;
@@ -88,6 +89,8 @@ pub struct Gate {
 pub struct Line {
     /// The moment that it was made for.
     pub at: UnixMs,
+    /// When it was made, if that was long after: the run was missed, held, or cut by a limit.
+    pub made_at: Option<UnixMs>,
     /// `send`, `control`, `holdout`, or the reason of a refusal.
     pub verdict: String,
     /// The variant of a message.
@@ -122,12 +125,25 @@ pub async fn why(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, facts: &Facts)
     let moment = Moment { now: ctx.clock.now(), zone: ctx.config.shop.zone() };
     let Some(spec) = campaign.rules.rule(name).map(|rule| rule.spec.clone()) else { return Ok(Why::default()) };
     let rehearsal = Rehearsal::begin(ctx, campaign, &spec, &[facts.customer.id], (moment.now, moment.now)).await?;
+    let facts = &before(campaign, &spec, facts, moment.now);
     let mut why = given(ctx, campaign, &spec, facts, moment, &rehearsal).await?;
     let mut tx = ctx.db.read().await?;
     why.paused = pauses::one(&mut tx, name).await?;
     why.held = holds::open_of(&mut tx, name).await?;
     why.log = decisions::of_customer(&mut tx, facts.customer.id, name, LOG_LINES).await?.into_iter().map(line).collect();
     Ok(why)
+}
+
+/// What was known when the rule's turn came: what it wrote at this moment itself, and those whose turn comes after it, was not there yet.
+fn before(campaign: &Campaign, spec: &RuleSpec, facts: &Facts, now: UnixMs) -> Facts {
+    let mut facts = facts.clone();
+    let follows = |name: &str| name == spec.name || campaign.rules.rule(name).is_some_and(|other| turn(&other.spec) > turn(spec));
+    if facts.history().emails.iter().any(|email| email.at == now && follows(&email.rule)) {
+        let mut history = facts.history().clone();
+        history.emails.retain(|email| email.at != now || !follows(&email.rule));
+        facts.history = Some(Arc::new(history));
+    }
+    facts
 }
 
 /// As [`why`], with this past and without the log.
@@ -200,8 +216,10 @@ fn line(logged: Logged) -> Line {
         ("arm", None) => "control",
         (reason, _) => reason,
     };
+    let (at, made_at) = (UnixMs(logged.last_at), UnixMs(logged.decided_at));
     Line {
-        at: UnixMs(logged.last_at),
+        at,
+        made_at: (logged.slot == "arm" && made_at.since(at) > LATE_MS).then_some(made_at),
         verdict: verdict.to_owned(),
         variant: logged.variant,
         times: logged.times,

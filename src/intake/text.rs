@@ -53,7 +53,7 @@ pub fn open(mut input: Box<dyn Read + Send>) -> Result<Text, IntakeError> {
     let mut sample = Vec::new();
     reader.by_ref().take(SAMPLE_BYTES).read_to_end(&mut sample)?;
     // A stray one in a cell spoils no file.
-    if sample.iter().filter(|byte| **byte == 0).count() * 20 > sample.len() {
+    if sample.split(|byte| *byte == 0).skip(1).count() * 20 > sample.len() {
         return Err(IntakeError::Unfit(
             "the file is no text: it is full of zero bytes; expected UTF-8, Windows-1252, or UTF-16 with its mark".to_owned(),
         ));

@@ -5,6 +5,10 @@ use crate::base::time::UnixMs;
 
 use super::action::Action;
 
+/// A decision so long after the moment that it is made for (in milliseconds) is late: its run was missed, held, or cut by a limit, and goes on. What it sees is that of the moment; consent, cap,
+/// vouchers and the goal's window go by the time at which it is made.
+pub const LATE_MS: i64 = 30 * 60_000;
+
 /// Why a proposal was stopped. The first gate that stops it names the reason; the order of the variants is the order of the gates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Refusal {

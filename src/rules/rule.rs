@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use rhai::{Dynamic, Engine, EvalAltResult};
 use serde_json::{Map, Value};
 
@@ -267,12 +268,18 @@ impl Rule {
     /// For a job whose action fails: a sentence with file, line and column.
     #[must_use]
     pub fn act(&self, jobs: &[ActJob], moment: Moment) -> Vec<Result<Acted, String>> {
+        self.act_on(jobs, moment, moment.today())
+    }
+
+    /// As [`Self::act`], on a day that the validity of vouchers counts from: a run may go on days after the moment that it is for.
+    #[must_use]
+    pub fn act_on(&self, jobs: &[ActJob], moment: Moment, day: NaiveDate) -> Vec<Result<Acted, String>> {
         let today = moment.today();
         let one = |actions: &mut [Calls], job: &ActJob| {
             let number = self.spec.variants.iter().position(|variant| variant.name == job.variant);
             let action = number.and_then(|number| actions.get_mut(number));
             let action = action.ok_or_else(|| format!("rule '{}' has no variant '{}'", self.spec.name, job.variant))?;
-            perform(action, View::new(job.facts, moment, today).customer(), &job.code_seed, moment).map_err(|trouble| self.sentence(&trouble))
+            perform(action, View::new(job.facts, moment, today).customer(), &job.code_seed, day).map_err(|trouble| self.sentence(&trouble))
         };
         let all = sandbox::on_big_stack(|| {
             let mut actions: Vec<Calls> = self.actions.iter().map(|action| action.calls(&self.engine)).collect();
@@ -302,12 +309,12 @@ fn answer(condition: &mut Calls, customer: Customer) -> Result<bool, Untold> {
 }
 
 /// What an action makes; to be called on a big stack.
-pub(super) fn perform(action: &mut Calls, customer: Customer, seed: &[u8; 32], moment: Moment) -> Result<Acted, Trouble> {
+pub(super) fn perform(action: &mut Calls, customer: Customer, seed: &[u8; 32], day: NaiveDate) -> Result<Acted, Trouble> {
     let value = call(action, customer).map_err(|failure| failure.trouble(action.bound()))?;
     let plan = value.clone().try_cast::<Plan>();
     let trouble = |problem| trouble_at(action.bound(), problem);
     let plan = plan.ok_or_else(|| trouble(format!("the action gives {}, expected email(…) or webhook(…)", kind(&value))))?;
-    let (action, vouchers) = action::build(&plan, seed, moment.today()).map_err(|problem| trouble(format!("the action:{problem}")))?;
+    let (action, vouchers) = action::build(&plan, seed, day).map_err(|problem| trouble(format!("the action:{problem}")))?;
     Ok(Acted { action, vouchers })
 }
 

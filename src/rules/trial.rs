@@ -25,7 +25,7 @@ pub(super) fn run(rule: &Rule) -> Vec<Trouble> {
     let moment = Moment { now: NOW, zone: Zone(chrono_tz::Tz::UTC) };
     let customer = View::new(&example(), moment, moment.today()).customer();
     let condition = judge(&mut rule.condition.calls(&rule.engine), customer.clone()).err().filter(|trouble| trouble.certain);
-    let actions = rule.actions.iter().filter_map(|action| perform(&mut action.calls(&rule.engine), customer.clone(), &[0; 32], moment).err());
+    let actions = rule.actions.iter().filter_map(|action| perform(&mut action.calls(&rule.engine), customer.clone(), &[0; 32], moment.today()).err());
     condition.into_iter().chain(actions).collect()
 }
 

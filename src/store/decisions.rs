@@ -9,7 +9,7 @@ use crate::model::rule::RuleSpec;
 
 statements! {
     COUNT = "SELECT COUNT(*) FROM decisions";
-    OF_CUSTOMER = "SELECT d.last_at, d.slot, d.variant, d.detail, d.times, d.holdout, s.state, s.reply
+    OF_CUSTOMER = "SELECT d.last_at, d.decided_at, d.slot, d.variant, d.detail, d.times, d.holdout, s.state, s.reply
                    FROM decisions d LEFT JOIN messages m ON m.decision_id = d.id LEFT JOIN deliveries s ON s.message_id = m.id WHERE d.customer_id = $1 AND d.rule = $2
                    ORDER BY d.last_at DESC, d.id DESC LIMIT $3";
     OF_RUN = "SELECT c.external_id, c.first_name, c.last_name, c.locale, d.slot, d.variant, d.effective_at, d.detail, m.action
@@ -197,6 +197,8 @@ pub async fn count(tx: &mut Tx) -> Result<i64, StoreError> {
 pub struct Logged {
     /// The moment that it was last made for, in Unix milliseconds.
     pub last_at: i64,
+    /// When it was made for the first time, in Unix milliseconds.
+    pub decided_at: i64,
     /// `arm`, or the reason of a refusal.
     pub slot: String,
     /// The variant of a message.

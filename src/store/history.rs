@@ -17,8 +17,7 @@ statements! {
     LINES = ["SELECT o.customer_id, o.ordered_at, l.sku, l.name, l.category, l.quantity FROM orders o JOIN order_lines l ON l.order_id = o.id
               WHERE o.status = 'paid' AND o.customer_id ", ids "$1", " ORDER BY o.ordered_at, o.id, l.line_no"];
     REFERRALS = ["SELECT c.id, r.created_at FROM customers c JOIN customers r ON r.referred_by = c.external_id WHERE c.id ", ids "$1", " ORDER BY r.created_at"];
-    EMAILS = ["SELECT m.customer_id, d.tick_at, d.rule FROM messages m JOIN decisions d ON d.id = m.decision_id JOIN deliveries s ON s.message_id = m.id
-               WHERE m.channel = 'email' AND s.state NOT IN ('failed', 'cancelled') AND m.customer_id ", ids "$1", " ORDER BY d.tick_at, d.id"];
+    EMAILS = ["SELECT customer_id, at, rule FROM email_log WHERE state NOT IN ('failed', 'cancelled') AND customer_id ", ids "$1", " ORDER BY at, decision_id"];
     // Of other kinds the value says nothing to a rule, and may be long.
     EVENTS = ["SELECT customer_id, at, kind, CASE WHEN kind IN ('nps', 'csat') THEN value END FROM events WHERE customer_id ", ids "$1", " ORDER BY at, id"];
 }

@@ -42,6 +42,7 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
     ),
     (17, "deliveries", include_str!("../../migrations/sqlite/0017_deliveries.sql"), include_str!("../../migrations/postgres/0017_deliveries.sql")),
     (18, "lately", include_str!("../../migrations/sqlite/0018_lately.sql"), include_str!("../../migrations/postgres/0018_lately.sql")),
+    (19, "email_log", include_str!("../../migrations/sqlite/0019_email_log.sql"), include_str!("../../migrations/postgres/0019_email_log.sql")),
 ];
 
 statements! {

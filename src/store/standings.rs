@@ -15,10 +15,9 @@ statements! {
                  SELECT c.id, o.kind, o.at FROM customers c JOIN customers k ON k.email_key = c.email_key AND k.id <> c.id
                  JOIN consents o ON o.customer_id = k.id AND o.kind = 'objected' AND o.at <= $2 WHERE c.id ", ids "$1"];
     TAKEN = ["SELECT customer_id, occasion, effective_at FROM decisions WHERE rule = $2 AND slot = 'arm' AND tick_at < $3 AND customer_id ", ids "$1"];
-    /// By the moment that the decision was made for: rules of the same moment run one after the other, and see each other's messages.
-    EMAILS = ["SELECT m.customer_id, d.rule, d.tick_at FROM messages m JOIN decisions d ON d.id = m.decision_id JOIN deliveries s ON s.message_id = m.id
-               WHERE m.channel = 'email' AND m.basis <> 'contract' AND s.state NOT IN ('failed', 'cancelled')
-               AND d.tick_at > $2 AND d.tick_at <= $3 AND (d.rule <> $4 OR d.tick_at < $5) AND m.customer_id ", ids "$1"];
+    /// Rules of the same moment run one after the other, and see each other's messages.
+    EMAILS = ["SELECT customer_id, rule, at FROM email_log WHERE basis <> 'contract' AND state NOT IN ('failed', 'cancelled')
+               AND at > $2 AND at <= $3 AND (rule <> $4 OR tick_at < $5) AND customer_id ", ids "$1"];
     SUPPRESS = "INSERT INTO suppressions (email_key, reason, at) VALUES ($1, $2, $3) ON CONFLICT (email_key) DO NOTHING";
 }
 

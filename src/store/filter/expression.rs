@@ -98,10 +98,9 @@ const CATEGORIES: Source = Source {
 };
 const REFERRALS: Source = Source { select: "SELECT COUNT(*) FROM customers r WHERE r.referred_by = c.external_id", at: "r.created_at", ..ORDERS };
 const EMAILS: Source = Source {
-    select: "SELECT COUNT(*) FROM messages m JOIN decisions d ON d.id = m.decision_id JOIN deliveries s ON s.message_id = m.id
-             WHERE m.customer_id = c.id AND m.channel = 'email' AND s.state NOT IN ('failed', 'cancelled')",
-    at: "d.tick_at",
-    of: &["d.rule"],
+    select: "SELECT COUNT(*) FROM email_log e WHERE e.customer_id = c.id AND e.state NOT IN ('failed', 'cancelled')",
+    at: "e.at",
+    of: &["e.rule"],
     then: "",
 };
 const EVENTS: Source = Source { select: "SELECT COUNT(*) FROM events e WHERE e.customer_id = c.id", at: "e.at", of: &["e.kind"], then: "" };

@@ -9,6 +9,7 @@ mod decide;
 mod dispatch;
 mod holdout;
 mod holds;
+mod late;
 mod ledger;
 mod measure;
 mod object;
