@@ -133,16 +133,12 @@ fn attribute(tag: &str) -> Option<(&str, &str, &str)> {
     let Some(value) = rest.trim_start().strip_prefix('=').map(str::trim_start) else {
         return Some((name, "", rest)).filter(|_| !name.is_empty());
     };
-    Some(match value.chars().next() {
-        Some(quote @ ('"' | '\'')) => {
-            let (value, after) = value[1..].split_once(quote).unwrap_or((&value[1..], ""));
-            (name, value, after)
-        }
-        _ => {
-            let (value, after) = value.split_at(value.find(|c: char| c.is_whitespace() || c == '>').unwrap_or(value.len()));
-            (name, value, after)
-        }
-    })
+    let (value, after) = if let Some(quote @ ('"' | '\'')) = value.chars().next() {
+        value[1..].split_once(quote).unwrap_or((&value[1..], ""))
+    } else {
+        value.split_at(value.find(|c: char| c.is_whitespace() || c == '>').unwrap_or(value.len()))
+    };
+    Some((name, value, after))
 }
 
 fn check_link(name: &str, url: &str) -> Result<(), String> {

@@ -10,7 +10,7 @@ use stammgast::base::clock::Clock;
 use stammgast::base::time::{DAY_MS, UnixMs, Zone};
 use stammgast::store::{Db, settings};
 
-use crate::store::texts;
+use crate::store::{number, texts};
 
 /// In memory if the machine can: thousands of commits, each of which waits for the disk.
 fn folder() -> tempfile::TempDir {
@@ -89,7 +89,8 @@ async fn a_second_start_changes_nothing_and_an_interrupted_or_killed_one_goes_on
     let start = five_days_before_the_end().await;
     let (whole, interrupted) = (copy(start.path()), copy(start.path()));
     let first = report(whole.path());
-    assert!(sum(&first, "sent") > 100 && sum(&first, "failed") + sum(&first, "in_doubt") == 0, "{first}");
+    // On some days somebody in the sample has objected while a mail waited for the morning: it is cancelled, which the report counts as failed.
+    assert!(sum(&first, "sent") > 100 && sum(&first, "failed") == cancelled(whole.path()).await && sum(&first, "in_doubt") == 0, "{first}");
     let second = report(whole.path());
     assert_eq!(without_forecast(second), without_forecast(first.clone()));
     replays_equal_the_log(whole.path()).await;
@@ -102,6 +103,13 @@ async fn a_second_start_changes_nothing_and_an_interrupted_or_killed_one_goes_on
     // A kill may leave as many messages in doubt as were being written at that moment, never more, and none is lost.
     assert_eq!(sum(&last, "sent") + sum(&last, "in_doubt"), sum(&first, "sent"));
     assert!(sum(&last, "in_doubt") <= 20, "{last}");
+}
+
+async fn cancelled(dir: &Path) -> i64 {
+    let db = Db::open(&format!("sqlite://{}/stammgast.db", dir.display()), 2).await.unwrap();
+    let count = number(&db, "SELECT COUNT(*) FROM deliveries WHERE state = 'cancelled'").await;
+    db.close().await;
+    count
 }
 
 /// How many days it takes is told from how many people came until now, so it changes with the hour.
