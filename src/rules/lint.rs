@@ -223,7 +223,7 @@ impl<'a> Lint<'a> {
         let (one, other) = (self.side(left, function), self.side(right, function));
         let of_customer = |side: &Told| side.field.is_some();
         if let (Side::Field { variable, property }, "!=", true) = (right, operator.as_str(), other.as_ref().is_some_and(of_customer))
-            && !matches!(left, Side::Field { .. } | Side::Unknown)
+            && !matches!(left, Side::Field { .. } | Side::Asked { .. } | Side::Unknown)
         {
             // A missing value on the right cannot be told from the question whether there is one.
             return self.fault(*at, format!("the field stands before '!=': {variable}.{property} != …"));

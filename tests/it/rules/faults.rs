@@ -159,6 +159,7 @@ fn comparisons_of_like_with_like_are_no_fault() {
     for good in [
         "|c| c.orders in 2..5 && c.orders in [1, 2] && c.tags.contains(\"vip\") && c.first_name.contains(\"a\")",
         "|c| c.orders_in(days(30)) > 2 && c.abc_was(days(90)) == \"A\" && c.attr(\"x\") == 5 && c.attr(\"x\") == \"y\"",
+        "|c| c.abc_was(days(90)) != c.abc",
         "|c| c.bought(\"P-1\") == true && (c.days_since(\"nps\") ?? 0) > 2.5 && [2, 3].contains(c.orders)",
     ] {
         assert_eq!(condition(good).split(':').next(), Some("no fault"), "{good}\n{}", condition(good));
