@@ -183,8 +183,11 @@ impl Drop for Whole {
 #[derive(Debug, Default)]
 pub(super) struct Kept(Option<PoolConnection<Postgres>>);
 
+/// From so many connections on each channel's claims and its writer may keep one, and there is one left for everybody else.
+const SPARE: u32 = 5;
+
 impl Kept {
-    /// The kept connection, or one of the pool's. Is only kept on if it is put back, which is for those that did what was asked of them.
+    /// The kept connection, or one of the pool's. Is only kept on if it is put back, which is for those that did what was asked of them, and if the pool has enough.
     pub(super) async fn take(&mut self, pool: &PgPool) -> Result<PoolConnection<Postgres>, StoreError> {
         Ok(match self.0.take() {
             Some(connection) => connection,
@@ -192,8 +195,10 @@ impl Kept {
         })
     }
 
-    pub(super) fn put_back(&mut self, connection: PoolConnection<Postgres>) {
-        self.0 = Some(connection);
+    pub(super) fn put_back(&mut self, connection: PoolConnection<Postgres>, pool: &PgPool) {
+        if pool.options().get_max_connections() >= SPARE {
+            self.0 = Some(connection);
+        }
     }
 }
 

@@ -180,7 +180,7 @@ impl Recorder {
                         .bind(column(&list, |row| row.end.map(|end| end.started_at.0)))
                         .execute(&mut *connection)
                         .await?;
-                    self.kept.put_back(connection);
+                    self.kept.put_back(connection, pool);
                     return Ok(Vec::new());
                 }
                 let rows = sqlx::query_scalar(RECORD.postgres)
@@ -198,7 +198,7 @@ impl Recorder {
                     .bind(column(&list, |row| row.end.is_some_and(|end| end.bounced)))
                     .fetch_all(&mut *connection)
                     .await?;
-                self.kept.put_back(connection);
+                self.kept.put_back(connection, pool);
                 rows
             }
         };

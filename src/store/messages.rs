@@ -133,18 +133,13 @@ impl Claimer {
                 let mut connection = self.kept.take(pool).await?;
                 let claim = sqlx::query_as(CLAIM.postgres).bind(now.0).bind(limit).bind(channel.code()).bind(&self.owner).bind(until.0);
                 let rows = claim.fetch_all(&mut *connection).await?;
-                if pool.options().get_max_connections() >= SPARE {
-                    self.kept.put_back(connection);
-                }
+                self.kept.put_back(connection, pool);
                 rows
             }
         };
         rows.into_iter().map(|row| leased(row, channel)).collect()
     }
 }
-
-/// From so many connections on two claimers and the writer of ends may each keep one, and there is one left for everybody else.
-const SPARE: u32 = 4;
 
 #[derive(sqlx::FromRow, Deserialize)]
 struct LeasedRow(

@@ -1,9 +1,12 @@
 //! What becomes of webhooks when receivers are busy or gone.
 
+use stammgast::store::Db;
+
 use crate::common::act::Act;
 use crate::common::databases::TestDb;
 use crate::common::http::HttpReceiver;
-use crate::common::stage::{MONDAY_NINE, Stage, people};
+use crate::common::smtp::SmtpSink;
+use crate::common::stage::{MONDAY_NINE, Stage, people, to_sink};
 use crate::store::{number, texts};
 
 const HOOK: &str = "rule(\"tell\").basis(\"consent\").when(|c| c.orders >= 1).send(|c| webhook(\"crm\", #{ a: \"ä\" }));";
@@ -82,6 +85,24 @@ on_both!(a_target_that_cannot_be_reached_is_left_alone_for_a_minute, |test| {
     )
     .await;
     assert_eq!((tried, put_off), (3, 5));
+});
+
+on_both!(two_connections_to_the_database_are_enough_for_mails_and_webhooks, |test| {
+    people(&test.db, 1..=5).await;
+    let (sink, well) = (SmtpSink::start().await, HttpReceiver::start(Act::Say(b"HTTP/1.1 204 No Content\r\n\r\n")).await);
+    let settings = format!(
+        "{}[[webhooks]]\nname = \"crm\"\nurl = \"http://{}/in\"\nallow_http = true\nallow_private = [\"127.0.0.1/32\"]\n\
+         secret = \"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\"",
+        to_sink(&sink),
+        well.address()
+    );
+    let mail = "rule(\"hello\").basis(\"consent\").when(|c| c.orders >= 1).send(|c| email(\"win-back-plain\"));";
+    let few = Db::open(&test.url, 2).await.unwrap();
+    let stage = Stage::new(&few, MONDAY_NINE, &format!("{mail}\n{HOOK}"), &settings);
+    stage.tick("tell").await;
+    stage.tick("hello").await;
+    assert_eq!(stage.drain().await.sent, 10);
+    few.close().await;
 });
 
 on_both!(a_receiver_that_is_gone_for_good_is_not_asked_again, |test| {
