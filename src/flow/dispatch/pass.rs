@@ -131,9 +131,11 @@ impl Pass {
         // What the receiver said may name the customer: `messages show` has it.
         match end.state {
             MessageState::Failed => {
-                tracing::warn!(message = %end.id, rule = message.rule, fault = end.fault, "a message has failed: `stammgast messages show` says why")
+                tracing::warn!(message = %end.id, rule = message.rule, fault = end.fault, "a message has failed: `stammgast messages show` says why");
             }
-            MessageState::InDoubt => tracing::warn!(message = %end.id, rule = message.rule, "a message is in doubt: `stammgast messages` lists it"),
+            MessageState::InDoubt => {
+                tracing::warn!(message = %end.id, rule = message.rule, "a message is in doubt: `stammgast messages` lists it");
+            }
             _ => {}
         }
         let _ = self.changes.send(Change::Finish { end: Box::new(end), suppress }).await;

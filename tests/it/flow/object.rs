@@ -83,7 +83,7 @@ fn statements_of(page: &str, section: &str, postgres: bool) -> Vec<String> {
     let text = std::fs::read_to_string(format!("{}/docs/{page}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let section = text.split_once(&format!("\n## {section}\n")).unwrap().1.split("\n## ").next().unwrap();
     let blocks = section.split("```sql\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
-    let fits = |statement: &&str| !statement.is_empty() && !(postgres && statement.starts_with("PRAGMA"));
+    let fits = |statement: &&str| !(statement.is_empty() || postgres && statement.starts_with("PRAGMA"));
     blocks.flat_map(|block| block.split(';')).map(str::trim).filter(fits).map(str::to_owned).collect()
 }
 
