@@ -190,12 +190,13 @@ async fn unmade(dispatcher: &Dispatcher, pass: &Pass, rule: &str, problem: &str)
     let Some(failed) = pass.makes(rule, false, ctx.config.rules.pause_after_failures) else { return };
     let campaign = pass.in_force.get();
     let Some(rule) = campaign.rules.rule(rule) else { return };
+    // At once: until the pause is written others would be begun.
+    pass.paused.begin(&rule.spec.name).await;
     match pause::unmade(ctx, &rule.spec, failed, problem).await {
         Ok(()) => {
-            pass.paused.begin(&rule.spec.name).await;
             tracing::error!(rule = rule.spec.name, "its mails cannot be made: the rule pauses itself; `stammgast rules list` says why");
         }
-        // The next one that cannot be made does not ask again, but the next pass does.
+        // The next look at the pauses lets the rule go on, and the next pass asks again.
         Err(error) => tracing::error!(%error, rule = rule.spec.name, "its mails cannot be made, and it cannot be paused"),
     }
 }
