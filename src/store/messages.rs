@@ -77,7 +77,8 @@ statements! {
                      last_started_at = CASE state WHEN 'data' THEN $3 ELSE last_started_at END,
                      last_result = CASE state WHEN 'data' THEN 'in_doubt' ELSE last_result END,
                      reply = CASE state WHEN 'data' THEN 'the daemon ended while the receiver was taking the message' ELSE reply END
-              WHERE state IN ('claimed', 'data') AND done_at IS NULL AND channel = $4 AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2) RETURNING state";
+              WHERE state IN ('claimed', 'data') AND done_at IS NULL AND channel = $4 AND (lease_until <= $1 OR substr(lease_owner, 1, length($2)) = $2)
+                    AND lease_owner IS DISTINCT FROM $5 RETURNING state";
     CANCEL_FOR = {
         sqlite: concat!(cancelled!(), "IN (", theirs!(), "IN (SELECT value FROM json_each($1)))"),
         postgres: concat!(cancelled!(), "= ANY (ARRAY(", theirs!(), "= ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text($1::json)))))")
@@ -195,12 +196,19 @@ pub async fn release(tx: &mut Tx, owner: &str, ids: &[Id], due_at: Option<UnixMs
 }
 
 /// What expired leases, earlier processes of our own name, and earlier passes of our own that could not finish, left behind: claimed messages wait
-/// again, those that may have been taken are in doubt. Only for when this process is at work on none of this channel.
+/// again, those that may have been taken are in doubt. An owner who is at work on messages of this channel keeps what has their name.
 /// `lease_now` is the machine's clock. Returns how many wait again and how many are in doubt.
-pub async fn recover(tx: &mut Tx, owner: &str, channel: Channel, lease_now: UnixMs, now: UnixMs) -> Result<(u64, u64), StoreError> {
-    let family = family(owner);
-    let states: Vec<String> =
-        on!(tx, EXPIRE, |c, q| sqlx::query_scalar(q).bind(lease_now.0).bind(family).bind(now.0).bind(channel.code()).fetch_all(c).await)?;
+pub async fn recover(
+    tx: &mut Tx,
+    (owner, at_work): (&str, bool),
+    channel: Channel,
+    lease_now: UnixMs,
+    now: UnixMs,
+) -> Result<(u64, u64), StoreError> {
+    let (family, own) = ((!at_work).then(|| family(owner)), at_work.then_some(owner));
+    let states: Vec<String> = on!(tx, EXPIRE, |c, q| {
+        sqlx::query_scalar(q).bind(lease_now.0).bind(family).bind(now.0).bind(channel.code()).bind(own).fetch_all(c).await
+    })?;
     let doubtful = states.iter().filter(|state| *state == MessageState::InDoubt.code()).count() as u64;
     let waiting = states.len() as u64 - doubtful;
     Ok((waiting, doubtful))

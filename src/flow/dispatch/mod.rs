@@ -9,6 +9,7 @@ mod pass;
 mod paused;
 mod queue;
 mod settle;
+mod targets;
 mod webhook;
 mod writer;
 
@@ -35,6 +36,7 @@ use crate::policy::quiet;
 use crate::store::messages::{self, Claimer};
 use pass::Pass;
 use queue::Queue;
+use targets::Targets;
 
 /// How often a pass looks for what has become due while something is on its way.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -88,6 +90,7 @@ pub struct Dispatcher {
     in_force: Arc<InForce>,
     post: email::Post,
     webhooks: WebhookClient,
+    targets: Arc<Targets>,
     owner: String,
     /// Tries that came to an end since the start.
     ended: AtomicU64,
@@ -101,7 +104,7 @@ impl Dispatcher {
     pub fn new(ctx: Ctx, in_force: Arc<InForce>, owner: String) -> Result<Self, String> {
         let post = email::Post::new(&ctx.config)?;
         let webhooks = WebhookClient::new(&ctx.config.webhook, &ctx.config.webhooks)?;
-        Ok(Self { ctx, in_force, post, webhooks, owner, ended: AtomicU64::new(0) })
+        Ok(Self { ctx, in_force, post, webhooks, targets: Arc::default(), owner, ended: AtomicU64::new(0) })
     }
 
     /// Sends everything that is due, until nothing is or `stop`: then messages that were not begun are given back and open transactions end.
@@ -118,14 +121,16 @@ impl Dispatcher {
     /// # Errors
     /// As [`Self::drain`].
     pub async fn drain_channel(self: &Arc<Self>, channel: Channel, stop: &CancellationToken) -> Result<DispatchReport, FlowError> {
-        let recovered = self.recover(channel).await?;
+        let recovered = self.recover(channel, false).await?;
         let (changes, changed) = mpsc::channel(1024);
-        let pass = Arc::new(Pass::new(channel, Arc::clone(&self.in_force), changes, stop.clone(), self.ctx.db.clone()));
+        let (in_force, targets) = (Arc::clone(&self.in_force), Arc::clone(&self.targets));
+        let pass = Arc::new(Pass::new(channel, in_force, targets, changes, stop.clone(), self.ctx.db.clone()));
+        pass.recovered(recovered);
         let writer = tokio::spawn(writer::run(self.ctx.clone(), changed, Arc::clone(&pass.beginning)));
         let done = self.feed(&pass).await;
         let put_off = self.put_back(&pass).await;
         let unused = std::mem::take(&mut *pass.unused.lock().await);
-        let report = pass.report(recovered).await;
+        let report = pass.report().await;
         // The last sender goes, so the writer ends when all is written. It comes first: no end of a try may outlive the pass.
         drop(pass);
         writer.await.map_err(|error| FlowError::Worker(error.to_string()))?;
@@ -166,6 +171,13 @@ impl Dispatcher {
                     break Ok(());
                 }
                 pass.under_way.end_or(LOOK_AGAIN, &pass.stop).await;
+                // What another daemon left behind does not wait for what hangs here. On SQLite there is no other.
+                if self.ctx.db.is_shared() {
+                    match self.recover(channel, true).await {
+                        Ok(recovered) => pass.recovered(recovered),
+                        Err(error) => tracing::warn!(%error, "what other daemons left behind could not be looked for"),
+                    }
+                }
                 continue;
             }
             if let Some(missing) = self.post.missing(config).filter(|_| channel == Channel::Email) {
@@ -239,11 +251,11 @@ impl Dispatcher {
         }
     }
 
-    /// Puts back what expired leases left, and shows what is in doubt.
-    async fn recover(&self, channel: Channel) -> Result<u64, FlowError> {
+    /// Puts back what expired leases left, and shows what is in doubt; `at_work`: while this process has messages of its own.
+    async fn recover(&self, channel: Channel, at_work: bool) -> Result<u64, FlowError> {
         let now = self.ctx.clock.now();
         let mut tx = self.ctx.db.write().await?;
-        let (waiting, doubtful) = messages::recover(&mut tx, &self.owner, channel, Clock::System.now(), now).await?;
+        let (waiting, doubtful) = messages::recover(&mut tx, (&self.owner, at_work), channel, Clock::System.now(), now).await?;
         if doubtful > 0 {
             tracing::warn!(messages = doubtful, "messages in doubt after a daemon ended: `stammgast messages` lists them");
         }

@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::Instant;
 
 use tokio::sync::{Mutex, mpsc};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::DispatchReport;
 use super::paused::Paused;
 use super::queue::{Held, Queue, UnderWay};
+use super::targets::Targets;
 use super::writer::{Change, Suppress};
 use crate::base::id::Id;
 use crate::flow::campaign::InForce;
@@ -19,11 +19,6 @@ use crate::model::action::Channel;
 use crate::model::message::{LeasedMessage, MessageState};
 use crate::store::Db;
 use crate::store::deliveries::Finish;
-
-/// A target that could not be reached so often, one time after the other, is down …
-const DOWN_AFTER: u32 = 3;
-/// … for so long: then it is tried again.
-const DOWN_FOR: Duration = Duration::from_mins(1);
 
 /// Mails of a rule of which none could be made say that none can be.
 const FEW: usize = 3;
@@ -49,8 +44,7 @@ pub(super) struct Pass {
     pub(super) put_off: Mutex<Vec<Id>>,
     /// Messages that were claimed and have not come to an end.
     pub(super) under_way: UnderWay,
-    /// Of each target: how often in a row it could not be reached, and when last.
-    unreachable: std::sync::Mutex<HashMap<String, (u32, Instant)>>,
+    pub(super) targets: Arc<Targets>,
     /// Of each rule: whether a mail could be made, and how many could not.
     made: std::sync::Mutex<HashMap<String, (bool, usize)>>,
     tally: Tally,
@@ -64,10 +58,18 @@ struct Tally {
     failed: AtomicU64,
     in_doubt: AtomicU64,
     cancelled: AtomicU64,
+    recovered: AtomicU64,
 }
 
 impl Pass {
-    pub(super) fn new(channel: Channel, in_force: Arc<InForce>, changes: mpsc::Sender<Change>, stop: CancellationToken, db: Db) -> Self {
+    pub(super) fn new(
+        channel: Channel,
+        in_force: Arc<InForce>,
+        targets: Arc<Targets>,
+        changes: mpsc::Sender<Change>,
+        stop: CancellationToken,
+        db: Db,
+    ) -> Self {
         Self {
             channel,
             in_force,
@@ -81,7 +83,7 @@ impl Pass {
             handed_back: Mutex::default(),
             put_off: Mutex::default(),
             under_way: UnderWay::default(),
-            unreachable: std::sync::Mutex::default(),
+            targets,
             made: std::sync::Mutex::default(),
             tally: Tally::default(),
         }
@@ -141,26 +143,9 @@ impl Pass {
         let _ = self.changes.send(Change::Finish { end: Box::new(end), suppress }).await;
     }
 
-    /// Notes whether a target could be reached.
-    pub(super) fn reached(&self, target: &str, reached: bool) {
-        let mut unreachable = self.unreachable.lock().unwrap_or_else(PoisonError::into_inner);
-        if !reached {
-            let (times, at) = unreachable.entry(target.to_owned()).or_insert((0, Instant::now()));
-            (*times, *at) = (*times + 1, Instant::now());
-            if *times == DOWN_AFTER {
-                tracing::warn!(target = target, "a webhook's target cannot be reached: what is for it waits for a minute at a time");
-            }
-        } else if !unreachable.is_empty() {
-            unreachable.remove(target);
-        }
-    }
-
     /// Sets a message aside whose target is down, so that it holds up none that is for another.
     pub(super) async fn is_put_off(&self, message: &LeasedMessage, target: &str) -> bool {
-        let is_down = |unreachable: &HashMap<String, (u32, Instant)>| {
-            unreachable.get(target).is_some_and(|(times, at)| *times >= DOWN_AFTER && at.elapsed() < DOWN_FOR)
-        };
-        if !is_down(&self.unreachable.lock().unwrap_or_else(PoisonError::into_inner)) {
+        if !self.targets.is_down(target, Instant::now()) {
             return false;
         }
         self.tally.retried.fetch_add(1, Ordering::Relaxed);
@@ -181,7 +166,12 @@ impl Pass {
         (!made && (most > 0 && failed == most || failed == FEW && !*any)).then_some(failed)
     }
 
-    pub(super) async fn report(&self, recovered: u64) -> DispatchReport {
+    /// Counts what another daemon left behind.
+    pub(super) fn recovered(&self, messages: u64) {
+        self.tally.recovered.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    pub(super) async fn report(&self) -> DispatchReport {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         DispatchReport {
             sent: count(&self.tally.sent),
@@ -189,7 +179,7 @@ impl Pass {
             failed: count(&self.tally.failed),
             in_doubt: count(&self.tally.in_doubt),
             cancelled: count(&self.tally.cancelled),
-            recovered,
+            recovered: count(&self.tally.recovered),
             relay_fault: self.relay_fault.lock().await.clone(),
         }
     }

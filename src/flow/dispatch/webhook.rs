@@ -1,5 +1,7 @@
 //! Delivers webhooks: the same id and the same bytes on each try, so that the receiver can tell a repeat; a crash means one more try.
 
+use std::time::Instant;
+
 use super::queue::Queue;
 use super::settle::{Patience, settle};
 use super::{Dispatcher, Ordering, Pass};
@@ -15,7 +17,11 @@ pub(super) async fn work(dispatcher: &Dispatcher, pass: &Pass, queue: &Queue) {
             Content::Webhook { target, .. } if pass.is_put_off(&message, target).await => continue,
             Content::Webhook { target, body: Some(body) } => {
                 let delivery = dispatcher.webhooks.post(target, message.id, started_at, body).await;
-                pass.reached(target, !matches!(delivery, Delivery::Retry { fault: Fault::Connect | Fault::Timeout | Fault::Closed, .. }));
+                pass.targets.note(
+                    target,
+                    !matches!(delivery, Delivery::Retry { fault: Fault::Connect | Fault::Timeout | Fault::Closed, .. }),
+                    Instant::now(),
+                );
                 delivery
             }
             _ => Delivery::Refused { fault: Fault::Missing, detail: "the webhook has no body".to_owned() },

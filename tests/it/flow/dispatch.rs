@@ -221,7 +221,7 @@ on_both!(a_worker_that_lost_its_lease_changes_nothing, |test| {
     let claim = async |owner: &str| Claimer::new(test.db.clone(), owner.to_owned()).claim(real.plus(60_000), now, 10, Channel::Email).await.unwrap();
     let recover = async |owner: &'static str, at| {
         let mut tx = test.db.write().await.unwrap();
-        let found = messages::recover(&mut tx, owner, Channel::Email, at, now).await.unwrap();
+        let found = messages::recover(&mut tx, (owner, false), Channel::Email, at, now).await.unwrap();
         tx.commit().await.unwrap();
         found
     };
@@ -229,7 +229,7 @@ on_both!(a_worker_that_lost_its_lease_changes_nothing, |test| {
     assert_eq!(recover("hamburg/1", real).await, (0, 0), "the lease still runs");
     let mut tx = test.db.write().await.unwrap();
     // Who sends webhooks knows nothing of the mails that the same process is at work on.
-    assert_eq!(messages::recover(&mut tx, "berlin/1", Channel::Webhook, real.plus(60_000), now).await.unwrap(), (0, 0));
+    assert_eq!(messages::recover(&mut tx, ("berlin/1", false), Channel::Webhook, real.plus(60_000), now).await.unwrap(), (0, 0));
     tx.commit().await.unwrap();
     assert_eq!(recover("hamburg/1", real.plus(60_000)).await, (1, 0));
     let new = claim("hamburg/1").await.remove(0);

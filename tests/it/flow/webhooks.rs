@@ -1,10 +1,15 @@
 //! What becomes of webhooks when receivers are busy or gone.
 
+use stammgast::base::clock::Clock;
+use stammgast::model::action::Channel;
 use stammgast::store::Db;
+use stammgast::store::messages::Claimer;
+use tokio_util::sync::CancellationToken;
 
 use crate::common::act::Act;
 use crate::common::databases::TestDb;
 use crate::common::http::HttpReceiver;
+use crate::common::shop::execute;
 use crate::common::smtp::SmtpSink;
 use crate::common::stage::{MONDAY_NINE, Stage, people, to_sink};
 use crate::store::{number, texts};
@@ -76,7 +81,8 @@ on_both!(a_target_that_cannot_be_reached_is_left_alone_for_a_minute, |test| {
     let stage = two_targets(test, &closed.to_string(), &well, "[webhook]\nconnections = 1");
     stage.tick("tell").await;
     stage.tick("other").await;
-    let report = stage.drain().await;
+    let dispatcher = stage.dispatcher("test/1");
+    let report = dispatcher.drain(&CancellationToken::new()).await.unwrap();
     assert_eq!((report.sent, report.retried), (8, 8));
     let tried = number(&test.db, "SELECT COUNT(*) FROM deliveries WHERE rule = 'tell' AND attempts = 1").await;
     let put_off = number(
@@ -85,6 +91,38 @@ on_both!(a_target_that_cannot_be_reached_is_left_alone_for_a_minute, |test| {
     )
     .await;
     assert_eq!((tried, put_off), (3, 5));
+    // The next pass knows it too.
+    people(&test.db, 9..=9).await;
+    stage.ctx.clock.set(stage.ctx.clock.now().plus(1_000));
+    stage.tick("tell").await;
+    assert_eq!(dispatcher.drain(&CancellationToken::new()).await.unwrap().retried, 1);
+    assert_eq!(number(&test.db, "SELECT COUNT(*) FROM deliveries WHERE rule = 'tell' AND attempts = 0").await, 6);
+});
+
+on_both!(what_another_daemon_left_behind_does_not_wait_for_a_receiver_that_hangs, |test| {
+    if !test.db.is_shared() {
+        return; // A second daemon on the same file does not start.
+    }
+    people(&test.db, 1..=1).await;
+    let hangs = HttpReceiver::start(Act::Hang).await;
+    let well = HttpReceiver::start(Act::Say(b"HTTP/1.1 204 No Content\r\n\r\n")).await;
+    let stage = two_targets(test, &hangs.address().to_string(), &well, "");
+    stage.tick("other").await;
+    let (now, real) = (stage.ctx.clock.now(), Clock::System.now());
+    let left = Claimer::new(test.db.clone(), "hamburg/1".to_owned()).claim(real.plus(600_000), now, 10, Channel::Webhook).await.unwrap();
+    assert_eq!(left.len(), 1);
+    stage.tick("tell").await;
+    let meanwhile = async {
+        hangs.arrivals().wait_for(|count| *count > 0).await.unwrap();
+        execute(&test.db, "UPDATE deliveries SET lease_until = 1".to_owned()).await;
+        well.arrivals().wait_for(|count| *count > 0).await.unwrap();
+    };
+    tokio::select! {
+        report = stage.drain() => panic!("the first one was given up before: {report:?}"),
+        () = meanwhile => {}
+    }
+    let fences = texts(&test.db, "SELECT rule || ' ' || CAST(fence AS TEXT) FROM deliveries ORDER BY rule").await;
+    assert_eq!(fences, ["other 2", "tell 1"], "what this process itself is at work on is not claimed again, however long it takes");
 });
 
 on_both!(two_connections_to_the_database_are_enough_for_mails_and_webhooks, |test| {

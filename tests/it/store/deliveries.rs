@@ -105,7 +105,7 @@ on_both!(messages_in_every_state_and_their_tries_outlive_the_migration, |test| {
 
     // What was open goes on: the lease of the claimed one and of the one in `data` is over.
     let mut tx = db.write().await.unwrap();
-    assert_eq!(messages::recover(&mut tx, "hamburg/1", Channel::Webhook, UnixMs(5_000), UnixMs(100)).await.unwrap(), (1, 1));
+    assert_eq!(messages::recover(&mut tx, ("hamburg/1", false), Channel::Webhook, UnixMs(5_000), UnixMs(100)).await.unwrap(), (1, 1));
     tx.commit().await.unwrap();
     let claimed = Claimer::new(db.clone(), "hamburg/1".to_owned()).claim(UnixMs(9_000), UnixMs(100), 10, Channel::Webhook).await.unwrap();
     assert_eq!(claimed.iter().map(|message| (message.id.0, message.fence)).collect::<Vec<_>>(), [(100, 4), (200, 4)]);
