@@ -1,6 +1,8 @@
 //! A run that a limit stretches over days: whom it means is told by the moment that it is for; all else goes by the day on which it writes.
 
+use stammgast::flow::evaluate;
 use stammgast::flow::why::{customer, why};
+use stammgast::model::decision::LATE_MS;
 use stammgast::model::facts::Needs;
 
 use super::brake::at;
@@ -52,4 +54,27 @@ on_both!(why_at_the_moment_of_a_run_does_not_see_what_that_run_wrote, |test| {
     assert_eq!((told.matched, told.verdict), (true, "send"));
     stage.set("2024-07-01T09:01");
     assert!(!why(&stage.ctx, &stage.in_force.get(), "weekly", &facts).await.unwrap().matched);
+});
+
+on_both!(code_and_database_call_the_same_runs_late, |test| {
+    people(&test.db, 1..=2).await;
+    let rule = |name| {
+        format!(
+            "rule(\"{name}\").basis(\"consent\").when(|c| c.orders >= 1).send(|c| email(\"win-back\", #{{ voucher: voucher(\"WB\", percent(10), days(3)) }}));"
+        )
+    };
+    let rules = ["in-time", "late"].map(rule).concat();
+    let stage = Stage::new(&test.db, "2024-07-01T23:45", &rules, "[policy]\ncap_messages = 0");
+    let tick_at = stage.ctx.clock.now();
+    for (name, milliseconds) in [("in-time", LATE_MS), ("late", LATE_MS + 1)] {
+        stage.ctx.clock.set(tick_at.plus(milliseconds));
+        let lease = evaluate::lease(&stage.ctx, "test/1").await.unwrap().unwrap();
+        assert_eq!(evaluate::tick(&stage.ctx, &stage.in_force.get(), name, tick_at, &lease).await.unwrap().messages, 2);
+    }
+    // Vouchers go by the code's moment, the frequency cap by the database's.
+    let found = format!(
+        "SELECT DISTINCT e.rule || ' ' || v.valid_until || ' ' || CAST(e.at - {} AS TEXT) FROM email_log e JOIN vouchers v ON v.decision_id = e.decision_id ORDER BY 1",
+        tick_at.0
+    );
+    assert_eq!(texts(&test.db, &found).await, ["in-time 2024-07-04 0".to_owned(), format!("late 2024-07-05 {}", LATE_MS + 1)]);
 });
