@@ -64,7 +64,7 @@ fn customer(number: i64) -> Facts {
 
 /// The same condition in Rust.
 fn plain(facts: &Facts) -> bool {
-    facts.score.is_some_and(|score| score.recency_days > 60 && score.orders >= 2 && score.revenue > Cents(1998))
+    facts.score.as_ref().is_some_and(|score| score.recency_days > 60 && score.orders >= 2 && score.revenue > Cents(1998))
         && !facts.customer.tags.iter().any(|tag| tag == "vip")
 }
 
@@ -91,7 +91,7 @@ const TIMES: usize = 50;
 
 /// Whether the condition of `script/bench-rules` holds.
 fn holds(facts: &Facts) -> bool {
-    let (orders, r) = facts.score.map_or((0, 0), |score| (score.orders, score.r));
+    let (orders, r) = facts.score.as_ref().map_or((0, 0), |score| (score.orders, score.r));
     (orders * 7 + r) % 10 == 3
 }
 
@@ -103,7 +103,8 @@ fn beside(path: &str) -> Outcome<()> {
         let (orders, r) = line.split_once(',').ok_or("expected lines such as 3,4")?;
         let mut facts = customer(number);
         let (orders, r) = (orders.parse()?, r.parse()?);
-        facts.score = facts.score.or_else(|| customer(number + 1).score).map(|score| Score { orders, r, ..score }).filter(|_| orders > 0);
+        let score = facts.score.take().or_else(|| customer(number + 1).score);
+        facts.score = score.map(|score| Box::new(Score { orders, r, ..*score })).filter(|_| orders > 0);
         people.push(facts);
     }
     let text = format!("rule(\"r\").basis(\"consent\").when(|c| {SCRIPT}).send(|c| email(\"t\"));");

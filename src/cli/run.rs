@@ -16,6 +16,7 @@ use crate::flow::share::Round;
 use crate::flow::trigger::Due;
 use crate::flow::{Ctx, evaluate, record, trigger, watch};
 use crate::model::hold::Hold;
+use crate::store::facts;
 
 /// One pass: everything due, or the named rules, through decide and dispatch; then exit
 ///
@@ -51,14 +52,15 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
         dispatcher.close().await;
         Some(report)
     };
+    let customers = facts::count(&mut ctx.db.read().await?).await?;
     ctx.db.close().await;
     let faults = runs.iter().any(|run| run.failed > 0 || run.paused.is_some())
         || held.iter().any(|hold| !hold.goes_on)
         || dispatched.as_ref().is_some_and(|report| report.relay_fault.is_some());
     if app.json {
-        println!("{}", json!({ "as_of": ctx.clock.now(), "runs": runs, "held": held, "dispatch": dispatched }));
+        println!("{}", json!({ "as_of": ctx.clock.now(), "customers": customers, "runs": runs, "held": held, "dispatch": dispatched }));
     } else {
-        print(&ctx, &runs, &held, dispatched.as_ref());
+        print(&ctx, customers, &runs, &held, dispatched.as_ref());
     }
     Ok(if faults { Done::WithFaults } else { Done::Well })
 }
@@ -107,7 +109,7 @@ fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     Ok(stop)
 }
 
-fn print(ctx: &Ctx, runs: &[TickReport], held: &[Hold], dispatched: Option<&DispatchReport>) {
+fn print(ctx: &Ctx, customers: i64, runs: &[TickReport], held: &[Hold], dispatched: Option<&DispatchReport>) {
     let zone = ctx.config.shop.zone();
     println!("As of {}:", zone.format(ctx.clock.now()));
     if runs.is_empty() {
@@ -127,7 +129,7 @@ fn print(ctx: &Ctx, runs: &[TickReport], held: &[Hold], dispatched: Option<&Disp
         match &run.held {
             Some(hold) if hold.tick_at != run.tick_at => println!("  {}: nothing begins while an earlier run is held", run.rule),
             Some(_) => println!("  {}: held, {} messages were written before", run.rule, run.messages),
-            None => println!("  {}: {} customers, {} proposals, {} messages", run.rule, run.customers, run.proposed, run.messages),
+            None => println!("  {}: {customers} customers, {} proposals, {} messages", run.rule, run.proposed, run.messages),
         }
         if let Some(sentence) = &run.failure {
             println!("    failed for {} customers, e.g.: {sentence}", run.failed);

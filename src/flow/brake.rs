@@ -10,7 +10,7 @@ use crate::config::sections::Guards;
 use crate::model::decision::{Refusal, Verdict};
 use crate::model::hold::{Barrier, Ending, Guard, Hold};
 use crate::model::rule::RuleSpec;
-use crate::policy::guard::{self, Meter, SizeLimits, Stop, Usual, Window};
+use crate::policy::guard::{self, Meter, SizeLimits, Stop, Window};
 use crate::store::decisions::{Entry, Written};
 use crate::store::tallies::Tally;
 use crate::store::{Tx, holds, tallies, ticks};
@@ -21,15 +21,24 @@ pub(super) struct Brake<'a> {
     guards: &'a Guards,
     spec: &'a RuleSpec,
     tick_at: UnixMs,
-    customers: i64,
     /// Messages that this run has written.
     written: i64,
     /// What a person let it pass.
     let_pass: Vec<Guard>,
-    usual: Option<Usual>,
+    /// `None`: nobody asks about its size.
+    size: Option<Size>,
     hour: Window,
     day: Window,
     meter: Meter,
+}
+
+/// What the size of a run is measured by.
+#[derive(Debug)]
+struct Size {
+    limits: SizeLimits,
+    /// As [`guard::usual`] takes them.
+    before: Vec<i64>,
+    today: i64,
 }
 
 /// Where a run would be held that is not made.
@@ -64,20 +73,22 @@ struct Counted {
 
 impl<'a> Brake<'a> {
     /// Reads what a run has to keep to that has written `written` messages so far.
-    pub(super) async fn read(ctx: &'a Ctx, spec: &'a RuleSpec, tick_at: UnixMs, written: i64, customers: usize) -> Result<Self, FlowError> {
+    pub(super) async fn read(ctx: &'a Ctx, spec: &'a RuleSpec, tick_at: UnixMs, written: i64) -> Result<Self, FlowError> {
         let (guards, zone, now) = (&ctx.config.guards, ctx.config.shop.zone(), ctx.clock.now());
-        let customers = i64::try_from(customers).unwrap_or(i64::MAX);
         let mut tx = ctx.db.read().await?;
         let let_pass = holds::let_pass(&mut tx, &spec.name, tick_at, &spec.hash).await?;
-        let today = Window::day(zone, tick_at);
+        let day = Window::day(zone, tick_at);
         let begin = zone.start_of(guard::first_day(zone.date(tick_at)));
-        let runs = ticks::written(&mut tx, &spec.name, begin..today.until).await?;
+        let runs = ticks::written(&mut tx, &spec.name, begin..day.until).await?;
         let others = runs.into_iter().filter(|(at, ..)| *at != tick_at).map(|(at, messages, passed)| (zone.date(at), messages, passed));
-        let (before, written_today) = guard::days(others, zone.date(tick_at));
+        let (before, today) = guard::days(others, zone.date(tick_at));
         let asks = !let_pass.iter().any(|guard| guard.is_of_size());
-        let usual = guard::usual(size_limits(guards), &before, written_today, customers).filter(|_| asks);
+        let limits = size_limits(guards);
+        // Whether there is a guard at all does not depend on how many customers there are.
+        let guarded = asks && guard::usual(limits, &before, today, 0).is_some();
+        let size = guarded.then_some(Size { limits, before, today });
         let (hour, day) = (Window::hour(zone, now), Window::day(zone, now));
-        let mut brake = Self { guards, spec, tick_at, customers, written, let_pass, usual, hour, day, meter: Meter::default() };
+        let mut brake = Self { guards, spec, tick_at, written, let_pass, size, hour, day, meter: Meter::default() };
         brake.read_meter(&mut tx).await?;
         Ok(brake)
     }
@@ -99,15 +110,26 @@ impl<'a> Brake<'a> {
         Ok(())
     }
 
-    /// Whether the run may turn out larger than usual: then it is looked at as a whole before anything of it is written.
+    /// Whether the size of the run counts: then it is looked at as a whole before anything of it is written.
     pub(super) fn asks_about_size(&self) -> bool {
-        self.usual.is_some_and(|usual| self.written.saturating_add(self.customers) > usual.room)
+        self.size.is_some()
     }
 
-    /// The guard that does not let the run write so many messages more.
-    pub(super) fn too_large(&self, messages: usize) -> Option<Barrier> {
-        let whole = self.written.saturating_add(i64::try_from(messages).unwrap_or(i64::MAX));
-        self.usual.filter(|usual| whole > usual.room).map(|usual| usual.barrier)
+    /// Whether a guard may not let the run write so many messages more. Most runs are so small that nobody has to count the customers.
+    pub(super) fn may_be_too_large(&self, messages: usize) -> bool {
+        self.size.as_ref().is_some_and(|size| self.whole(messages) > size.limits.from.saturating_sub(size.today).max(0))
+    }
+
+    /// The guard that does not let the run write so many messages more in a shop of so many customers.
+    pub(super) fn too_large(&self, messages: usize, customers: usize) -> Option<Barrier> {
+        let Size { limits, before, today } = self.size.as_ref()?;
+        let usual = guard::usual(*limits, before, *today, i64::try_from(customers).unwrap_or(i64::MAX))?;
+        (self.whole(messages) > usual.room).then_some(usual.barrier)
+    }
+
+    /// What the run will have written with so many messages more.
+    fn whole(&self, messages: usize) -> i64 {
+        self.written.saturating_add(i64::try_from(messages).unwrap_or(i64::MAX))
     }
 
     /// Where these entries, in their order, have to stop.
@@ -121,10 +143,10 @@ impl<'a> Brake<'a> {
     }
 
     /// Where a run would be held that wants to write messages with vouchers of these cents.
-    pub(super) fn foresee(&self, voucher_cents: &[i64]) -> Option<Foreseen> {
+    pub(super) fn foresee(&self, voucher_cents: &[i64], customers: usize) -> Option<Foreseen> {
         let waiting = voucher_cents.len();
-        let too_large = self.too_large(waiting).map(|barrier| Foreseen { after: 0, waiting, barrier });
-        let full = || self.meter.stop(voucher_cents.iter().copied()).map(|stop| (stop.after, self.barrier(stop)));
+        let too_large = self.too_large(waiting, customers).map(|barrier| Foreseen { after: 0, waiting, barrier });
+        let full = || self.meter.stop(voucher_cents.iter().copied()).map(|stop| (stop.after, barrier(stop)));
         too_large.or_else(|| full().map(|(after, barrier)| Foreseen { after, waiting: waiting - after, barrier }))
     }
 
@@ -137,11 +159,6 @@ impl<'a> Brake<'a> {
             self.written = self.written.saturating_add(messages);
         }
         Ok(())
-    }
-
-    /// The figures of a limit that was reached.
-    pub(super) fn barrier(&self, stop: Stop) -> Barrier {
-        Barrier { guard: stop.guard, most: stop.most, norm: None, today: 0, customers: self.customers }
     }
 
     /// Holds the run from `now` on: until the next hour or day where waiting helps, else until a person answers.
@@ -185,18 +202,18 @@ pub(super) struct Rehearsed<'a> {
 
 impl<'a> Rehearsed<'a> {
     /// Begins at `from`; what was usual before is what the log says.
-    pub(super) async fn begin(ctx: &'a Ctx, spec: &'a RuleSpec, from: UnixMs, customers: usize) -> Result<Self, FlowError> {
+    pub(super) async fn begin(ctx: &'a Ctx, tx: &mut Tx, spec: &'a RuleSpec, from: UnixMs, customers: usize) -> Result<Self, FlowError> {
         let zone = ctx.config.shop.zone();
-        let mut tx = ctx.db.read().await?;
         let begin = zone.start_of(guard::first_day(zone.date(from)));
-        let runs = ticks::written(&mut tx, &spec.name, begin..from).await?;
+        let runs = ticks::written(tx, &spec.name, begin..from).await?;
         let runs = runs.into_iter().map(|(at, messages, passed)| (zone.date(at), messages, passed)).collect();
         Ok(Self { guards: &ctx.config.guards, spec, zone, customers, runs, of_day: Vec::new() })
     }
 
     /// Where the run for `tick_at` would be held, and the limits that it has to keep to; then it counts as written whole.
     pub(super) fn run(&mut self, tick_at: UnixMs, decided: &[impl Weighed]) -> (Option<Foreseen>, Meter) {
-        let voucher_cents: Vec<i64> = cents(decided).collect();
+        let mut voucher_cents = Vec::with_capacity(decided.len());
+        voucher_cents.extend(cents(decided));
         let (messages, cents) = (voucher_cents.len(), voucher_cents.iter().fold(0_i64, |sum, cents| sum.saturating_add(*cents)));
         if messages == 0 {
             return (None, Meter::default());
@@ -209,20 +226,18 @@ impl<'a> Rehearsed<'a> {
             voucher_cents: sum.voucher_cents.saturating_add(*cents),
         });
         let (before, today) = guard::days(self.runs.iter().copied(), date);
-        let customers = i64::try_from(self.customers).unwrap_or(i64::MAX);
         let brake = Brake {
             guards: self.guards,
             spec: self.spec,
             tick_at,
-            customers,
             written: 0,
             let_pass: Vec::new(),
-            usual: guard::usual(size_limits(self.guards), &before, today, customers),
+            size: Some(Size { limits: size_limits(self.guards), before, today }),
             hour,
             day,
             meter: meter(self.guards, self.spec, counted, counted, &[]),
         };
-        let found = brake.foresee(&voucher_cents);
+        let found = brake.foresee(&voucher_cents, self.customers);
         let messages = i64::try_from(messages).unwrap_or(i64::MAX);
         self.of_day.push((tick_at, messages, cents));
         let let_pass = found.is_some_and(|found| found.barrier.guard.is_of_size());
@@ -268,6 +283,11 @@ impl Weighed for Entry {
 /// What the vouchers of the messages among these cost, message by message.
 pub(super) fn cents(decided: &[impl Weighed]) -> impl Iterator<Item = i64> {
     decided.iter().filter_map(|one| if let Weight::Message(cents) = one.weight() { Some(cents) } else { None })
+}
+
+/// The figures of a limit that was reached.
+pub(super) fn barrier(stop: Stop) -> Barrier {
+    Barrier { guard: stop.guard, most: stop.most, norm: None, today: 0, customers: 0 }
 }
 
 /// Where a page is cut of which so many messages fit: at the next one. `None`: it has no more.

@@ -264,7 +264,7 @@ fn settle(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, moment: Moment, case:
     };
     // What all rules earn is asked of all orders, not of those within one rule's window.
     let goal = spec.goal.as_ref().filter(|_| verdict != Verdict::Holdout);
-    let average_order_value = case.candidate.facts.score.map(|score| score.average_order_value);
+    let average_order_value = case.candidate.facts.score.as_ref().map(|score| score.average_order_value);
     let voucher_cents = vouchers.iter().fold(0_i64, |sum, voucher| sum.saturating_add(exposure::of(voucher, average_order_value).0));
     let decision = Decision {
         id: id::next(),

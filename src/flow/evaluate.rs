@@ -43,8 +43,6 @@ pub struct TickReport {
     pub tick_at: UnixMs,
     /// Whether it had run for that moment before: then nothing happened now.
     pub already_ran: bool,
-    /// Customers there are.
-    pub customers: usize,
     /// Customers the condition is true for, and those it failed for.
     pub proposed: usize,
     /// Messages put into the outbox.
@@ -153,7 +151,6 @@ pub(super) async fn run(
         reach.store(ctx).await?;
     }
     rescore::ensure_fresh(ctx, tick_at).await?;
-    report.customers = scan::count(ctx).await?;
     let moment = Moment { now: tick_at, zone: ctx.config.shop.zone() };
     let begins = tick.cursor == Id(0);
     let found = if begins { shared.take(ctx, campaign, rule, moment, lease).await? } else { None };
@@ -161,10 +158,12 @@ pub(super) async fn run(
     scan.go_to(tick.cursor);
     let arms = Arms::after(winner(ctx, &rule.spec, tick_at, begins, lease).await?.as_ref());
     let mut pages = Pages { ctx, campaign, name, moment, arms, scan, lease, cursor: tick.cursor, ahead: VecDeque::new() };
-    let mut brake = Brake::read(ctx, &rule.spec, tick_at, tick.messages, report.customers).await?;
+    let mut brake = Brake::read(ctx, &rule.spec, tick_at, tick.messages).await?;
     if brake.asks_about_size() {
         let messages = pages.look_ahead().await?;
-        if let Some(barrier) = brake.too_large(messages) {
+        if brake.may_be_too_large(messages)
+            && let Some(barrier) = brake.too_large(messages, scan::count(ctx).await?)
+        {
             let hold = brake.hold(barrier, false, messages, ctx.clock.now());
             let mut tx = lease.write(ctx).await?;
             report.paused = pauses::one(&mut tx, name).await?;
@@ -207,7 +206,7 @@ pub(super) async fn run(
         let written = decisions::append(&mut tx, &rule.spec, tick_at, now, &page.entries).await?;
         brake.count(&mut tx, written).await?;
         ticks::advance(&mut tx, name, tick_at, page.last, written).await?;
-        let hold = stop.map(|stop| brake.hold(brake.barrier(stop), stop.never_fits, waiting, now));
+        let hold = stop.map(|stop| brake.hold(brake::barrier(stop), stop.never_fits, waiting, now));
         if let Some(hold) = &hold {
             holds::begin(&mut tx, hold).await?;
         }
@@ -222,7 +221,7 @@ pub(super) async fn run(
         let mut tx = ctx.db.write().await?;
         ticks::finish(&mut tx, name, tick_at, ctx.clock.now()).await?;
         tx.commit().await?;
-        tracing::info!(rule = name, tick_at = %tick_at, customers = report.customers, proposed = report.proposed, messages = report.messages, "rule ran");
+        tracing::info!(rule = name, tick_at = %tick_at, proposed = report.proposed, messages = report.messages, "rule ran");
     }
     ctx.db.has_grown(Grown::Campaign, report.messages as u64).await?;
     Ok(report)

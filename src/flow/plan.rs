@@ -133,7 +133,7 @@ pub async fn plan(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, other: Option
     let mut voucher_cents = Vec::new();
     plan.switch = winner::foresee(ctx, &spec, plan.as_of).await?;
     let arms = Arms::after(plan.switch.as_ref());
-    let brake = Brake::read(ctx, &spec, plan.as_of, 0, plan.customers).await?;
+    let brake = Brake::read(ctx, &spec, plan.as_of, 0).await?;
     let mut course = Course::begin(ctx, plan.as_of, brake.meter());
     rehearse(ctx, campaign, (name, &arms), unstored.as_ref(), |known, mut entries| {
         // The size of a run is looked at as a whole, whatever becomes of it.
@@ -147,13 +147,13 @@ pub async fn plan(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, other: Option
     })
     .await?;
     // A limit that it does not come to holds nothing.
-    plan.held = brake.foresee(&voucher_cents).filter(|held| held.barrier.guard.is_of_size() || course.ended.is_none());
+    plan.held = brake.foresee(&voucher_cents, plan.customers).filter(|held| held.barrier.guard.is_of_size() || course.ended.is_none());
     plan.pauses_itself = course.ended;
     if let Some(other) = other {
         let mut meter = Meter::default();
         if let Some(rule) = other.rules.rule(name) {
             plan.against = Some(rule.spec.hash.clone());
-            meter = Brake::read(ctx, &rule.spec, plan.as_of, 0, plan.customers).await?.meter();
+            meter = Brake::read(ctx, &rule.spec, plan.as_of, 0).await?.meter();
         }
         let (mut before, mut course) = (Vec::new(), Course::begin(ctx, plan.as_of, meter));
         // Whom it reaches does not depend on the arm.

@@ -14,10 +14,11 @@ use crate::model::facts::Facts;
 use crate::model::rule::RuleSpec;
 use crate::policy::gates::{Said, Standing};
 use crate::policy::occasion::{Key, Taken};
+use crate::store::Tx;
 use crate::store::standings::{self, Until};
 
 /// Customers whose past is read at once.
-const CHUNK: usize = 10_000;
+const CHUNK: usize = 2_000;
 
 /// What happened before.
 #[derive(Debug)]
@@ -86,12 +87,19 @@ pub(super) struct Recalled<'a> {
 
 impl Rehearsal {
     /// Begins a rehearsal of a rule for the time from `from` up to `until`: of this rule the log counts up to `from`, of others throughout. The ids are rising.
-    pub async fn begin(ctx: &Ctx, campaign: &Campaign, spec: &RuleSpec, ids: &[Id], (from, until): (UnixMs, UnixMs)) -> Result<Self, FlowError> {
+    pub async fn begin(
+        ctx: &Ctx,
+        tx: &mut Tx,
+        campaign: &Campaign,
+        spec: &RuleSpec,
+        ids: &[Id],
+        (from, until): (UnixMs, UnixMs),
+    ) -> Result<Self, FlowError> {
         let mut known = Known::of(ids.to_vec());
         // What a rule decided at the same moment, but after this one, was not there yet.
         let follows = |other: &str| campaign.rules.rule(other).is_some_and(|other| turn(&other.spec) > turn(spec));
         for ids in ids.chunks(CHUNK) {
-            known.read(ctx, ids, cap_begins(ctx, from)..=until, Until { rule: &spec.name, before: from }, follows).await?;
+            known.read(tx, ids, cap_begins(ctx, from)..=until, Until { rule: &spec.name, before: from }, follows).await?;
         }
         Ok(Self(known))
     }
@@ -148,7 +156,7 @@ pub(super) async fn recall<'a>(
             let mut ids: Vec<Id> = candidates.iter().map(|candidate| candidate.facts.customer.id).collect();
             ids.sort_unstable();
             let mut known = Known::of(ids.clone());
-            known.read(ctx, &ids, since..=now, Until { rule: &spec.name, before: UnixMs(i64::MAX) }, |_| false).await?;
+            known.read(&mut ctx.db.read().await?, &ids, since..=now, Until { rule: &spec.name, before: UnixMs(i64::MAX) }, |_| false).await?;
             // A pass that looks back would still write to a dead address of today.
             Ok(Recalled { known: Cow::Owned(known), since, now, dead_by: UnixMs(i64::MAX) })
         }
@@ -168,27 +176,26 @@ impl Known {
 
     async fn read(
         &mut self,
-        ctx: &Ctx,
+        tx: &mut Tx,
         ids: &[Id],
         emails: RangeInclusive<UnixMs>,
         own: Until<'_>,
         follows: impl Fn(&str) -> bool,
     ) -> Result<(), FlowError> {
-        let mut tx = ctx.db.read().await?;
-        for (id, at) in standings::suppressed(&mut tx, ids).await? {
+        for (id, at) in standings::suppressed(tx, ids).await? {
             self.person(id, |person| person.suppressed_at = Some(at));
         }
-        for (id, kind, at) in standings::consents(&mut tx, ids, *emails.end()).await? {
+        for (id, kind, at) in standings::consents(tx, ids, *emails.end()).await? {
             self.person(id, |person| {
                 // Most people say one thing.
                 person.consents.reserve_exact(1);
                 person.consents.push((kind, at));
             });
         }
-        for (id, occasion, at) in standings::taken(&mut tx, ids, own).await? {
+        for (id, occasion, at) in standings::taken(tx, ids, own).await? {
             self.person(id, |person| person.taken.add(Key::read(&occasion), at));
         }
-        for (id, rule, at) in standings::emails(&mut tx, ids, emails, own).await? {
+        for (id, rule, at) in standings::emails(tx, ids, emails, own).await? {
             self.person(id, |person| person.emails.push(Email { at, follows: follows(&rule) }));
         }
         for id in ids {
@@ -212,7 +219,7 @@ impl Recalled<'_> {
 
     /// How the customer stands who has this place among those that a rehearsal began with.
     pub(super) fn standing_at(&self, place: usize, facts: &Facts) -> Standing<'_> {
-        let last_order_at = facts.score.map(|score| score.last_order_at);
+        let last_order_at = facts.score.as_ref().map(|score| score.last_order_at);
         let Some(person) = self.known.people.get(place) else { return Standing { last_order_at, ..Standing::default() } };
         let said = person.consents.iter().filter(|(_, at)| *at <= self.now).fold(Said::default(), |said, &(kind, at)| said.and(kind, at));
         // Of the present moment count those of rules whose turn comes before.

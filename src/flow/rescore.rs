@@ -245,7 +245,7 @@ impl Unstored {
     pub(super) fn place(&self, people: &mut [Facts]) {
         for facts in people.iter_mut() {
             let place = self.scores.binary_search_by_key(&facts.customer.id, |score| score.customer_id);
-            facts.score = place.ok().and_then(|place| self.scores.get(place)).copied();
+            facts.score = place.ok().and_then(|place| self.scores.get(place)).copied().map(Box::new);
         }
         if let Some(classes) = &self.classes {
             classes.place(people);

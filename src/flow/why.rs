@@ -124,7 +124,7 @@ pub async fn customer(ctx: &Ctx, external_id: &str, asked: Needs) -> Result<Opti
 pub async fn why(ctx: &Ctx, campaign: &Arc<Campaign>, name: &str, facts: &Facts) -> Result<Why, FlowError> {
     let moment = Moment { now: ctx.clock.now(), zone: ctx.config.shop.zone() };
     let Some(spec) = campaign.rules.rule(name).map(|rule| rule.spec.clone()) else { return Ok(Why::default()) };
-    let rehearsal = Rehearsal::begin(ctx, campaign, &spec, &[facts.customer.id], (moment.now, moment.now)).await?;
+    let rehearsal = Rehearsal::begin(ctx, &mut ctx.db.read().await?, campaign, &spec, &[facts.customer.id], (moment.now, moment.now)).await?;
     let facts = &before(campaign, &spec, facts, moment.now);
     let mut why = given(ctx, campaign, &spec, facts, moment, &rehearsal).await?;
     let mut tx = ctx.db.read().await?;

@@ -19,8 +19,9 @@ use crate::base::time::{UnixMs, Zone};
 pub struct Facts {
     /// The record.
     pub customer: Customer,
-    /// The scores as of the rule's run; `None` when there is no order up to then.
-    pub score: Option<Score>,
+    /// The scores as of the rule's run; `None` when there is no order up to then. They are as large as all the rest: a replay, which keeps everybody, has only
+    /// those at hand of the few whom it asks about.
+    pub score: Option<Box<Score>>,
     /// The shop's own scores by name, as of the rule's run; one that is unknown is not there.
     pub own: Attributes,
     /// What happened.
@@ -56,7 +57,7 @@ impl Facts {
     /// A real customer whose history was not read.
     #[must_use]
     pub fn new(customer: Customer, score: Option<Score>) -> Self {
-        Self { customer, score, own: Attributes::new(), history: None, read: Needs::RECORD, stated: None }
+        Self { customer, score: score.map(Box::new), own: Attributes::new(), history: None, read: Needs::RECORD, stated: None }
     }
 }
 

@@ -101,7 +101,7 @@ pub struct Barrier {
     pub norm: Option<i64>,
     /// Messages of the rule's other runs of the day, which count for a guard of size.
     pub today: i64,
-    /// Customers there are.
+    /// Customers there were, for a guard of size; else 0.
     pub customers: i64,
 }
 

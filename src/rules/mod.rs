@@ -27,6 +27,7 @@ mod trial;
 mod warn;
 mod why;
 pub mod words;
+pub mod workers;
 
 use crate::base::suggest;
 

@@ -279,7 +279,7 @@ impl View<'_> {
     }
 
     fn score<T>(&self, read: impl FnOnce(&Score) -> T) -> Option<T> {
-        self.facts.score.as_ref().map(read)
+        self.facts.score.as_deref().map(read)
     }
 
     fn first_order(&self) -> Option<NaiveDate> {

@@ -13,8 +13,8 @@ use super::helpers::{Plan, kind};
 use super::internals::condition::Condition;
 use super::internals::{Bound, Calls, Place};
 use super::registry::{Customer, View};
-use super::sandbox;
 use super::tell::tell_quickly;
+use super::{sandbox, workers};
 use crate::base::id::Id;
 use crate::model::action::{Action, Channel, Voucher};
 use crate::model::example::Example;
@@ -151,7 +151,7 @@ pub struct Acted {
 }
 
 impl Rule {
-    /// Asks the condition for each customer; the answers have the customers' order. Blocks: runs on a thread of its own, and each customer
+    /// Asks the condition for each customer; the answers have the customers' order. Blocks: runs on a big stack, and each customer
     /// has a limit of steps and of time.
     #[must_use]
     pub fn evaluate(&self, facts: &[Facts], moment: Moment) -> Vec<Evaluation> {
@@ -255,7 +255,7 @@ impl Rule {
         if let Some(answers) = told.iter().map(|told| told.map(Ok)).collect() {
             return Ok(answers);
         }
-        sandbox::on_big_stack(|| {
+        workers::on_big_stack(|| {
             let mut calls = self.asks();
             let one = |(place, told): (usize, &Option<bool>)| told.map_or_else(|| judge(&mut calls, customer(place)), Ok);
             told.iter().enumerate().map(one).collect()
@@ -281,7 +281,7 @@ impl Rule {
             let action = action.ok_or_else(|| format!("rule '{}' has no variant '{}'", self.spec.name, job.variant))?;
             perform(action, View::new(job.facts, moment, today).customer(), &job.code_seed, day).map_err(|trouble| self.sentence(&trouble))
         };
-        let all = sandbox::on_big_stack(|| {
+        let all = workers::on_big_stack(|| {
             let mut actions: Vec<Calls> = self.actions.iter().map(|action| action.calls(&self.engine)).collect();
             jobs.iter().map(|job| one(&mut actions, job)).collect()
         });

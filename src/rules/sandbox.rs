@@ -1,4 +1,4 @@
-//! The sandbox: the one place where the limits of scripts stand, and the engine, thread and fuse that keep them.
+//! The sandbox: the one place where the limits of scripts stand, and the engine and fuse that keep them.
 //!
 //! Rhai's own limits do not bound everything: callbacks run on a copy of its operation counter, some native functions work before they are
 //! checked, keys of maps and what closures capture are not counted, the compiler has no limit of time, and deeply nested values overflow a
@@ -17,13 +17,12 @@ use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, OptimizationLevel};
 use rust_decimal::Decimal;
 
 use super::internals;
+use super::workers::on_big_stack;
 
 /// Longest source file in bytes.
 pub(super) const MAX_SOURCE_BYTES: usize = 256 * 1024;
 /// Longest text that a script may make, in bytes.
 pub(super) const MAX_TEXT_BYTES: usize = 16 * 1024;
-/// Stack of the threads that scripts run on: virtual memory, touched only if used.
-const STACK_BYTES: usize = 64 * 1024 * 1024;
 
 /// How long something may go on.
 #[derive(Clone, Copy, Debug)]
@@ -125,15 +124,6 @@ pub(super) fn guarded<T>(limits: Limits, work: impl FnOnce() -> T) -> Result<T, 
     let result = catch_unwind(AssertUnwindSafe(work)).map_err(|_| "the script broke the interpreter (a fault of Rhai's)".to_owned());
     LEFT.set(0);
     result
-}
-
-/// Runs `work` on a thread of its own with a big stack and waits for it.
-pub(super) fn on_big_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, String> {
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("rules".to_owned()).stack_size(STACK_BYTES).spawn_scoped(scope, work);
-        let thread = thread.map_err(|error| format!("no thread for the rules: {error}"))?;
-        thread.join().map_err(|_| "the rules' thread broke down".to_owned())
-    })
 }
 
 /// Holds what scripts made: it may be nested so deeply that dropping it needs the big stack too.

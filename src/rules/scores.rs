@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::num::NonZero;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use rhai::{Dynamic, Engine};
 use rust_decimal::{Decimal, RoundingStrategy};
 
@@ -17,12 +18,16 @@ use super::registry::View;
 use super::rule::{OwnMention, trouble_at, trouble_of};
 use super::sandbox::{self, Deep};
 use super::score_load::{Made, make};
+use super::workers;
 use crate::model::attribute::{AttributeKind, Attributes};
 use crate::model::fact::Fact;
 use crate::model::facts::{Facts, Moment, Needs};
 use crate::model::fault::FileFault;
 use crate::model::own_score::{BELOW, DECIMALS, LONGEST_TEXT, OwnScore};
 use crate::model::predicate::Literal;
+
+/// So many people at least, and at most, are one processor's work at once.
+const SHARE: RangeInclusive<usize> = 100..=1_000;
 
 /// Own scores that are ready to be computed, each after those that it reads.
 pub struct ScoreSet {
@@ -104,7 +109,7 @@ impl ScoreSet {
 
     fn from_files(sources: &BTreeMap<String, Source>, faults: Vec<FileFault>) -> Result<Self, Vec<FileFault>> {
         let texts = files::texts(sources);
-        let made = sandbox::on_big_stack(|| make(sources, faults)).map_err(|problem| vec![FileFault::new("scores", (0, 0), problem)])?;
+        let made = workers::on_big_stack(|| make(sources, faults)).map_err(|problem| vec![FileFault::new("scores", (0, 0), problem)])?;
         let Made { formulas, engine, hash, faults } = made;
         let formulas = Deep::new(formulas);
         if faults.is_empty() { Ok(Self { formulas, engine, texts, hash }) } else { Err(files::sorted(faults, &texts)) }
@@ -162,13 +167,10 @@ impl ScoreSet {
     /// Gives customers, of whom what [`Self::needs`] says is known, their values as of a moment, on all processors. Blocks; each formula has a limit of steps and of
     /// time for each customer. The tallies have the order of the names.
     pub fn fill(&self, people: &mut [Facts], moment: Moment) -> Vec<Tally> {
-        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        // A thread takes longer than a handful of people.
-        let share = people.len().div_ceil(processors).max(100);
         let mut tallies: Vec<Tally> = self.formulas().iter().map(|formula| Tally { score: formula.about.name.clone(), ..Tally::default() }).collect();
-        let parts: Vec<Vec<Tally>> = std::thread::scope(|scope| {
-            let workers: Vec<_> = people.chunks_mut(share).map(|part| (part.len(), scope.spawn(move || self.fill_part(part, moment)))).collect();
-            workers.into_iter().map(|(people, worker)| worker.join().unwrap_or_else(|_| self.none_of(people, "a worker broke down"))).collect()
+        let parts: Vec<Vec<Tally>> = workers::on_all(|| {
+            let share = people.len().div_ceil(rayon::current_num_threads()).clamp(*SHARE.start(), *SHARE.end());
+            people.par_chunks_mut(share).map(|part| self.fill_here(part, moment)).collect()
         });
         for part in parts {
             for (all, tally) in tallies.iter_mut().zip(part) {
@@ -179,9 +181,10 @@ impl ScoreSet {
         tallies
     }
 
-    fn fill_part(&self, people: &mut [Facts], moment: Moment) -> Vec<Tally> {
+    /// The same on this thread; the tallies have the order of the formulas.
+    pub fn fill_here(&self, people: &mut [Facts], moment: Moment) -> Vec<Tally> {
         let count = people.len();
-        let filled = sandbox::on_big_stack(|| {
+        let filled = workers::on_big_stack(|| {
             let today = moment.today();
             for facts in people.iter_mut() {
                 facts.own = Attributes::new();

@@ -15,7 +15,7 @@ use super::modules::{self, Resolver, Unit, Units};
 use super::registry;
 use super::rule::{Given, Mention, OwnMention, Rule};
 use super::sandbox::{self, Deep};
-use super::{builder, files, helpers, trial};
+use super::{builder, files, helpers, trial, workers};
 use crate::model::action::Channel;
 use crate::model::example::Example;
 use crate::model::fact::{ALL, Fact, Reading, Takes};
@@ -63,7 +63,7 @@ impl RuleSet {
     }
 
     fn from_files(sources: &BTreeMap<String, Source>, mut faults: Vec<FileFault>) -> Result<Self, Vec<FileFault>> {
-        let made = sandbox::on_big_stack(|| make(sources));
+        let made = workers::on_big_stack(|| make(sources));
         let rules = match made {
             Ok((rules, more)) => {
                 faults.extend(more);

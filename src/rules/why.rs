@@ -7,8 +7,8 @@ use super::action;
 use super::internals::condition::Condition;
 use super::registry::View;
 use super::rule::{Rule, judge};
-use super::sandbox;
 use super::tell::tell;
+use super::{sandbox, workers};
 use crate::model::facts::{Facts, Moment};
 use crate::model::predicate::Leaf;
 
@@ -38,7 +38,7 @@ impl Rule {
     /// Asks every clause of the condition about somebody. Blocks as [`Rule::evaluate`] does.
     #[must_use]
     pub fn reasons(&self, facts: &Facts, moment: Moment) -> Reasons {
-        let found = sandbox::on_big_stack(|| {
+        let found = workers::on_big_stack(|| {
             let view = View::new(facts, moment, moment.today());
             let answer = judge(&mut self.asks(), view.customer()).map_err(|trouble| self.sentence(&trouble));
             Reasons { clauses: self.clauses(&view, answer.as_ref().ok().copied()), answer }

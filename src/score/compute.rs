@@ -1,7 +1,5 @@
 //! Scores of all customers at once: columns, sorted in parallel.
 
-use std::thread;
-
 use chrono::{Datelike as _, NaiveDate};
 
 use super::borders::{Borders, last_rank};
@@ -162,12 +160,9 @@ pub fn columns<'a>(facts: &'a [OrderFacts], as_of: UnixMs, zone: Zone, rules: &'
         };
         (if wants_m { buckets(&revenue, &order, rules.buckets, rules.bucket_rule) } else { Default::default() }, by_revenue, classes)
     };
-    let ((recency, (r, r_steps)), (tenure, (f, f_steps)), ((m, m_steps), by_revenue, (classes, abc_cents))) = thread::scope(|scope| {
-        let recency = scope.spawn(recency_columns);
-        let frequency = scope.spawn(frequency_columns);
-        let revenue = revenue_columns();
-        (joined(recency), joined(frequency), revenue)
-    });
+    // What takes longest begins first.
+    let (((m, m_steps), by_revenue, (classes, abc_cents)), ((recency, (r, r_steps)), (tenure, (f, f_steps)))) =
+        rayon::join(revenue_columns, || rayon::join(recency_columns, frequency_columns));
     let (adjusted, newcomers) = if wants_adjusted {
         let value = |facts: &OrderFacts| if rules.abc_by == AbcBy::Margin { facts.margin.0 } else { facts.revenue.0 };
         newcomers::adjusted(&facts.iter().map(value).collect::<Vec<_>>(), &column(|facts| facts.customer_id.0), &tenure, &classes, rules)
@@ -198,11 +193,6 @@ pub fn columns<'a>(facts: &'a [OrderFacts], as_of: UnixMs, zone: Zone, rules: &'
     let top_cents = (1..=100).filter_map(last_of).collect();
     let borders = Borders { settings, customers: people, r: r_steps, f: f_steps, m: m_steps, abc_cents, newcomers, top_cents, lifetime };
     (Columns { facts, as_of, rules, recency, tenure, r, f, m, classes, adjusted, ranks, outlooks }, borders)
-}
-
-/// The thread's result; a panic in it goes on here.
-fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Calendar days from the day of `at` to `today`.

@@ -12,7 +12,7 @@ const MOST: usize = 40_000;
 enum Known {
     Nothing,
     /// In milliseconds, all day long.
-    Offset(i64),
+    Offset(i32),
     /// The clocks are changed on it.
     Changes,
 }
@@ -33,7 +33,7 @@ impl Days {
     pub(super) fn of(&mut self, at: UnixMs) -> i32 {
         let day = at.0.div_euclid(DAY_MS);
         match usize::try_from(day).ok().filter(|place| *place < MOST).map(|place| self.known(place, day)) {
-            Some(Known::Offset(offset)) => number((at.0 + offset).div_euclid(DAY_MS)),
+            Some(Known::Offset(offset)) => number((at.0 + i64::from(offset)).div_euclid(DAY_MS)),
             _ => self.zone.date(at).num_days_from_ce(),
         }
     }
@@ -43,10 +43,10 @@ impl Days {
             self.known.resize(place + 1, Known::Nothing);
         }
         if matches!(self.known[place], Known::Nothing) {
-            let offset = |at: i64| UnixMs::from(self.zone.wall(UnixMs(at)).and_utc()).0 - at;
+            let offset = |at: i64| i32::try_from(UnixMs::from(self.zone.wall(UnixMs(at)).and_utc()).0 - at);
             let (first, last) = (offset(day * DAY_MS), offset(day * DAY_MS + DAY_MS - 1));
             // No zone changes its clocks twice on a day.
-            self.known[place] = if first == last { Known::Offset(first) } else { Known::Changes };
+            self.known[place] = first.ok().filter(|_| first == last).map_or(Known::Changes, Known::Offset);
         }
         self.known[place]
     }

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::num::NonZero;
-use std::thread;
+
+use rayon::prelude::*;
 
 use super::days::Days;
 use super::habit::Purchases;
@@ -42,21 +42,20 @@ impl Hasher for Spread {
     }
 }
 
-/// What is known of each customer with one of these orders, which come in the order of time; customers by id.
-pub(super) fn gather(orders: &[PaidOrder], zone: Zone) -> (Vec<OrderFacts>, Vec<Purchases>) {
-    let processors = thread::available_parallelism().map_or(1, NonZero::get).min(orders.len() / WORTH_IT).max(1);
+/// What is known of each customer with one of these orders, which come in the order of time; customers by id, with room for so many at least.
+pub(super) fn gather(orders: &[PaidOrder], zone: Zone, room: usize) -> (Vec<OrderFacts>, Vec<Purchases>) {
+    let processors = rayon::current_num_threads().min(orders.len() / WORTH_IT).max(1);
     // Each takes a range of ids that about as many orders fall into, by the look of a thousand of them.
     let mut sample: Vec<Id> = orders.iter().step_by((orders.len() / 1_000).max(1)).map(|order| order.customer_id).collect();
     sample.sort_unstable();
     let begin = |part: usize| if part == 0 { None } else { sample.get(part * sample.len() / processors).copied() };
     let range = |part: usize| (begin(part), if part + 1 == processors { None } else { begin(part + 1) });
-    let parts: Vec<(Vec<OrderFacts>, Vec<Purchases>)> = thread::scope(|scope| {
-        let threads = (0..processors).map(range).map(|range| scope.spawn(move || gather_part(orders, zone, range)));
-        let threads: Vec<_> = threads.collect();
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
-    });
+    let parts: Vec<_> = (0..processors).into_par_iter().map(|part| gather_part(orders, zone, range(part))).collect();
+    let room = room.max(parts.iter().map(|(facts, _)| facts.len()).sum());
     let mut parts = parts.into_iter();
     let (mut facts, mut purchases) = parts.next().unwrap_or_default();
+    facts.reserve_exact(room.saturating_sub(facts.len()));
+    purchases.reserve_exact(room.saturating_sub(purchases.len()));
     for (more_facts, more_purchases) in parts {
         facts.extend(more_facts);
         purchases.extend(more_purchases);
@@ -69,7 +68,7 @@ fn gather_part(orders: &[PaidOrder], zone: Zone, (from, to): (Option<Id>, Option
     let is_mine = |id: Id| from.is_none_or(|from| id >= from) && to.is_none_or(|to| id < to);
     let mine = || orders.iter().filter(|order| is_mine(order.customer_id));
     // How many orders each customer has, and who has which. Every look at a customer is one into far memory, so what is needed together stands together.
-    let (mut found, mut owners) = (ById::<(u32, u32)>::default(), Vec::new());
+    let (mut found, mut owners) = (ById::<(u32, u32)>::default(), Vec::with_capacity(mine().count()));
     for order in mine() {
         let next = u32::try_from(found.len()).unwrap_or(u32::MAX);
         let (owner, count) = found.entry(order.customer_id).or_insert((next, 0));

@@ -16,6 +16,8 @@ pub struct OrderBook {
     /// Of the customers at the same places.
     purchases: Vec<Purchases>,
     places: ById<usize>,
+    /// For so many customers at least.
+    room: usize,
     zone: Zone,
     days: Days,
 }
@@ -24,15 +26,22 @@ impl OrderBook {
     /// Before the first of `orders`, which come in the order of time; days are calendar days in `zone`.
     #[must_use]
     pub fn new(orders: Vec<PaidOrder>, zone: Zone) -> Self {
-        Self { orders, next: 0, facts: Vec::new(), purchases: Vec::new(), places: ById::default(), zone, days: Days::new(zone) }
+        Self { orders, next: 0, facts: Vec::new(), purchases: Vec::new(), places: ById::default(), room: 0, zone, days: Days::new(zone) }
+    }
+
+    /// Has room for so many customers from the beginning: growing would hold most of them twice.
+    #[must_use]
+    pub fn with_room(self, customers: usize) -> Self {
+        Self { room: customers, ..self }
     }
 
     /// The facts of everybody with orders up to `until`, which never goes back. Customers keep their place, newcomers follow.
     pub fn advance(&mut self, until: UnixMs) -> &[OrderFacts] {
         if self.next == 0 {
             self.next = self.orders.partition_point(|order| order.at <= until);
-            (self.facts, self.purchases) = gather(&self.orders[..self.next], self.zone);
-            self.places = self.facts.iter().map(|facts| facts.customer_id).zip(0..).collect();
+            (self.facts, self.purchases) = gather(&self.orders[..self.next], self.zone, self.room);
+            self.places.reserve(self.room.max(self.facts.len()));
+            self.places.extend(self.facts.iter().map(|facts| facts.customer_id).zip(0..));
         }
         while let Some(order) = self.orders.get(self.next).filter(|order| order.at <= until) {
             self.next += 1;

@@ -1,5 +1,7 @@
 //! Sorting columns: buckets for r, f and m, the order by turnover, and ABC classes.
 
+use rayon::prelude::*;
+
 use super::borders::Step;
 use crate::model::score::{Abc, AbcRule, BucketRule};
 
@@ -28,7 +30,7 @@ pub(super) fn ascending(values: &[i64], ties: &Ties) -> Vec<usize> {
     };
     let packed: Option<Vec<u64>> = (0..places).map(packed).collect();
     if let Some(mut packed) = packed.filter(|_| places < u32::MAX) {
-        packed.sort_unstable();
+        packed.par_sort_unstable();
         return packed.into_iter().map(|one| ties.at(usize::try_from(one & u64::from(u32::MAX)).unwrap_or(usize::MAX))).collect();
     }
     let mut order: Vec<usize> = (0..values.len()).map(|place| ties.at(place)).collect();

@@ -206,6 +206,7 @@ statements! {
     /// Statements look rows up by key, whatever they are bound to, and planning anew takes as long as the work of a small group of marks.
     PLAN_ONCE = { postgres: "SET plan_cache_mode = force_generic_plan" };
     SQLITE_VERSION = { sqlite: "SELECT sqlite_version()" };
+    FORGET = { sqlite: "PRAGMA shrink_memory" };
 }
 
 /// The oldest SQLite without the WAL-reset bug that can corrupt a database (sqlite.org/wal.html#walresetbug).
@@ -348,6 +349,14 @@ impl Tx {
         match self {
             Self::Sqlite(inner) => inner.commit().await?,
             Self::Postgres(inner) => inner.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// Gives back what the connection keeps at hand of the file, for who has read all that there is. PostgreSQL keeps nothing in this process.
+    pub(crate) async fn forget(&mut self) -> Result<(), StoreError> {
+        if let Self::Sqlite(inner) = self {
+            sqlx::query(FORGET.sqlite).execute(&mut **inner).await?;
         }
         Ok(())
     }

@@ -213,7 +213,7 @@ impl Columns {
         for (column, put) in &self.scores {
             let value = values.next().ok_or_else(|| corrupt("scores", column))?;
             if !value.is_empty() {
-                put(facts.score.get_or_insert_with(|| nothing(id)), value).ok_or_else(|| corrupt("scores", column))?;
+                put(facts.score.get_or_insert_with(|| Box::new(nothing(id))), value).ok_or_else(|| corrupt("scores", column))?;
             }
         }
         if self.own {

@@ -19,7 +19,7 @@ use super::campaign::Campaign;
 use super::decide::Arms;
 use super::pause::{Course, OwnPause};
 use super::recall::Rehearsal;
-use super::scan::{self, PAGE};
+use super::scan::PAGE;
 use super::trigger::turn;
 use super::{Ctx, FlowError, retrace};
 use crate::base::id::Id;
@@ -29,7 +29,7 @@ use crate::model::facts::{Facts, Moment, Needs};
 use crate::model::rule::RuleSpec;
 use crate::rules::crontab::Crontab;
 use crate::score::OrderBook;
-use crate::store::{facts, scores};
+use crate::store::{Tx, facts, scores};
 
 /// As many runs are too many for one replay: every quarter of an hour for half a year.
 const MOST_RUNS: usize = 20_000;
@@ -131,8 +131,11 @@ pub async fn backtest(
     let named = campaign.rules.rule(name).map(|rule| rule.needs).unwrap_or_default();
     let needs = campaign.with_own(named);
     let remembers = needs.from(Source::Emails);
-    let mut people = everybody(ctx, needs.and(Needs::RECORD)).await?;
-    if let Some(classes) = retrace::unless_stored(ctx, needs, (begin, end)).await? {
+    let classes = retrace::unless_stored(ctx, needs, (begin, end)).await?;
+    // All of it as it is at one moment, and by one connection: each keeps what it has read at hand.
+    let mut tx = ctx.db.read().await?;
+    let mut people = everybody(&mut tx, needs.and(Needs::RECORD)).await?;
+    if let Some(classes) = classes {
         classes.place(&mut people);
     }
     for facts in &mut people {
@@ -143,12 +146,15 @@ pub async fn backtest(
         }
     }
     let ids: Vec<Id> = people.iter().map(|facts| facts.customer.id).collect();
-    let mut brake = Rehearsed::begin(ctx, &spec, begin, people.len()).await?;
-    let rehearsal = Rehearsal::begin(ctx, campaign, &spec, &ids, (begin, end)).await?;
-    let orders = scores::paid(&mut ctx.db.read().await?, UnixMs(i64::MAX)).await?;
+    let mut brake = Rehearsed::begin(ctx, &mut tx, &spec, begin, people.len()).await?;
+    let rehearsal = Rehearsal::begin(ctx, &mut tx, campaign, &spec, &ids, (begin, end)).await?;
+    let orders = scores::paid(&mut tx, UnixMs(i64::MAX)).await?;
+    tx.forget().await?;
+    drop(tx);
     let mut found = Found::new(&spec, (from, to), runs.len(), &ids, &orders);
     drop(ids);
-    let mut shop = Shop::new(people, OrderBook::new(orders, zone), rehearsal);
+    let orders = OrderBook::new(orders, zone).with_room(people.len());
+    let mut shop = Shop::new(people, orders, rehearsal);
     for (number, &tick_at) in runs.iter().enumerate() {
         // The night that counts is that of the run.
         let then = ctx.at(tick_at);
@@ -173,14 +179,15 @@ pub async fn backtest(
 }
 
 /// Everybody, with what these facts are read from, by id.
-async fn everybody(ctx: &Ctx, needs: Needs) -> Result<Vec<Facts>, FlowError> {
+async fn everybody(tx: &mut Tx, needs: Needs) -> Result<Vec<Facts>, FlowError> {
     // Room for all at once: growing would hold most of them twice.
-    let (mut people, mut cursor) = (Vec::with_capacity(scan::count(ctx).await?), Id(0));
+    let (mut people, mut cursor) = (Vec::with_capacity(usize::try_from(facts::count(tx).await?).unwrap_or(0)), Id(0));
     loop {
-        let page = facts::page(&mut ctx.db.read().await?, cursor, PAGE, needs, None).await?;
+        let page = facts::page(tx, cursor, PAGE, needs, None).await?;
         let Some(last) = page.last() else { return Ok(people) };
         cursor = last.customer.id;
-        people.extend(page);
+        // Scores are made anew for each run.
+        people.extend(page.into_iter().map(|facts| Facts { score: None, ..facts }));
     }
 }
 

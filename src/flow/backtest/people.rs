@@ -47,10 +47,12 @@ impl People {
     }
 
     /// Adds those whom the next run reached.
-    pub(super) fn run(&mut self, date: NaiveDate, reached: impl Iterator<Item = Row>) {
-        let rows: Box<[Row]> = reached.collect();
+    pub(super) fn run(&mut self, date: NaiveDate, reached: impl Iterator<Item = Row> + Clone) {
+        // Counted first, as growing step by step would take twice the memory.
+        let mut rows = Vec::with_capacity(reached.clone().count());
+        rows.extend(reached);
         if !rows.is_empty() {
-            self.runs.push((date, rows));
+            self.runs.push((date, rows.into_boxed_slice()));
         }
     }
 

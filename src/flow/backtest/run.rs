@@ -1,8 +1,9 @@
 //! One run of a replay: the scores of the moment, the condition, the gates and the actions, on all processors; what is kept of each decision is what counts.
 
-use std::num::NonZero;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::thread::ScopedJoinHandle;
+
+use rayon::prelude::*;
 
 use super::people::{Arm, Row};
 use crate::base::time::UnixMs;
@@ -19,13 +20,18 @@ use crate::model::decision::{Refusal, Verdict};
 use crate::model::fact::Fact;
 use crate::model::facts::{Facts, Moment, Needs, PastEmail};
 use crate::model::rule::RuleSpec;
+use crate::model::score::Score;
 use crate::policy::occasion::Key;
-use crate::rules::{Evaluation, Rule};
+use crate::rules::{Evaluation, Rule, ScoreSet, workers};
 use crate::score::{Columns, Models, OrderBook, Wanted, columns};
 use crate::store::decisions::Entry;
 
-/// So many people are scored and asked at once.
+/// So many people at least, and at most, are one processor's work at once.
+const SHARE: RangeInclusive<usize> = 200..=10_000;
+/// So many of them are scored and asked at once: the processor still has at hand what it has just written.
 const AT_HAND: usize = 1_000;
+/// So many candidates are decided about at once. A candidate is large: on the first day of a replay nearly everybody may be one.
+const BATCH: usize = 200;
 
 /// The shop as it was at a moment.
 pub(super) struct Shop {
@@ -46,6 +52,22 @@ pub(super) struct Decided {
     pub(super) made: Vec<Made>,
     /// Whom such a gate stops, by place: most are stopped every day, and nothing more is made of them.
     pub(super) stopped: Vec<(u32, Refusal)>,
+}
+
+/// What is decided about some people. Nothing in it grows step by step: large memory of many sizes, each used for a moment, stays with the process.
+struct Part {
+    /// By batches.
+    made: Vec<Vec<Made>>,
+    stopped: Vec<(u32, Refusal)>,
+}
+
+/// Memory that is used again and again.
+#[derive(Default)]
+struct Room {
+    /// Candidates that are decided about together.
+    waiting: Vec<(u32, Candidate)>,
+    /// Of people who were asked before, to be written over.
+    spare: Vec<Option<Box<Score>>>,
 }
 
 /// What counts of a decision.
@@ -124,18 +146,15 @@ impl Shop {
     ) -> Result<(Self, Decided), FlowError> {
         let (ctx, campaign, name) = (ctx.clone(), Arc::clone(campaign), name.to_owned());
         let work = tokio::task::spawn_blocking(move || {
-            let decided = match campaign.rules.rule(&name) {
-                Some(rule) => self.decide(&ctx, &campaign, rule, moment, &arms)?,
-                None => Decided::default(),
-            };
-            Ok((self, decided))
+            let decided = campaign.rules.rule(&name).map(|rule| workers::on_all(|| self.decide(&ctx, &campaign, rule, moment, &arms)));
+            (self, decided.unwrap_or_default())
         });
-        work.await.map_err(|error| FlowError::Worker(error.to_string()))?
+        work.await.map_err(|error| FlowError::Worker(error.to_string()))
     }
 
-    fn decide(&mut self, ctx: &Ctx, campaign: &Campaign, rule: &Rule, moment: Moment, arms: &Arms) -> Result<Decided, FlowError> {
+    fn decide(&mut self, ctx: &Ctx, campaign: &Campaign, rule: &Rule, moment: Moment, arms: &Arms) -> Decided {
         // Own scores are made anew for each run, from what they need.
-        let own = Some(&campaign.scores).filter(|_| rule.needs.has(Fact::Score));
+        let own = Some(&*campaign.scores).filter(|_| rule.needs.has(Fact::Score));
         let needs = own.map_or(rule.needs, |own| rule.needs.and(own.needs()));
         let lifetime = match (needs.without(Needs::of([Fact::ChurnRisk])).any(Needs::LIFETIME), needs.has(Fact::ChurnRisk)) {
             (true, _) => Models::All,
@@ -152,27 +171,14 @@ impl Shop {
         self.known = facts.len();
         let rules = rescore::rules(&ctx.config);
         let (scores, _) = columns(facts, moment.now, moment.zone, &rules, wanted);
-        let (processors, places) = (std::thread::available_parallelism().map_or(1, NonZero::get), &self.places);
-        let share = self.people.len().div_ceil(processors).max(1);
-        if let Some(own) = own {
-            score(&scores, places, &mut self.people);
-            own.fill(&mut self.people, moment);
-        }
-        let asked = Asked { ctx, campaign, rule, moment, arms, gates: Gates::new(ctx, &rule.spec, moment), past: self.rehearsal.at(ctx, moment.now) };
-        let parts: Vec<Decided> = std::thread::scope(|scope| {
-            let (asked, scores) = (&asked, Some(&scores).filter(|_| own.is_none()));
-            let part = move |number: usize, people: &mut [Facts]| asked.part(number * share, people, scores.zip(places.get(number * share..)));
-            let workers: Vec<_> =
-                self.people.chunks_mut(share).enumerate().map(|(number, people)| scope.spawn(move || part(number, people))).collect();
-            let join = |worker: ScopedJoinHandle<_>| worker.join().map_err(|_| FlowError::Worker("a worker panicked".to_owned()));
-            workers.into_iter().map(join).collect::<Result<_, _>>()
-        })?;
-        let join = |mut all: Decided, part: Decided| {
-            all.made.extend(part.made);
-            all.stopped.extend(part.stopped);
-            all
-        };
-        Ok(parts.into_iter().reduce(join).unwrap_or_default())
+        let places = &self.places;
+        let (gates, past) = (Gates::new(ctx, &rule.spec, moment), self.rehearsal.at(ctx, moment.now));
+        let asked = Asked { ctx, campaign, rule, moment, arms, gates, past, scores, places, own };
+        // Two for each processor: whoever has done the easier ones helps with the rest.
+        let share = self.people.len().div_ceil(2 * rayon::current_num_threads()).clamp(*SHARE.start(), *SHARE.end());
+        let shares = self.people.par_chunks_mut(share).enumerate();
+        let parts = shares.map_init(Room::default, |room, (number, people)| asked.part(number * share, people, room)).collect();
+        Decided::of(parts)
     }
 
     /// Notes what a run left: the occasions that were taken and, if the rule `remembers` emails, those in the customers' history.
@@ -191,13 +197,6 @@ impl Shop {
     }
 }
 
-/// Gives people, by their places in the book of orders, their scores.
-fn score(scores: &Columns<'_>, places: &[Option<u32>], people: &mut [Facts]) {
-    for (facts, place) in people.iter_mut().zip(places) {
-        facts.score = place.and_then(|place| scores.score(place as usize));
-    }
-}
-
 /// What a run asks of everybody.
 struct Asked<'a> {
     ctx: &'a Ctx,
@@ -207,26 +206,46 @@ struct Asked<'a> {
     arms: &'a Arms,
     gates: Gates<'a>,
     past: Recalled<'a>,
+    scores: Columns<'a>,
+    /// Where each customer stands in the columns.
+    places: &'a [Option<u32>],
+    /// Own scores that are made anew.
+    own: Option<&'a ScoreSet>,
 }
 
 impl Asked<'_> {
-    /// Decides about some people, of whom the first has this place; gives them their scores before where these are handed over.
-    fn part(&self, first: usize, people: &mut [Facts], scores: Option<(&Columns<'_>, &[Option<u32>])>) -> Decided {
-        let (mut decided, mut waiting) = (Decided::default(), Vec::new());
-        // The processor still has at hand what it has just written of a few people; the interpreter gets a thread for each call, so one has to be enough.
-        let size = if self.rule.needs_interpreter() { people.len() } else { AT_HAND };
-        for (number, people) in people.chunks_mut(size.max(1)).enumerate() {
-            let begin = number * size;
-            if let Some((scores, places)) = scores {
-                score(scores, &places[begin..], people);
-            }
-            self.ask(first + begin, people, &mut waiting, &mut decided);
+    /// Decides about some people, of whom the first has this place.
+    fn part(&self, first: usize, people: &mut [Facts], Room { waiting, spare }: &mut Room) -> Part {
+        let mut decided = Part { made: Vec::with_capacity(people.len().div_ceil(BATCH)), stopped: Vec::with_capacity(people.len()) };
+        for (number, people) in people.chunks_mut(AT_HAND).enumerate() {
+            let first = first + number * AT_HAND;
+            self.score(first, people, spare);
+            self.ask(first, people, waiting, &mut decided);
+            let scored = people.iter_mut().filter(|facts| facts.score.is_some());
+            spare.extend(scored.map(|facts| facts.score.take()));
         }
-        self.make(&mut waiting, &mut decided);
+        self.make(waiting, &mut decided);
         decided
     }
 
-    fn ask(&self, first: usize, people: &[Facts], waiting: &mut Vec<(u32, Candidate)>, decided: &mut Decided) {
+    /// Gives people their scores, in boxes that others no longer need.
+    fn score(&self, first: usize, people: &mut [Facts], spare: &mut Vec<Option<Box<Score>>>) {
+        for (facts, place) in people.iter_mut().zip(&self.places[first..]) {
+            let score = place.and_then(|place| self.scores.score(place as usize));
+            facts.score = score.map(|score| match spare.pop().flatten() {
+                Some(mut room) => {
+                    *room = score;
+                    room
+                }
+                None => Box::new(score),
+            });
+        }
+        if let Some(own) = self.own {
+            own.fill_here(people, self.moment);
+        }
+    }
+
+    fn ask(&self, first: usize, people: &[Facts], waiting: &mut Vec<(u32, Candidate)>, decided: &mut Part) {
         for (place, (facts, evaluation)) in (first..).zip(people.iter().zip(self.rule.answer(people, self.moment))) {
             let number = u32::try_from(place).unwrap_or(u32::MAX);
             let matches = matches!(evaluation, Evaluation::Match { .. });
@@ -234,15 +253,14 @@ impl Asked<'_> {
                 Err(reason) => decided.stopped.push((number, reason)),
                 Ok(()) => waiting.extend(candidate(|| facts.clone(), evaluation).map(|candidate| (number, candidate))),
             }
-            // A candidate is large: on the first day of a replay nearly everybody may be one.
-            if waiting.len() >= PAGE as usize {
+            if waiting.len() >= BATCH {
                 self.make(waiting, decided);
             }
         }
     }
 
     /// Decides about those who passed the gates.
-    fn make(&self, waiting: &mut Vec<(u32, Candidate)>, decided: &mut Decided) {
+    fn make(&self, waiting: &mut Vec<(u32, Candidate)>, decided: &mut Part) {
         if waiting.is_empty() {
             return;
         }
@@ -252,11 +270,23 @@ impl Asked<'_> {
         let entries = decide::decide_here(self.ctx, self.campaign, self.rule, self.moment, candidates, standing, self.arms);
         // One for each, in the same order.
         let made = places.into_iter().zip(keys).zip(entries).map(|((place, key), entry)| Made::of(&self.rule.spec, place, key, entry));
-        decided.made.extend(made);
+        decided.made.push(made.collect());
     }
 }
 
 impl Decided {
+    fn of(parts: Vec<Part>) -> Self {
+        let mut all = Self {
+            made: Vec::with_capacity(parts.iter().flat_map(|part| &part.made).map(Vec::len).sum()),
+            stopped: Vec::with_capacity(parts.iter().map(|part| part.stopped.len()).sum()),
+        };
+        for part in parts {
+            all.made.extend(part.made.into_iter().flatten());
+            all.stopped.extend(part.stopped);
+        }
+        all
+    }
+
     /// A run in pages as the daemon makes them: leaves what it would write. Where the rule would have paused itself, if it would.
     pub(super) fn keep_to(&mut self, mut course: Course) -> Option<OwnPause> {
         if !self.made.iter().any(is_failure) {

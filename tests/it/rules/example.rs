@@ -153,7 +153,7 @@ pub(super) fn regular() -> Facts {
 /// A regular with other scores.
 pub(super) fn regular_with(change: impl FnOnce(&mut Score)) -> Facts {
     let mut facts = regular();
-    facts.score.as_mut().map(change);
+    facts.score.as_deref_mut().map(change);
     facts
 }
 

@@ -54,7 +54,7 @@ async fn store(test: &TestDb, people: &mut [Facts]) {
     let columns = "id, external_id, email, first_name, last_name, birthday, locale, tags, attributes, referred_by, created_at, updated_at";
     execute(&test.db, format!("INSERT INTO customers ({columns}) VALUES {}", rows.join(", "))).await;
     history(test, people).await;
-    let scored: Vec<_> = people.iter().filter_map(|facts| facts.score).collect();
+    let scored: Vec<_> = people.iter().filter_map(|facts| facts.score.as_deref().copied()).collect();
     let mut tx = test.db.write().await.unwrap();
     scores::put(&mut tx, &scored).await.unwrap();
     let mut values = own_scores::Values::default();
