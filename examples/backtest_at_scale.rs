@@ -17,6 +17,7 @@ use common::{Outcome, forget_peak, processor_seconds, resident_mib};
 use sql::execute;
 use sqlx::Row as _;
 use stammgast::base::clock::Clock;
+use stammgast::base::memory;
 use stammgast::base::time::UnixMs;
 use stammgast::base::token::TokenKey;
 use stammgast::channel::templates::TemplateSet;
@@ -91,6 +92,8 @@ async fn customers_of(db: &Db) -> Outcome<i64> {
 async fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, url, customers, rest @ ..] = arguments.as_slice() else { return Err("expected: backtest_at_scale URL CUSTOMERS [DAYS [WORDS]]".into()) };
+    // As the command does.
+    memory::spare();
     let (days, words) = (rest.first().map_or(Ok(RUNS), |days| days.parse())?, rest.get(1..).unwrap_or_default());
     let db = Db::open(url, 4).await?;
     db.migrate().await?;

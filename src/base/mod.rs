@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod gamma;
 pub mod id;
+pub mod memory;
 pub mod money;
 pub mod retry;
 pub mod secret;

@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::signs::Signs;
 use super::{App, Done, day};
+use crate::base::memory;
 use crate::base::money::Cents;
 use crate::flow::Ctx;
 use crate::flow::backtest::{self, Backtest, Day};
@@ -45,6 +46,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
     anyhow::ensure!(args.from <= args.to, "--from {} lies after --to {}: expected the earlier day first", args.from, args.to);
+    memory::spare();
     let ctx = app.open(app.config()?, None).await?;
     let campaign = Arc::new(app.campaign(&ctx).await?);
     let rule = campaign.rule(&args.rule).map_err(anyhow::Error::msg)?;

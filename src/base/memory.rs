@@ -1,0 +1,8 @@
+//! How the process takes memory from the system.
+
+/// Takes memory without Linux's huge pages from now on: what works on very many rows once in a while gets by with a quarter less, and is hardly slower. Elsewhere
+/// it does nothing, and where the system refuses, the memory is the usual one.
+pub fn spare() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
+}
