@@ -6,3 +6,12 @@ pub fn spare() {
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #[test]
+    fn whoever_is_sparing_gets_no_huge_pages_from_the_system() {
+        super::spare();
+        assert!(rustix::thread::transparent_huge_pages_are_disabled().unwrap());
+    }
+}

@@ -41,6 +41,8 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
     let identity = lock::take(&ctx.config, &ctx.db)?;
     let in_force = Arc::new(InForce::new(app.campaign(&ctx).await?));
     let runs = decide(&ctx, &in_force, &args.rules, &identity.who).await?;
+    // Nothing may fail between what leaves and the report of it.
+    let customers = facts::count(&mut ctx.db.read().await?).await?;
     let held = watch::held(&ctx).await?;
     record::conversions(&ctx).await?;
     let dispatched = if args.no_dispatch {
@@ -52,7 +54,6 @@ pub(super) async fn run(args: Args, app: &App) -> anyhow::Result<Done> {
         dispatcher.close().await;
         Some(report)
     };
-    let customers = facts::count(&mut ctx.db.read().await?).await?;
     ctx.db.close().await;
     let faults = runs.iter().any(|run| run.failed > 0 || run.paused.is_some())
         || held.iter().any(|hold| !hold.goes_on)

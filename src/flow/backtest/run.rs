@@ -265,7 +265,8 @@ impl Asked<'_> {
             return;
         }
         let (places, candidates): (Vec<u32>, Vec<Candidate>) = waiting.drain(..).unzip();
-        let keys: Vec<Key> = candidates.iter().map(|candidate| self.gates.key(&self.past.standing(&candidate.facts))).collect();
+        let standings = places.iter().zip(&candidates).map(|(place, candidate)| self.past.standing_at(*place as usize, &candidate.facts));
+        let keys: Vec<Key> = standings.map(|standing| self.gates.key(&standing)).collect();
         let standing = |candidate: &Candidate| self.past.standing(&candidate.facts);
         let entries = decide::decide_here(self.ctx, self.campaign, self.rule, self.moment, candidates, standing, self.arms);
         // One for each, in the same order.
